@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pkt.h - one frame on its way through the pipeline: the mbuf, where its headers lie, and the key parsed from it.
+ * Flow: port rx -> [parse] -> classify -> [rewrite] -> port tx.
+ *
+ * Only what somebody asks for is parsed: `pkt_parse(p, layers)` fills the key words of the layers named (and of those
+ * below, which it must walk through); asking again for less costs nothing.  A field that the frame does not have reads
+ * as zero; eth_type, ip_proto and the like tell whether it is there.
+ * Offsets count from the first byte of the frame; 0 means "not there" (for l3, l4) . */
+#ifndef DATAPATH_PKT_H
+#define DATAPATH_PKT_H
+
+#include <stdint.h>
+
+#include "base/match.h"
+
+struct rte_mbuf;
+
+enum { PKT_LAYERS_ALL = (1 << LAYER_N) - 1, PKT_VLANS_MAX = 8 };
+
+struct pkt {
+    struct rte_mbuf *m;
+    uint32_t in_port;      /* OpenFlow port number on its bridge; OFPP_CONTROLLER for a packet-out */
+    uint16_t layers;       /* bit per enum layer: parsed, its key words are valid */
+    uint16_t eth_type_ofs; /* of the ethertype behind all VLAN tags; LAYER_L2 */
+    uint16_t l3_ofs;       /* network header (behind MPLS labels only when known to be IP: see parse.c); LAYER_L2 */
+    uint16_t l4_ofs;       /* transport header; 0 in later fragments; LAYER_L3 */
+    uint16_t l4_len;       /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    uint16_t mpls_ofs;     /* first label, or 0 */
+    uint8_t n_vlans;       /* tags on the frame */
+    uint8_t is_fragment;   /* a fragment, first or later */
+    struct key key;
+};
+
+/* Begins a frame: only LAYER_META is there (in_port; metadata, registers zero). */
+void pkt_init(struct pkt *p, struct rte_mbuf *m, uint32_t in_port);
+/* Parses what is missing of `layers`.  Never fails: a frame cut short lacks the fields that are cut off. */
+void pkt_parse(struct pkt *p, unsigned layers);
+/* The layers that hold the words of `map`. */
+unsigned key_map_layers(const struct key_map *map);
+
+/* --- rewrite.c: changes frame, key (parsed layers) and offsets together; checksums are right after each, also those of
+ * frames whose checksum or segmentation is still to be done (port.h).  All need a writable first segment holding the headers:
+ * pkt_writable() sees to it.  Each returns 0, or -ENOENT when the frame has no such header (it is then unchanged), or
+ * -ENOMEM / -ENOSPC when there is no room.  Thread: W. --- */
+int pkt_writable(struct pkt *p); /* a frame shared with another holder is copied first; headers are made contiguous */
+int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value mask);
+int pkt_push_vlan(struct pkt *p, uint16_t tpid);
+int pkt_pop_vlan(struct pkt *p);
+int pkt_push_mpls(struct pkt *p, uint16_t ethertype);
+int pkt_pop_mpls(struct pkt *p, uint16_t ethertype);
+int pkt_push_pbb(struct pkt *p, uint16_t ethertype);
+int pkt_pop_pbb(struct pkt *p);
+int pkt_set_mpls_ttl(struct pkt *p, uint8_t ttl);
+int pkt_set_ip_ttl(struct pkt *p, uint8_t ttl);
+/* -ETIME: the TTL is 0 or 1 and may not be decremented (the frame is unchanged: an "invalid TTL"). */
+int pkt_dec_mpls_ttl(struct pkt *p);
+int pkt_dec_ip_ttl(struct pkt *p);
+int pkt_copy_ttl_out(struct pkt *p);
+int pkt_copy_ttl_in(struct pkt *p);
+
+#endif
