@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rule.h - what a table holds: a match with a priority, the code for frames that match, and the versions between which
+ * it is visible.  Immutable once inserted, but for `removed_in`; a change of actions is a new rule that takes over the
+ * old one's statistics slot.
+ * Thread: C makes, inserts and removes rules; W reads them inside an RCU section. */
+#ifndef DATAPATH_RULE_H
+#define DATAPATH_RULE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/match.h"
+
+/* The datapath's own actions; vswitch/ translates OpenFlow's to these. */
+enum act_type {
+    ACT_OUTPUT,         /* port */
+    ACT_CONTROLLER,     /* max_len */
+    ACT_SET_FIELD,      /* set */
+    ACT_PUSH_VLAN,      /* ethertype */
+    ACT_POP_VLAN,
+    ACT_PUSH_MPLS,      /* ethertype */
+    ACT_POP_MPLS,       /* ethertype */
+    ACT_PUSH_PBB,       /* ethertype */
+    ACT_POP_PBB,
+    ACT_SET_IP_TTL,     /* ttl */
+    ACT_DEC_IP_TTL,
+    ACT_SET_MPLS_TTL,   /* ttl */
+    ACT_DEC_MPLS_TTL,
+    ACT_COPY_TTL_OUT,
+    ACT_COPY_TTL_IN,
+    ACT_TYPES
+};
+
+/* Port numbers with a meaning of their own: the values of OpenFlow 1.3.5, 7.2.1 (enum ofp_port_no). */
+enum {
+    DP_PORT_MAX = 0xffffff00,
+    DP_PORT_IN_PORT = 0xfffffff8,
+    DP_PORT_TABLE = 0xfffffff9,
+    DP_PORT_NORMAL = 0xfffffffa,
+    DP_PORT_FLOOD = 0xfffffffb,
+    DP_PORT_ALL = 0xfffffffc,
+    DP_PORT_CONTROLLER = 0xfffffffd,
+    DP_PORT_LOCAL = 0xfffffffe,
+    DP_PORT_NONE = 0xffffffff
+};
+
+struct act {
+    enum act_type type;
+    union {
+        uint32_t port;      /* OpenFlow number; reserved ports but CONTROLLER too */
+        uint16_t max_len;   /* bytes of the frame for the controller; 0xffff: all of it */
+        uint16_t ethertype;
+        uint8_t ttl;
+        enum field_id field; /* ACT_SET_FIELD */
+    };
+    struct value value, mask; /* ACT_SET_FIELD */
+};
+
+enum { NO_GOTO = 0xff };
+
+/* The instructions of a rule, OpenFlow 1.3.5, 5.9, in the order in which they are done. */
+struct rule_code {
+    const struct act *apply, *write;
+    uint16_t n_apply, n_write;
+    bool is_clear;              /* clear the action set, before write */
+    uint8_t goto_table;         /* NO_GOTO: the pipeline ends here */
+    uint64_t metadata, metadata_mask;
+};
+
+static const uint64_t RULE_FOREVER = UINT64_MAX;
+
+struct rule {
+    _Atomic(struct rule *) next[2]; /* table.c: the two chains of a growing hash table */
+    uint64_t added_in;              /* visible from this version on */
+    _Atomic uint64_t removed_in;    /* ... up to before this one */
+    uint32_t hash;                  /* table.c: of the masked values */
+    uint32_t stat;                  /* statistics slot, see stat.h */
+    uint64_t cookie;                /* told to the controller in packet-ins */
+    uint16_t priority;
+    uint8_t table_id;
+    bool is_table_miss;             /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    struct rule_code code;
+    const struct compact_match *match;
+};
+
+static inline bool rule_is_visible(const struct rule *r, uint64_t version)
+{
+    return r->added_in <= version && version < atomic_load_explicit(&r->removed_in, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.h - a flow table: finds the rule of highest priority that a key matches, among those visible in a version.
+ * Flow: parse -> [table_find] -> act.
+ *
+ * One writer (thread C), readers without locks (threads W, inside an RCU section).  A rule that was removed stays
+ * linked, invisible to newer versions, until table_unlink; memory goes back after a grace period (rcu.h). */
+#ifndef DATAPATH_TABLE_H
+#define DATAPATH_TABLE_H
+
+#include "base/match.h"
+
+struct rcu;
+struct rule;
+struct table;
+
+int table_new(struct table **out, struct rcu *rcu);
+void table_free(struct table *t); /* no reader any more; the rules are the caller's */
+
+/* The visible rule of highest priority; NULL: none.  Of equal priorities any one.  `key` holds every word of table_mask().
+ * Thread: W (or C). Allocates nothing. */
+const struct rule *table_find(const struct table *t, const struct key *key, uint64_t version);
+
+/* Every visible rule that matches, in falling priority: begin with *at = NULL-initialised iterator.  For explanations and
+ * for choices that the key alone does not make; slower than table_find. */
+struct table_iter {
+    const struct table *table;
+    const struct key *key;
+    uint64_t version;
+    const struct rule *last;
+};
+const struct rule *table_next(struct table_iter *it);
+
+/* Thread: C. */
+int table_insert(struct table *t, struct rule *r); /* 0 or -ENOMEM; borrows `r` until a grace period after table_unlink */
+void table_unlink(struct table *t, struct rule *r);
+/* The union of the masks of all linked rules. */
+const struct key *table_mask(const struct table *t);
+/* Changes when table_mask() does. */
+uint64_t table_mask_serial(const struct table *t);
+size_t table_count(const struct table *t);
+
+#endif
