@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datapath.h - the switch without its control: bridges of ports and tables, the workers that carry frames through them,
+ * and the version by which changes become visible.
+ * Flow: port rx -> parse -> cache or tables -> program -> port tx; frames for the controller leave by the event ring.
+ *
+ * Thread: C for everything here unless said otherwise.  Numbers are host order. */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errbuf.h"
+#include "datapath/drop.h"
+#include "datapath/rule.h"
+#include "datapath/stat.h"
+
+struct bridge;
+struct clock;
+struct datapath;
+struct mac_table;
+struct port;
+struct rte_mbuf;
+struct rte_mempool;
+
+enum { DP_WORKERS_MAX = 16, DP_PORTS_MAX = 1024, DP_BRIDGES_MAX = 64, DP_TABLES = 254, DP_INDEX_NONE = 0xffff };
+
+struct datapath_conf {
+    unsigned n_workers;           /* 1..DP_WORKERS_MAX */
+    int cpu[DP_WORKERS_MAX];      /* where each runs; -1: anywhere */
+    bool is_manual;               /* no threads: the caller runs datapath_poll() (unit tests) */
+    size_t cache_bytes;           /* of a worker's cache; 0: default (8 MiB) */
+    struct rte_mempool *pool;     /* for packet-outs and copies; borrowed */
+    const struct clock *clock;    /* borrowed */
+};
+
+int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e);
+void datapath_close(struct datapath *dp); /* stops the workers; bridges and ports must be gone */
+/* Frees what no worker can hold any more; call it from the loop, a few times a second and after changes. */
+void datapath_reclaim(struct datapath *dp);
+/* Runs worker `w` once over its queues (is_manual only); returns how many frames it took in. */
+unsigned datapath_poll(struct datapath *dp, unsigned w);
+
+/* --- bridges --- */
+int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e);
+void bridge_close(struct bridge *b); /* its ports and rules must be gone */
+/* On: every frame is handled as if by NORMAL, whatever the tables say (fail-standalone, OpenFlow 1.3.5, 6.4). */
+void bridge_set_standalone(struct bridge *b, bool is_on);
+struct mac_table *bridge_macs(struct bridge *b);
+
+/* --- ports --- */
+/* How NORMAL treats a port's tags (IEEE 802.1Q). */
+enum vlan_mode { VLAN_TRUNK, VLAN_ACCESS, VLAN_NATIVE_TAGGED, VLAN_NATIVE_UNTAGGED };
+struct vlan_conf {
+    enum vlan_mode mode;
+    uint16_t vid;          /* access or native VLAN, 1..4094 */
+    bool is_all;           /* trunk and native: every VLAN */
+    uint64_t trunks[64];   /* else those whose bit is set */
+};
+
+enum port_flag { /* values of OpenFlow 1.3.5, 7.2.1, enum ofp_port_config; NO_FLOOD is 1.0's */
+    PORT_FLAG_DOWN = 1 << 0,
+    PORT_FLAG_NO_RECV = 1 << 2,
+    PORT_FLAG_NO_FLOOD = 1 << 4,
+    PORT_FLAG_NO_FWD = 1 << 5,
+    PORT_FLAG_NO_PACKET_IN = 1 << 6,
+};
+
+/* Puts an open port on a bridge as OpenFlow port `number`; borrows `p` until datapath_port_remove.  Gives the index by which the
+ * datapath knows it.  -EEXIST: the number is taken. */
+int datapath_port_add(struct bridge *b, struct port *p, uint32_t number, const struct vlan_conf *vlan, uint16_t *index,
+                      struct errbuf *e);
+/* After it returns no worker touches the port: the caller may close it. */
+void datapath_port_remove(struct datapath *dp, uint16_t index);
+void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags);
+void datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
+/* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
+void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
+
+/* --- rules: nothing is visible before datapath_commit, then everything at once, to no frame in part --- */
+/* Copies match and code.  `replaces`: takes over that rule's statistics slot, or NULL. */
+int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t priority, const struct match *match,
+             const struct rule_code *code, uint64_t cookie, const struct rule *replaces);
+/* Adds / removes in the version being made.  A removed rule is freed after the grace period; a rule that replaces it must
+ * have been added before. */
+int bridge_rule_add(struct bridge *b, struct rule *r);
+void bridge_rule_remove(struct bridge *b, struct rule *r);
+/* Takes back what was added and removed since the last commit. */
+void datapath_abort(struct datapath *dp);
+/* Publishes.  A frame that a port takes in after this returns meets the new rules (what a barrier promises). */
+void datapath_commit(struct datapath *dp);
+uint64_t datapath_version(const struct datapath *dp);
+
+void rule_stats(const struct bridge *b, const struct rule *r, struct stat *out);
+struct table_stats {
+    uint64_t lookups, matched;
+};
+void bridge_table_stats(const struct bridge *b, uint8_t table_id, struct table_stats *out);
+
+/* --- counters --- */
+void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N]);
+struct worker_stats {
+    uint64_t frames, cache_hits, cache_misses, polls, sleeps;
+};
+void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_stats *out);
+
+/* --- frames to and from the control thread --- */
+enum event_type { EVENT_PACKET_IN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
+enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
+    EVENT_NO_MATCH, EVENT_ACTION, EVENT_INVALID_TTL,
+};
+struct event {
+    enum event_type type;
+    enum event_reason reason;
+    struct bridge *bridge;      /* packet-in */
+    uint32_t in_port;           /* packet-in: OpenFlow number */
+    uint16_t port;              /* capture: datapath index */
+    uint8_t table_id;
+    uint16_t max_len;           /* bytes asked for; 0xffff: all */
+    uint64_t cookie, metadata, tunnel_id;
+    uint64_t time_ns;
+    uint32_t frame_len;         /* of the whole frame */
+    struct rte_mbuf *frame;     /* shared, read only; may have checksums to be done (port.h) */
+};
+/* Readable when events wait. */
+int datapath_event_fd(const struct datapath *dp);
+/* Calls `fn` for up to `max` waiting events; the frame is freed when it returns.  Returns how many. */
+unsigned datapath_events(struct datapath *dp, unsigned max, void (*fn)(void *arg, const struct event *ev), void *arg);
+
+/* Has a worker do `acts` on a frame as if it had come in by `in_port` (packet-out, OpenFlow 1.3.5, 7.3.7).  Copies the frame.
+ * -ENOBUFS: no mbuf or the ring is full; -E2BIG: the actions do not fit. */
+int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame, size_t len);
+
+#endif
