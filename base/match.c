@@ -158,3 +158,47 @@ bool compact_match_equal(const struct compact_match *a, const struct compact_mat
 {
     return !memcmp(&a->map, &b->map, sizeof a->map) && !memcmp(a->w, b->w, 2 * a->n * sizeof a->w[0]);
 }
+
+/* Where the value of key word `word`, which is in use, stands in `c->w`. */
+static unsigned place_of(const struct compact_match *c, unsigned word)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < word / 64; i++)
+        n += (unsigned)__builtin_popcountll(c->map.bits[i]);
+    return n + (unsigned)__builtin_popcountll(c->map.bits[word / 64] & ((UINT64_C(1) << word % 64) - 1));
+}
+
+bool compact_match_covers(const struct compact_match *wide, const struct compact_match *narrow)
+{
+    unsigned word, i = 0;
+
+    for (unsigned j = 0; j < KEY_MAP_WORDS; j++)
+        if (wide->map.bits[j] & ~narrow->map.bits[j])
+            return false;
+    for_each_key_word(word, &wide->map) {
+        unsigned at = place_of(narrow, word);
+        uint64_t mask = wide->w[wide->n + i];
+
+        if (mask & ~narrow->w[narrow->n + at] || (wide->w[i] ^ narrow->w[at]) & mask)
+            return false;
+        i++;
+    }
+    return true;
+}
+
+bool compact_match_overlaps(const struct compact_match *a, const struct compact_match *b)
+{
+    struct key_map both;
+    unsigned word;
+
+    for (unsigned j = 0; j < KEY_MAP_WORDS; j++)
+        both.bits[j] = a->map.bits[j] & b->map.bits[j];
+    for_each_key_word(word, &both) {
+        unsigned i = place_of(a, word), k = place_of(b, word);
+
+        if ((a->w[i] ^ b->w[k]) & a->w[a->n + i] & b->w[b->n + k])
+            return false;
+    }
+    return true;
+}

@@ -79,6 +79,9 @@ size_t compact_match_size(const struct match *m); /* bytes */
 void compact_match_init(struct compact_match *c, const struct match *m); /* `c`: compact_match_size() bytes */
 void compact_match_expand(struct match *out, const struct compact_match *c);
 bool compact_match_equal(const struct compact_match *a, const struct compact_match *b);
+/* As match_covers and match_overlaps. */
+bool compact_match_covers(const struct compact_match *wide, const struct compact_match *narrow);
+bool compact_match_overlaps(const struct compact_match *a, const struct compact_match *b);
 
 static inline const uint64_t *compact_match_values(const struct compact_match *c)
 {
