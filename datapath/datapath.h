@@ -92,7 +92,7 @@ void datapath_abort(struct datapath *dp);
 void datapath_commit(struct datapath *dp);
 uint64_t datapath_version(const struct datapath *dp);
 
-void rule_stats(const struct bridge *b, const struct rule *r, struct stat *out);
+void rule_stats(const struct bridge *b, const struct rule *r, struct rule_stat *out);
 struct table_stats {
     uint64_t lookups, matched;
 };

@@ -4,7 +4,9 @@
 #ifndef DATAPATH_RCU_H
 #define DATAPATH_RCU_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct rcu;
 
@@ -24,5 +26,10 @@ void rcu_quiescent(struct rcu *r, unsigned id);
 void rcu_defer(struct rcu *r, void (*fn)(void *arg), void *arg);
 size_t rcu_reclaim(struct rcu *r); /* calls what is due; returns how many are still waiting */
 void rcu_wait(struct rcu *r);      /* waits for a grace period (microseconds while workers run) and reclaims all */
+
+/* The same without a note: over when no worker can hold what was reachable before rcu_start(). */
+uint64_t rcu_start(struct rcu *r);
+bool rcu_is_over(struct rcu *r, uint64_t token);
+void rcu_wait_for(struct rcu *r, uint64_t token); /* waits, and calls nothing that was deferred */
 
 #endif
