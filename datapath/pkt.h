@@ -5,7 +5,7 @@
  * Only what somebody asks for is parsed: `pkt_parse(p, layers)` fills the key words of the layers named (and of those
  * below, which it must walk through); asking again for less costs nothing.  A field that the frame does not have reads
  * as zero; eth_type, ip_proto and the like tell whether it is there.
- * Offsets count from the first byte of the frame; 0 means "not there" (for l3, l4) . */
+ * Offsets count from the first byte of the frame; 0 means "not there". */
 #ifndef DATAPATH_PKT_H
 #define DATAPATH_PKT_H
 
@@ -15,31 +15,42 @@
 
 struct rte_mbuf;
 
-enum { PKT_LAYERS_ALL = (1 << LAYER_N) - 1, PKT_VLANS_MAX = 8 };
+enum {
+    PKT_LAYERS_ALL = (1 << LAYER_N) - 1,
+    PKT_VLANS_MAX = 8,
+    PKT_HEADERS_MAX = 256 /* headers are looked for in so many first bytes */
+};
 
 struct pkt {
     struct rte_mbuf *m;
     uint32_t in_port;      /* OpenFlow port number on its bridge; OFPP_CONTROLLER for a packet-out */
     uint16_t layers;       /* bit per enum layer: parsed, its key words are valid */
-    uint16_t eth_type_ofs; /* of the ethertype behind all VLAN tags; LAYER_L2 */
-    uint16_t l3_ofs;       /* network header (behind MPLS labels only when known to be IP: see parse.c); LAYER_L2 */
-    uint16_t l4_ofs;       /* transport header; 0 in later fragments; LAYER_L3 */
-    uint16_t l4_len;       /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    /* LAYER_L2 */
+    uint16_t eth_type_ofs; /* of the ethertype behind all VLAN tags; 0 when a length stands there (802.3) */
+    uint16_t l3_ofs;       /* what follows the ethertype (or SNAP header); 0 for MPLS */
     uint16_t mpls_ofs;     /* first label, or 0 */
-    uint8_t n_vlans;       /* tags on the frame */
-    uint8_t is_fragment;   /* a fragment, first or later */
+    /* LAYER_L3 */
+    uint16_t l3_len;       /* of the IP header with options and extension headers, or of the ARP packet; 0: none that is sound */
+    uint16_t l4_ofs;       /* transport header; 0 in later fragments */
+    uint16_t l4_len;       /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    /* LAYER_L4 */
+    uint16_t nd_option_ofs; /* of the link-layer address option that nd_sll or nd_tll was read from */
+    uint8_t l4_proto;      /* IP protocol whose whole fixed header is there, of those that are parsed; 0: none */
+    uint8_t n_vlans;       /* tags on the frame; LAYER_L2 */
+    uint8_t is_fragment;   /* a fragment, first or later; LAYER_L3 */
+    uint8_t is_source_routed; /* IPv6 routing header with segments left: ipv6_dst is not in the pseudo-header; LAYER_L3 */
     struct key key;
 };
 
-/* Begins a frame: only LAYER_META is there (in_port; metadata, registers zero). */
+/* Begins a frame: only LAYER_META is there (in_port, in_phy_port; all else zero).  Borrows `m`. */
 void pkt_init(struct pkt *p, struct rte_mbuf *m, uint32_t in_port);
 /* Parses what is missing of `layers`.  Never fails: a frame cut short lacks the fields that are cut off. */
 void pkt_parse(struct pkt *p, unsigned layers);
 /* The layers that hold the words of `map`. */
 unsigned key_map_layers(const struct key_map *map);
 
-/* --- rewrite.c: changes frame, key (parsed layers) and offsets together; checksums are right after each, also those of
- * frames whose checksum or segmentation is still to be done (port.h).  All need a writable first segment holding the headers:
+/* --- rewrite_l2.c, rewrite_field.c: changes frame, key (parsed layers) and offsets together; checksums are right after each, also those of
+ * frames whose checksum or segmentation is still to be done (port.h).  All but pkt_writable need a writable first segment holding the headers:
  * pkt_writable() sees to it.  Each returns 0, or -ENOENT when the frame has no such header (it is then unchanged), or
  * -ENOMEM / -ENOSPC when there is no room.  Thread: W. --- */
 int pkt_writable(struct pkt *p); /* a frame shared with another holder is copied first; headers are made contiguous */

@@ -16,7 +16,11 @@ def emit_header(fields, n_words):
     for enum, names in (('layer', fieldspec.LAYERS), ('field_form', fieldspec.FORMS)):
         prefix = 'LAYER' if enum == 'layer' else 'FORM'
         out.append(f'enum {enum} {{ ' + ', '.join(f'{prefix}_{n.upper()}' for n in names) + f', {prefix}_N }};\n')
-    out.append('\n#endif\n')
+    out.append('\n/* Where each field lies (as in field_table): here for the compiler to see through. */\n'
+               'struct field_place {\n    unsigned char word, shift, bits;\n};\n'
+               'static const struct field_place field_place[FIELD_N] = {\n')
+    out += [f'    [{f.c_name}] = {{ {f.word}, {f.shift}, {f.bits} }},\n' for f in fields]
+    out.append('};\n\n#endif\n')
     return ''.join(out)
 
 
