@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_edit.c - the key part of the actions that change a frame; see key_edit.h.
+ * Flow: classify -> [key_edit] -> classify (next table). */
+#include "datapath/key_edit.h"
+
+#include "datapath/proto.h"
+
+#include <errno.h>
+#include <string.h>
+
+static uint64_t get(const struct key *k, enum field_id id)
+{
+    return key_get(k, id).lo;
+}
+
+static void zero_words(struct key *k, enum field_id first, enum field_id next)
+{
+    memset(&k->w[field_place[first].word], 0, (size_t)(field_place[next].word - field_place[first].word) * sizeof k->w[0]);
+}
+
+static uint16_t eth_type(const struct key *k)
+{
+    return (uint16_t)get(k, FIELD_ETH_TYPE);
+}
+
+static bool cond_holds(const struct key *k, const struct field_cond *c)
+{
+    uint64_t v = get(k, c->field);
+
+    return (c->is_any ? v != 0 : v == c->value) && key_meets_needs(k, c->field);
+}
+
+bool key_meets_needs(const struct key *k, enum field_id id)
+{
+    const struct field_info *f = &field_table[id];
+
+    if (f->layer == LAYER_L4 && get(k, FIELD_IP_FRAG) & IP_FRAG_LATER)
+        return false;
+    if (f->need[0][0].field == FIELD_NONE)
+        return true;
+    for (int i = 0; i < FIELD_NEEDS && f->need[i][0].field != FIELD_NONE; i++) {
+        bool holds = true;
+
+        for (int j = 0; holds && j < FIELD_CONDS && f->need[i][j].field != FIELD_NONE; j++)
+            holds = cond_holds(k, &f->need[i][j]);
+        if (holds)
+            return true;
+    }
+    return false;
+}
+
+/* The header is there to be written to, as far as a key can tell beyond the prerequisites. */
+static bool is_there(const struct key *k, enum field_id id)
+{
+    switch ((int)id) {
+    case FIELD_VLAN_VID:
+        return get(k, FIELD_VLAN_VID) != 0;
+    case FIELD_ND_SLL:
+    case FIELD_ND_TLL: /* an option that is missing reads as zero, and so does one of zeros */
+        return get(k, id) != 0;
+    case FIELD_SCTP_SRC:
+    case FIELD_SCTP_DST: /* the checksum of all fragments together cannot be made from one */
+        return !get(k, FIELD_IP_FRAG);
+    }
+    return true;
+}
+
+/* The type of an ICMPv6 message decides whether its body has neighbour discovery fields. */
+static int icmpv6_type_changed(struct key *k, uint64_t old)
+{
+    uint64_t now = get(k, FIELD_ICMPV6_TYPE);
+
+    if (now == old)
+        return 0;
+    if (now == ICMPV6_NEIGHBOR_SOLICIT || now == ICMPV6_NEIGHBOR_ADVERT)
+        return -EAGAIN;
+    zero_words(k, FIELD_ND_TARGET, FIELD_TUN_METADATA0);
+    return 0;
+}
+
+int key_set_field(struct key *k, enum field_id id, struct value v, struct value mask)
+{
+    uint64_t old;
+
+    if (!field_table[id].is_settable)
+        return -EINVAL;
+    if (!key_meets_needs(k, id) || !is_there(k, id))
+        return -ENOENT;
+    old = get(k, id);
+    key_set_masked(k, id, v, mask);
+    if (id == FIELD_VLAN_VID)
+        key_set_u64(k, id, get(k, id) | VLAN_PRESENT);
+    if (id == FIELD_ICMPV6_TYPE)
+        return icmpv6_type_changed(k, old);
+    return 0;
+}
+
+/* --- VLAN tags --- */
+
+int key_push_vlan(struct key *k, uint16_t tpid)
+{
+    uint64_t vid = get(k, FIELD_VLAN_VID);
+
+    if (!is_vlan_tpid(tpid))
+        return -EINVAL;
+    if (get(k, FIELD_VLAN2_VID))
+        key_set_u64(k, FIELD_VLAN_MORE, 1);
+    key_set_u64(k, FIELD_VLAN2_VID, vid);
+    key_set_u64(k, FIELD_VLAN2_PCP, get(k, FIELD_VLAN_PCP));
+    key_set_u64(k, FIELD_VLAN2_TPID, get(k, FIELD_VLAN_TPID));
+    /* VID and PCP stay what they were: the new tag's are copied from the old one, or zero (5.12.1). */
+    key_set_u64(k, FIELD_VLAN_VID, vid | VLAN_PRESENT);
+    key_set_u64(k, FIELD_VLAN_TPID, tpid);
+    return 0;
+}
+
+int key_pop_vlan(struct key *k)
+{
+    if (!get(k, FIELD_VLAN_VID))
+        return -ENOENT;
+    if (get(k, FIELD_VLAN_MORE))
+        return -EAGAIN;
+    key_set_u64(k, FIELD_VLAN_VID, get(k, FIELD_VLAN2_VID));
+    key_set_u64(k, FIELD_VLAN_PCP, get(k, FIELD_VLAN2_PCP));
+    key_set_u64(k, FIELD_VLAN_TPID, get(k, FIELD_VLAN2_TPID));
+    key_set_u64(k, FIELD_VLAN2_VID, 0);
+    key_set_u64(k, FIELD_VLAN2_PCP, 0);
+    key_set_u64(k, FIELD_VLAN2_TPID, 0);
+    return 0;
+}
+
+/* --- MPLS labels: entry `n` as it lies on the wire --- */
+
+static const enum field_id label_fields[3] = { FIELD_MPLS_LABEL, FIELD_MPLS2_LABEL, FIELD_MPLS3_LABEL };
+
+static uint32_t entry_get(const struct key *k, int n)
+{
+    const struct field_place *f = &field_place[label_fields[n]];
+
+    return (uint32_t)(k->w[f->word] >> (f->shift - MPLS_LABEL_SHIFT));
+}
+
+static void entry_set(struct key *k, int n, uint32_t entry)
+{
+    const struct field_place *f = &field_place[label_fields[n]];
+    unsigned shift = f->shift - MPLS_LABEL_SHIFT;
+
+    k->w[f->word] = (k->w[f->word] & ~((uint64_t)UINT32_MAX << shift)) | (uint64_t)entry << shift;
+}
+
+int key_push_mpls(struct key *k, uint16_t ethertype)
+{
+    uint32_t outer = entry_get(k, 0);
+
+    if (!is_mpls_type(ethertype))
+        return -EINVAL;
+    if (eth_type(k) == ETH_TYPE_NONE)
+        return -ENOENT;
+    if (is_mpls_type(eth_type(k))) {
+        entry_set(k, 2, outer & MPLS_BOS ? 0 : entry_get(k, 1));
+        entry_set(k, 1, outer);
+        entry_set(k, 0, outer & ~(uint32_t)MPLS_BOS);
+    } else {
+        entry_set(k, 0, MPLS_BOS | (uint32_t)(is_ip_type(eth_type(k)) ? get(k, FIELD_IP_TTL) : 0));
+    }
+    key_set_u64(k, FIELD_ETH_TYPE, ethertype);
+    key_set_u64(k, FIELD_PBB_ISID, 0);
+    key_set_u64(k, FIELD_PBB_UCA, 0);
+    zero_words(k, FIELD_IP_PROTO, FIELD_TUN_METADATA0);
+    return 0;
+}
+
+int key_pop_mpls(struct key *k, uint16_t ethertype)
+{
+    bool was_bottom = entry_get(k, 0) & MPLS_BOS;
+    uint32_t second = entry_get(k, 1), third = entry_get(k, 2);
+
+    if (!is_mpls_type(eth_type(k)))
+        return -ENOENT;
+    key_set_u64(k, FIELD_ETH_TYPE, ethertype);
+    entry_set(k, 0, 0);
+    entry_set(k, 1, 0);
+    entry_set(k, 2, 0);
+    if (!is_mpls_type(ethertype) || was_bottom)
+        return -EAGAIN;
+    entry_set(k, 0, second);
+    if (second & MPLS_BOS)
+        return 0;
+    entry_set(k, 1, third);
+    return third & MPLS_BOS ? 0 : -EAGAIN;
+}
+
+/* --- PBB: what is pushed are backbone addresses, ethertype and I-TAG; the frame becomes their payload --- */
+
+int key_push_pbb(struct key *k, uint16_t ethertype)
+{
+    uint64_t isid = eth_type(k) == ETH_TYPE_PBB ? get(k, FIELD_PBB_ISID) : 0;
+    uint64_t dst = get(k, FIELD_ETH_DST), src = get(k, FIELD_ETH_SRC);
+
+    if (ethertype != ETH_TYPE_PBB)
+        return -EINVAL;
+    zero_words(k, FIELD_ETH_DST, FIELD_TUN_METADATA0);
+    key_set_u64(k, FIELD_ETH_DST, dst);
+    key_set_u64(k, FIELD_ETH_SRC, src);
+    key_set_u64(k, FIELD_ETH_TYPE, ETH_TYPE_PBB);
+    key_set_u64(k, FIELD_PBB_ISID, isid);
+    return 0;
+}
+
+int key_pop_pbb(struct key *k)
+{
+    /* A B-TAG has to be popped before (7.2.5). */
+    if (eth_type(k) != ETH_TYPE_PBB || get(k, FIELD_VLAN_VID))
+        return -ENOENT;
+    return -EAGAIN;
+}
+
+/* --- TTL --- */
+
+int key_set_mpls_ttl(struct key *k, uint8_t ttl)
+{
+    if (!is_mpls_type(eth_type(k)))
+        return -ENOENT;
+    key_set_u64(k, FIELD_MPLS_TTL, ttl);
+    return 0;
+}
+
+int key_dec_mpls_ttl(struct key *k)
+{
+    uint64_t ttl = get(k, FIELD_MPLS_TTL);
+
+    if (!is_mpls_type(eth_type(k)))
+        return -ENOENT;
+    if (ttl <= 1)
+        return -ETIME;
+    key_set_u64(k, FIELD_MPLS_TTL, ttl - 1);
+    return 0;
+}
+
+int key_set_ip_ttl(struct key *k, uint8_t ttl)
+{
+    if (!is_ip_type(eth_type(k)))
+        return -ENOENT;
+    key_set_u64(k, FIELD_IP_TTL, ttl);
+    return 0;
+}
+
+int key_dec_ip_ttl(struct key *k)
+{
+    uint64_t ttl = get(k, FIELD_IP_TTL);
+
+    if (!is_ip_type(eth_type(k)))
+        return -ENOENT;
+    if (ttl <= 1)
+        return -ETIME;
+    key_set_u64(k, FIELD_IP_TTL, ttl - 1);
+    return 0;
+}
+
+int key_copy_ttl_out(struct key *k)
+{
+    if (!is_mpls_type(eth_type(k)))
+        return -ENOENT;
+    if (get(k, FIELD_MPLS_BOS))
+        return -EAGAIN; /* from an IP header that is not in the key */
+    key_set_u64(k, FIELD_MPLS_TTL, get(k, FIELD_MPLS2_TTL));
+    return 0;
+}
+
+int key_copy_ttl_in(struct key *k)
+{
+    if (!is_mpls_type(eth_type(k)))
+        return -ENOENT;
+    /* To an IP header below the last label: not in the key. */
+    if (!get(k, FIELD_MPLS_BOS))
+        key_set_u64(k, FIELD_MPLS2_TTL, get(k, FIELD_MPLS_TTL));
+    return 0;
+}
