@@ -78,6 +78,23 @@ static int icmpv6_type_changed(struct key *k, uint64_t old)
     return 0;
 }
 
+/* The bottom-of-stack bit decides whether there are labels behind. */
+static int mpls_bos_changed(struct key *k, uint64_t old)
+{
+    uint64_t now = get(k, FIELD_MPLS_BOS);
+
+    if (now == old)
+        return 0;
+    if (!now)
+        return -EAGAIN;
+    k->w[field_place[FIELD_MPLS3_LABEL].word] = 0;
+    key_set_u64(k, FIELD_MPLS2_LABEL, 0);
+    key_set_u64(k, FIELD_MPLS2_TC, 0);
+    key_set_u64(k, FIELD_MPLS2_BOS, 0);
+    key_set_u64(k, FIELD_MPLS2_TTL, 0);
+    return 0;
+}
+
 int key_set_field(struct key *k, enum field_id id, struct value v, struct value mask)
 {
     uint64_t old;
@@ -92,6 +109,8 @@ int key_set_field(struct key *k, enum field_id id, struct value v, struct value 
         key_set_u64(k, id, get(k, id) | VLAN_PRESENT);
     if (id == FIELD_ICMPV6_TYPE)
         return icmpv6_type_changed(k, old);
+    if (id == FIELD_MPLS_BOS)
+        return mpls_bos_changed(k, old);
     return 0;
 }
 
