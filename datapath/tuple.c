@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tuple.c - tuple-space search (Srinivasan, Suri, Varghese 1999) with bounds on priority; see tuple.h.
+ *
+ * Theory: the subtables stand in a `struct order`, sorted by falling `bound`, a priority that none of their rules
+ * exceeds; a lookup ends when what it found is at least the next bound.  A bound rises with the rule that needs it,
+ * before that rule can be seen.  It falls late: when the last rule at the bound has gone, only after as many removals
+ * as half the rules are all rules asked (`lower_bound`).  Too high a bound costs a probe, never a result.
+ *
+ * A subtable is a hash table of chained rules.  Readers follow links while the writer works:
+ *  - insert: the rule's link is set, then the bucket's head is stored with release.
+ *  - unlink: the link to the rule is led past it; the rule's own link stays, so that a reader on it goes on.
+ *  - resize: every rule has two links.  Buckets of generation g are chained by next[g].  The new buckets are chained by
+ *    next[1 - g], which nobody reads, and published with one store.  A reader of the old buckets goes on in links that no longer
+ *    change but for unlinks from before; it misses only rules inserted later, which its version does not show.  The
+ *    next resize writes next[g] again, and so must not begin before a grace period is over (`resize_token`): until then
+ *    chains are let grow, and only at `LOAD_MAX` rules a bucket does the writer wait.
+ * Empty subtables leave the order and are freed after a grace period; if memory for the change is lacking, they stay. */
+#include "datapath/tuple.h"
+
+#include "base/hash.h"
+#include "datapath/rcu.h"
+#include "datapath/rule.h"
+#include "datapath/tuple_order.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS_FIRST = 8, LOAD_MAX = 8, LOAD_SHRINK = 8 };
+
+struct buckets {
+    uint32_t mask;       /* buckets - 1 */
+    uint32_t generation; /* which link of the rules, 0 or 1 */
+    _Atomic(struct rule *) head[];
+};
+
+struct masked_word {
+    uint64_t mask;
+    uint32_t word;
+};
+
+struct tuple {
+    _Atomic(struct buckets *) buckets;
+    uint32_t n_words;
+    /* C only */
+    uint16_t bound;
+    bool is_resized;           /* ever: resize_token is valid */
+    uint32_t n_rules;
+    uint32_t n_at_bound;       /* rules whose priority is the bound */
+    uint32_t n_removed;        /* since the bound was found */
+    uint64_t serial, resize_token;
+    struct hmap_link by_mask;
+    /* both */
+    struct masked_word words[];
+};
+
+void tuple_space_init(struct tuple_space *s, struct rcu *rcu)
+{
+    *s = (struct tuple_space){ .rcu = rcu };
+}
+
+/* --- readers --- */
+
+static inline uint32_t masked_hash(const struct tuple *t, const struct key *key)
+{
+    uint64_t h = 0;
+
+    for (uint32_t i = 0; i < t->n_words; i++)
+        h = hash_add(h, key->w[t->words[i].word] & t->words[i].mask);
+    return (uint32_t)hash_mix(h);
+}
+
+static inline bool is_equal(const struct tuple *t, const struct rule *r, const struct key *key)
+{
+    const uint64_t *values = compact_match_values(r->match);
+    uint64_t difference = 0;
+
+    for (uint32_t i = 0; i < t->n_words; i++)
+        difference |= values[i] ^ (key->w[t->words[i].word] & t->words[i].mask);
+    return !difference;
+}
+
+/* The order of an enumeration: does `r` come behind `other`? */
+static inline bool is_behind(const struct rule *r, const struct rule *other)
+{
+    if (r->priority != other->priority)
+        return r->priority < other->priority;
+    return (uintptr_t)r > (uintptr_t)other;
+}
+
+enum walk { WALK_BEST, WALK_NEXT };
+
+static inline bool is_wanted(const struct rule *r, const struct rule *best, enum walk walk, const struct rule *last)
+{
+    if (walk == WALK_BEST)
+        return !best || r->priority > best->priority;
+    return (!best || is_behind(best, r)) && (!last || is_behind(r, last));
+}
+
+/* Returns the best of `best` and the subtable's rules. */
+static inline const struct rule *search(const struct tuple *t, const struct key *key, uint64_t version,
+                                        const struct rule *best, enum walk walk, const struct rule *last)
+{
+    const struct buckets *b = atomic_load_explicit(&t->buckets, memory_order_acquire);
+    uint32_t hash = masked_hash(t, key), g = b->generation;
+
+    for (const struct rule *r = atomic_load_explicit(&b->head[hash & b->mask], memory_order_acquire); r;
+         r = atomic_load_explicit(&r->next[g], memory_order_acquire))
+        if (r->hash == hash && is_wanted(r, best, walk, last) && rule_is_visible(r, version) && is_equal(t, r, key))
+            best = r;
+    return best;
+}
+
+__attribute__((always_inline)) static inline const struct rule *walk_order(const struct tuple_space *s,
+                                                                           const struct key *key, uint64_t version,
+                                                                           enum walk walk, const struct rule *last)
+{
+    const struct order *o = atomic_load_explicit(&s->order, memory_order_acquire);
+    const struct rule *best = NULL;
+
+    for (uint32_t i = 0; o && i < o->n; i++) {
+        const struct order_chunk *c = o->chunk[i];
+
+        for (uint32_t k = 0; k < c->n; k++) {
+            uint16_t bound = order_bound(&c->entry[k]);
+
+            if (best && (walk == WALK_BEST ? best->priority >= bound : best->priority > bound))
+                return best;
+            best = search(c->entry[k].tuple, key, version, best, walk, last);
+        }
+    }
+    return best;
+}
+
+const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version)
+{
+    return walk_order(s, key, version, WALK_BEST, NULL);
+}
+
+const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
+                                    const struct rule *last)
+{
+    return walk_order(s, key, version, WALK_NEXT, last);
+}
+
+/* --- the writer: one subtable --- */
+
+static struct buckets *buckets_new(uint32_t n, uint32_t generation)
+{
+    struct buckets *b = calloc(1, sizeof *b + n * sizeof b->head[0]);
+
+    if (b) {
+        b->mask = n - 1;
+        b->generation = generation;
+    }
+    return b;
+}
+
+static struct tuple *tuple_new(const struct compact_match *m)
+{
+    struct tuple *t = calloc(1, sizeof *t + m->n * sizeof t->words[0]);
+    struct buckets *b = buckets_new(BUCKETS_FIRST, 0);
+    unsigned word;
+
+    if (!t || !b) {
+        free(t);
+        free(b);
+        return NULL;
+    }
+    atomic_init(&t->buckets, b);
+    for_each_key_word(word, &m->map) {
+        t->words[t->n_words] = (struct masked_word){ .mask = compact_match_masks(m)[t->n_words], .word = word };
+        t->n_words++;
+    }
+    return t;
+}
+
+static void tuple_free(void *tuple)
+{
+    struct tuple *t = tuple;
+
+    free(atomic_load_explicit(&t->buckets, memory_order_relaxed));
+    free(t);
+}
+
+static struct buckets *buckets_of(const struct tuple *t)
+{
+    return atomic_load_explicit(&t->buckets, memory_order_relaxed);
+}
+
+static void link_rule(struct buckets *b, struct rule *r)
+{
+    _Atomic(struct rule *) *head = &b->head[r->hash & b->mask];
+
+    atomic_store_explicit(&r->next[b->generation], atomic_load_explicit(head, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(head, r, memory_order_release);
+}
+
+static void unlink_rule(struct buckets *b, struct rule *r)
+{
+    _Atomic(struct rule *) *link = &b->head[r->hash & b->mask];
+    struct rule *at;
+
+    while ((at = atomic_load_explicit(link, memory_order_relaxed)) != r)
+        link = &at->next[b->generation];
+    atomic_store_explicit(link, atomic_load_explicit(&r->next[b->generation], memory_order_relaxed), memory_order_release);
+}
+
+/* Gives the subtable about as many buckets as rules; or not, when it is too early or there is no memory. */
+static void resize(struct tuple *t, struct rcu *rcu)
+{
+    struct buckets *old = buckets_of(t), *b;
+    uint32_t n = BUCKETS_FIRST;
+
+    if (t->is_resized && !rcu_is_over(rcu, t->resize_token)) {
+        if (t->n_rules / LOAD_MAX <= old->mask)
+            return;
+        rcu_wait_for(rcu, t->resize_token);
+    }
+    while (n < t->n_rules)
+        n *= 2;
+    if (t->n_rules > old->mask)
+        n *= 2;
+    b = buckets_new(n, !old->generation);
+    if (!b)
+        return;
+    for (uint32_t i = 0; i <= old->mask; i++)
+        for (struct rule *r = atomic_load_explicit(&old->head[i], memory_order_relaxed); r;
+             r = atomic_load_explicit(&r->next[old->generation], memory_order_relaxed))
+            link_rule(b, r);
+    atomic_store_explicit(&t->buckets, b, memory_order_release);
+    t->is_resized = true;
+    t->resize_token = rcu_start(rcu);
+    rcu_defer(rcu, free, old);
+}
+
+/* --- the writer: the space --- */
+
+static uint32_t mask_hash(const struct compact_match *m)
+{
+    return hash_words(compact_match_masks(m), m->n, hash_words(m->map.bits, KEY_MAP_WORDS, 0));
+}
+
+static bool has_mask(const struct tuple *t, const struct compact_match *m)
+{
+    unsigned word, i = 0;
+
+    if (t->n_words != m->n)
+        return false;
+    for_each_key_word(word, &m->map) {
+        if (t->words[i].word != word || t->words[i].mask != compact_match_masks(m)[i])
+            return false;
+        i++;
+    }
+    return true;
+}
+
+static struct tuple *tuple_of(const struct tuple_space *s, const struct compact_match *m)
+{
+    for_each_hmap_hash(struct tuple, t, &s->by_mask, mask_hash(m), by_mask)
+        if (has_mask(t, m))
+            return t;
+    return NULL;
+}
+
+static int set_bound(struct tuple_space *s, struct tuple *t, uint16_t bound)
+{
+    uint64_t was = order_key(t->bound, t->serial);
+    struct order_entry is = { .key = order_key(bound, t->serial), .tuple = t };
+
+    if (bound == t->bound)
+        return 0;
+
+    int err = order_change(&s->order, s->rcu, &was, &is);
+
+    if (!err)
+        t->bound = bound;
+    return err;
+}
+
+/* The subtable of the rule's mask, its bound not below the rule's priority. */
+static int tuple_for(struct tuple_space *s, const struct rule *r, struct tuple **out)
+{
+    struct tuple *t = tuple_of(s, r->match);
+    int err = 0;
+
+    if (t) {
+        if (r->priority > t->bound) {
+            err = set_bound(s, t, r->priority);
+            if (!err)
+                t->n_at_bound = t->n_removed = 0;
+        }
+        *out = t;
+        return err;
+    }
+    t = tuple_new(r->match);
+    if (!t)
+        return -ENOMEM;
+    t->serial = s->next_serial;
+    t->bound = r->priority;
+
+    struct order_entry entry = { .key = order_key(t->bound, t->serial), .tuple = t };
+
+    err = order_change(&s->order, s->rcu, NULL, &entry);
+    if (err) {
+        tuple_free(t);
+        return err;
+    }
+    s->next_serial++;
+    hmap_insert(&s->by_mask, &t->by_mask, mask_hash(r->match));
+    *out = t;
+    return 0;
+}
+
+int tuple_space_insert(struct tuple_space *s, struct rule *r)
+{
+    struct tuple *t;
+    int err = tuple_for(s, r, &t);
+
+    if (err)
+        return err;
+    r->hash = hash_words(compact_match_values(r->match), r->match->n, 0);
+    t->n_rules++;
+    t->n_at_bound += r->priority == t->bound;
+    if (t->n_rules > buckets_of(t)->mask + 1)
+        resize(t, s->rcu);
+    atomic_store_explicit(&r->next[0], NULL, memory_order_relaxed);
+    atomic_store_explicit(&r->next[1], NULL, memory_order_relaxed);
+    link_rule(buckets_of(t), r);
+    return 0;
+}
+
+/* Asks all rules for the highest priority, when enough removals have paid for it. */
+static void lower_bound(struct tuple_space *s, struct tuple *t)
+{
+    const struct buckets *b = buckets_of(t);
+    uint16_t highest = 0;
+    uint32_t n_highest = 0;
+
+    if (t->n_at_bound || t->n_removed < t->n_rules / 2)
+        return;
+    for (uint32_t i = 0; i <= b->mask; i++)
+        for (const struct rule *r = atomic_load_explicit(&b->head[i], memory_order_relaxed); r;
+             r = atomic_load_explicit(&r->next[b->generation], memory_order_relaxed)) {
+            if (r->priority > highest || !n_highest) {
+                highest = r->priority;
+                n_highest = 0;
+            }
+            n_highest += r->priority == highest;
+        }
+    t->n_removed = 0;
+    if (!set_bound(s, t, highest))
+        t->n_at_bound = n_highest;
+}
+
+static void remove_empty(struct tuple_space *s, struct tuple *t)
+{
+    uint64_t key = order_key(t->bound, t->serial);
+
+    if (order_change(&s->order, s->rcu, &key, NULL))
+        return;
+    hmap_remove(&s->by_mask, &t->by_mask);
+    rcu_defer(s->rcu, tuple_free, t);
+}
+
+void tuple_space_unlink(struct tuple_space *s, struct rule *r)
+{
+    struct tuple *t = tuple_of(s, r->match);
+    struct buckets *b = buckets_of(t);
+
+    unlink_rule(b, r);
+    t->n_rules--;
+    t->n_removed++;
+    t->n_at_bound -= r->priority == t->bound;
+    if (!t->n_rules) {
+        remove_empty(s, t);
+        return;
+    }
+    if (b->mask >= BUCKETS_FIRST && t->n_rules < (b->mask + 1) / LOAD_SHRINK)
+        resize(t, s->rcu);
+    lower_bound(s, t);
+}
+
+void tuple_space_fini(struct tuple_space *s)
+{
+    for_each_hmap_safe(struct tuple, t, next, &s->by_mask, by_mask)
+        tuple_free(t);
+    hmap_fini(&s->by_mask);
+    order_free(atomic_load_explicit(&s->order, memory_order_relaxed));
+}

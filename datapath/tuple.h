@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tuple.h - a classifier of the shape "tuple space": one hash table (subtable) for every mask that rules have.
+ * Fits any set of rules; a lookup costs one probe for every mask whose rules may still win.
+ * Threads and lifetimes as in table.h. */
+#ifndef DATAPATH_TUPLE_H
+#define DATAPATH_TUPLE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/hmap.h"
+#include "base/match.h"
+
+struct order;
+struct rcu;
+struct rule;
+
+struct tuple_space {
+    _Atomic(struct order *) order; /* NULL: never had a rule */
+    /* C only */
+    struct rcu *rcu;
+    struct hmap by_mask;
+    uint64_t next_serial;
+};
+
+void tuple_space_init(struct tuple_space *s, struct rcu *rcu);
+void tuple_space_fini(struct tuple_space *s); /* no reader any more */
+
+int tuple_space_insert(struct tuple_space *s, struct rule *r); /* 0 or -ENOMEM */
+void tuple_space_unlink(struct tuple_space *s, struct rule *r);
+
+const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version);
+/* The first match behind `last`, in falling priority, and of equal ones by address; NULL for `last`: the first of all. */
+const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
+                                    const struct rule *last);
+
+#endif
