@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow_table.c - see flow_table.h.
+ *
+ * Theory.  A `struct flow` does not change once it is in the table: whatever happens to it is a `struct change`, the flow
+ * that was (`old`) and the one that is now (`new`), either of them NULL for an addition or a deletion.  The log of changes
+ * since the last commit is in `changes`; commit walks it forwards and frees what was, abort walks it backwards and puts
+ * everything back where it stood.  Room in the log is made before anything is touched, so that logging cannot fail. */
+#include "vswitch/flow_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { RUN_MAX = 4096 }; /* timeouts taken in one go */
+
+struct change {
+    struct flow *old, *new;
+    struct list *at;    /* deletion: `old` stood in front of this */
+    enum flow_gone why; /* deletion */
+};
+
+struct subtable {
+    struct hmap index;
+    struct list flows;
+};
+
+struct flow_table {
+    struct flow_table_conf conf;
+    struct subtable tables[DP_TABLES];
+    struct wheel wheel;
+    uint64_t serial; /* of the next flow */
+    struct change *changes;
+    size_t n_changes, max_changes;
+};
+
+/* A compact match that fits any match, for looking up. */
+union match_buf {
+    struct compact_match c;
+    uint64_t room[(sizeof(struct compact_match) + 7) / 8 + 2 * KEY_WORDS];
+};
+
+/* --- the log of changes --- */
+
+static int log_reserve(struct flow_table *ft, size_t n)
+{
+    size_t max = ft->max_changes ? ft->max_changes : 16;
+
+    if (n > SIZE_MAX / sizeof *ft->changes / 2 - ft->n_changes)
+        return -ENOMEM;
+    while (max < ft->n_changes + n)
+        max *= 2;
+    if (max == ft->max_changes)
+        return 0;
+
+    struct change *p = realloc(ft->changes, max * sizeof *p);
+
+    if (!p)
+        return -ENOMEM;
+    ft->changes = p;
+    ft->max_changes = max;
+    return 0;
+}
+
+static struct subtable *table_of(struct flow_table *ft, const struct flow *f)
+{
+    return &ft->tables[f->rule->table_id];
+}
+
+/* Puts the change into effect in our index and writes it down; the datapath's part was done. */
+static void log_change(struct flow_table *ft, struct flow *old, struct flow *new, enum flow_gone why)
+{
+    struct change *c = &ft->changes[ft->n_changes++];
+
+    assert(ft->n_changes <= ft->max_changes);
+    *c = (struct change){ .old = old, .new = new, .why = why };
+    if (new) {
+        list_insert(old ? &old->node.link : &table_of(ft, new)->flows, &new->node.link);
+        hmap_insert(&table_of(ft, new)->index, &new->by_match, new->by_match.hash);
+    }
+    if (old) {
+        c->at = old->node.link.next;
+        list_remove(&old->node.link);
+        hmap_remove(&table_of(ft, old)->index, &old->by_match);
+    }
+}
+
+static void undo(struct flow_table *ft, const struct change *c)
+{
+    if (c->old) {
+        list_insert(c->new ? &c->new->node.link : c->at, &c->old->node.link);
+        hmap_insert(&table_of(ft, c->old)->index, &c->old->by_match, c->old->by_match.hash);
+    }
+    if (c->new) {
+        list_remove(&c->new->node.link);
+        hmap_remove(&table_of(ft, c->new)->index, &c->new->by_match);
+        free(c->new);
+    }
+}
+
+void flow_table_abort(struct flow_table *ft)
+{
+    while (ft->n_changes)
+        undo(ft, &ft->changes[--ft->n_changes]);
+    datapath_abort(ft->conf.dp);
+}
+
+/* --- timeouts --- */
+
+static uint64_t last_used_ns(const struct flow_table *ft, const struct flow *f)
+{
+    struct rule_stat s;
+
+    flow_stats(ft, f, &s);
+    return s.used_ns > f->idle_from_ns ? s.used_ns : f->idle_from_ns;
+}
+
+static uint64_t hard_end_ns(const struct flow *f)
+{
+    return f->hard_s ? f->created_ns + (uint64_t)f->hard_s * NS_PER_S : WHEEL_NEVER;
+}
+
+static uint64_t idle_end_ns(const struct flow_table *ft, const struct flow *f)
+{
+    return f->idle_s ? last_used_ns(ft, f) + (uint64_t)f->idle_s * NS_PER_S : WHEEL_NEVER;
+}
+
+static void arm(struct flow_table *ft, struct flow *f)
+{
+    uint64_t hard = hard_end_ns(f), idle = idle_end_ns(ft, f);
+
+    if (f->idle_s || f->hard_s)
+        wheel_arm(&ft->wheel, &f->timer, hard < idle ? hard : idle);
+}
+
+uint64_t flow_table_next_ns(const struct flow_table *ft)
+{
+    return wheel_next_ns(&ft->wheel);
+}
+
+void flow_table_run(struct flow_table *ft)
+{
+    uint64_t now = clock_now(ft->conf.clock);
+    struct wheel_link *l;
+
+    assert(!ft->n_changes);
+    while (ft->n_changes < RUN_MAX && !log_reserve(ft, 1) && (l = wheel_pop(&ft->wheel, now))) {
+        struct flow *f = (struct flow *)((char *)l - offsetof(struct flow, timer));
+
+        if (hard_end_ns(f) <= now || idle_end_ns(ft, f) <= now) {
+            bridge_rule_remove(ft->conf.bridge, f->rule);
+            log_change(ft, f, NULL, hard_end_ns(f) <= now ? FLOW_GONE_HARD : FLOW_GONE_IDLE);
+        } else {
+            arm(ft, f);
+        }
+    }
+    if (ft->n_changes)
+        flow_table_commit(ft);
+}
+
+/* --- commit --- */
+
+void flow_table_commit(struct flow_table *ft)
+{
+    datapath_commit(ft->conf.dp);
+    for (size_t i = 0; i < ft->n_changes; i++) {
+        const struct change *c = &ft->changes[i];
+
+        if (c->new)
+            arm(ft, c->new);
+        if (!c->old)
+            continue;
+        wheel_disarm(&ft->wheel, &c->old->timer);
+        if (!c->new && ft->conf.removed)
+            ft->conf.removed(ft->conf.arg, c->old, c->why);
+        free(c->old);
+    }
+    ft->n_changes = 0;
+    if (ft->max_changes > RUN_MAX) { /* a large request; do not hold on to its memory */
+        free(ft->changes);
+        ft->changes = NULL;
+        ft->max_changes = 0;
+    }
+}
+
+/* --- finding --- */
+
+static struct flow *flow_of(struct flow_node *n)
+{
+    return (struct flow *)n; /* its first member */
+}
+
+static uint32_t hash_of(const struct match *m, uint16_t priority)
+{
+    return match_hash(m, priority);
+}
+
+static struct flow *find_strict(struct subtable *t, uint16_t priority, const struct compact_match *m, uint32_t hash)
+{
+    for_each_hmap_hash(struct flow, f, &t->index, hash, by_match)
+        if (f->rule->priority == priority && compact_match_equal(f->rule->match, m))
+            return f;
+    return NULL;
+}
+
+static bool acts_output_to(const struct act *a, size_t n, uint32_t port)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((a[i].type == ACT_OUTPUT && a[i].port == port) || (a[i].type == ACT_CONTROLLER && port == DP_PORT_CONTROLLER))
+            return true;
+    return false;
+}
+
+/* Everything of a query but its match and priority (7.3.4.1: cookie, out_port, out_group). */
+static bool passes_filters(const struct flow_query *q, const struct flow *f)
+{
+    const struct rule_code *code = &f->rule->code;
+
+    if ((f->rule->cookie ^ q->cookie) & q->cookie_mask)
+        return false;
+    if (q->out_port != FLOW_ANY && !acts_output_to(code->apply, code->n_apply, q->out_port) &&
+        !acts_output_to(code->write, code->n_write, q->out_port))
+        return false;
+    return q->out_group == FLOW_ANY; /* no flow can refer to a group */
+}
+
+static bool is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f)
+{
+    return passes_filters(q, f) && compact_match_covers(m, f->rule->match) &&
+           (!q->is_strict || (q->priority == f->rule->priority && compact_match_equal(m, f->rule->match)));
+}
+
+struct found {
+    struct flow **flows;
+    size_t n, max;
+};
+
+static int found_add(struct found *r, struct flow *f)
+{
+    if (r->n == r->max) {
+        size_t max = r->max ? r->max * 2 : 16;
+        struct flow **p = realloc(r->flows, max * sizeof *p);
+
+        if (!p)
+            return -ENOMEM;
+        r->flows = p;
+        r->max = max;
+    }
+    r->flows[r->n++] = f;
+    return 0;
+}
+
+static int find_in(struct found *r, struct subtable *t, const struct flow_query *q, const struct compact_match *m)
+{
+    if (q->is_strict) {
+        struct flow *f = find_strict(t, q->priority, m, hash_of(q->match, q->priority));
+
+        return f && passes_filters(q, f) ? found_add(r, f) : 0;
+    }
+    for_each_list(struct flow_node, n, &t->flows, link) {
+        int err = n->serial && is_meant(q, m, flow_of(n)) ? found_add(r, flow_of(n)) : 0;
+
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Gives the flows meant (caller frees `r->flows`, also on failure) and makes room in the log for a change to each. */
+static int find_meant(struct flow_table *ft, const struct flow_query *q, struct found *r)
+{
+    union match_buf m;
+    int err = 0;
+
+    compact_match_init(&m.c, q->match);
+    *r = (struct found){ 0 };
+    if (q->table_id != FLOW_TABLE_ALL)
+        err = find_in(r, &ft->tables[q->table_id], q, &m.c);
+    else
+        for (int i = 0; i < DP_TABLES && !err; i++)
+            err = find_in(r, &ft->tables[i], q, &m.c);
+    return err ? err : log_reserve(ft, r->n);
+}
+
+/* --- requests --- */
+
+static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, uint32_t hash)
+{
+    struct flow *f = malloc(sizeof *f + s->n_instructions);
+    uint64_t now = clock_now(ft->conf.clock);
+
+    if (!f)
+        return NULL;
+    *f = (struct flow){
+        .node.serial = ft->serial, .by_match.hash = hash, .created_ns = now, .idle_from_ns = now,
+        .idle_s = s->idle_s, .hard_s = s->hard_s, .flags = s->flags, .n_instructions = s->n_instructions,
+    };
+    list_init(&f->node.link);
+    wheel_link_init(&f->timer);
+    if (s->n_instructions)
+        memcpy(f->instructions, s->instructions, s->n_instructions);
+    return f;
+}
+
+/* Makes the rule of `f`, which takes the place of `old` (or NULL), in table, index and datapath. */
+static int put(struct flow_table *ft, struct flow *f, struct flow *old, const struct flow_spec *s)
+{
+    const struct rule *counts_of = old && !(s->flags & FLOW_RESET_COUNTS) ? old->rule : NULL;
+    int err = rule_new(&f->rule, ft->conf.bridge, s->table_id, s->priority, s->match, s->code, s->cookie, counts_of);
+
+    if (!err)
+        err = bridge_rule_add(ft->conf.bridge, f->rule);
+    if (err)
+        return err;
+    if (old)
+        bridge_rule_remove(ft->conf.bridge, old->rule);
+    log_change(ft, old, f, FLOW_GONE_DELETE);
+    return 0;
+}
+
+static bool has_overlap(const struct subtable *t, uint16_t priority, const struct compact_match *m)
+{
+    for_each_list(struct flow_node, n, &t->flows, link)
+        if (n->serial && flow_of(n)->rule->priority == priority && compact_match_overlaps(flow_of(n)->rule->match, m))
+            return true;
+    return false;
+}
+
+int flow_add(struct flow_table *ft, const struct flow_spec *spec)
+{
+    struct subtable *t = &ft->tables[spec->table_id];
+    uint32_t hash = hash_of(spec->match, spec->priority);
+    union match_buf m;
+
+    assert(spec->table_id < DP_TABLES);
+    compact_match_init(&m.c, spec->match);
+    if (spec->flags & FLOW_CHECK_OVERLAP && has_overlap(t, spec->priority, &m.c))
+        return -EEXIST;
+
+    struct flow *old = find_strict(t, spec->priority, &m.c, hash);
+
+    if (!old && t->index.n >= flow_table_limit(ft, spec->table_id))
+        return -ENOSPC;
+    if (log_reserve(ft, 1))
+        return -ENOMEM;
+
+    struct flow *f = flow_new(ft, spec, hash);
+    int err = f ? put(ft, f, old, spec) : -ENOMEM;
+
+    if (err) {
+        free(f);
+        return err;
+    }
+    ft->serial++;
+    return 0;
+}
+
+static int modify_one(struct flow_table *ft, struct flow *old, const struct flow_spec *spec)
+{
+    struct match match;
+    struct flow_spec s = *spec;
+
+    compact_match_expand(&match, old->rule->match);
+    s.table_id = old->rule->table_id;
+    s.priority = old->rule->priority;
+    s.match = &match;
+    s.cookie = old->rule->cookie;
+    s.idle_s = old->idle_s;
+    s.hard_s = old->hard_s;
+
+    struct flow *f = flow_new(ft, &s, old->by_match.hash);
+
+    if (!f)
+        return -ENOMEM;
+    f->node.serial = old->node.serial;
+    f->created_ns = old->created_ns;
+    f->idle_from_ns = old->idle_s ? last_used_ns(ft, old) : old->idle_from_ns;
+    f->flags = old->flags;
+
+    int err = put(ft, f, old, &s);
+
+    if (err)
+        free(f);
+    return err;
+}
+
+int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec)
+{
+    struct found r;
+    int err = find_meant(ft, q, &r);
+
+    for (size_t i = 0; i < r.n && !err; i++)
+        err = modify_one(ft, r.flows[i], spec);
+    free(r.flows);
+    return err;
+}
+
+int flow_delete(struct flow_table *ft, const struct flow_query *q)
+{
+    struct found r;
+    int err = find_meant(ft, q, &r);
+
+    for (size_t i = 0; i < r.n && !err; i++) {
+        bridge_rule_remove(ft->conf.bridge, r.flows[i]->rule);
+        log_change(ft, r.flows[i], NULL, FLOW_GONE_DELETE);
+    }
+    free(r.flows);
+    return err;
+}
+
+/* --- asking --- */
+
+uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id)
+{
+    return (uint32_t)ft->tables[table_id].index.n;
+}
+
+uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id)
+{
+    return ft->conf.max_flows;
+}
+
+void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out)
+{
+    rule_stats(ft->conf.bridge, f->rule, out);
+}
+
+uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f)
+{
+    return clock_now(ft->conf.clock) - f->created_ns;
+}
+
+/* --- a walk that may pause --- */
+
+int flow_cursor_init(struct flow_cursor *c, struct flow_table *ft, const struct flow_query *q)
+{
+    bool is_all = q->table_id == FLOW_TABLE_ALL;
+
+    *c = (struct flow_cursor){
+        .ft = ft, .table_id = is_all ? 0 : q->table_id, .last_table = is_all ? DP_TABLES - 1 : q->table_id,
+        .end = ft->serial, .match = malloc(compact_match_size(q->match)), .query = *q,
+    };
+    list_init(&c->node.link);
+    if (!c->match)
+        return -ENOMEM;
+    compact_match_init(c->match, q->match);
+    c->query.match = NULL;
+    list_push_front(&ft->tables[c->table_id].flows, &c->node.link);
+    return 0;
+}
+
+void flow_cursor_fini(struct flow_cursor *c)
+{
+    list_remove(&c->node.link);
+    free(c->match);
+    c->match = NULL;
+    c->ft = NULL;
+}
+
+/* Goes on to the next table; false when that was the last. */
+static bool next_table(struct flow_cursor *c)
+{
+    list_remove(&c->node.link);
+    if (c->table_id == c->last_table)
+        return false;
+    c->table_id++;
+    list_push_front(&c->ft->tables[c->table_id].flows, &c->node.link);
+    return true;
+}
+
+const struct flow *flow_cursor_next(struct flow_cursor *c, unsigned *budget)
+{
+    while (c->ft && *budget) {
+        struct flow_node *n = list_after(&c->ft->tables[c->table_id].flows, &c->node, struct flow_node, link);
+
+        if (!n || n->serial >= c->end) {
+            if (!next_table(c))
+                c->ft = NULL;
+            continue;
+        }
+        list_remove(&c->node.link);
+        list_insert(n->link.next, &c->node.link);
+        if (!n->serial)
+            continue;
+        --*budget;
+        if (is_meant(&c->query, c->match, flow_of(n)))
+            return flow_of(n);
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+int flow_table_new(struct flow_table **out, const struct flow_table_conf *conf)
+{
+    struct flow_table *ft = calloc(1, sizeof *ft);
+
+    if (!ft)
+        return -ENOMEM;
+    ft->conf = *conf;
+    if (!ft->conf.max_flows)
+        ft->conf.max_flows = FLOW_TABLE_MAX_FLOWS;
+    ft->serial = 1;
+    wheel_init(&ft->wheel, clock_now(conf->clock));
+    for (int i = 0; i < DP_TABLES; i++)
+        list_init(&ft->tables[i].flows);
+    *out = ft;
+    return 0;
+}
+
+void flow_table_free(struct flow_table *ft)
+{
+    if (!ft)
+        return;
+    flow_table_abort(ft);
+    for (int i = 0; i < DP_TABLES; i++) {
+        for_each_list_safe(struct flow_node, n, next, &ft->tables[i].flows, link) {
+            assert(n->serial); /* a cursor must not outlive its table */
+            bridge_rule_remove(ft->conf.bridge, flow_of(n)->rule);
+            free(flow_of(n));
+        }
+        hmap_fini(&ft->tables[i].index);
+    }
+    datapath_commit(ft->conf.dp);
+    free(ft->changes);
+    free(ft);
+}

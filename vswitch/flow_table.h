@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow_table.h - the flows of one bridge as its controllers see them: found by table, priority and match for strict
+ * commands, walked for loose ones, kept until they time out or are deleted.  The rules that frames meet are the
+ * datapath's; here is what a rule does not know: cookie, flags, timeouts, age, and the instructions as they were sent.
+ * Flow: agent_flow -> [flow_table] -> datapath rules.   Spec: OpenFlow 1.3.5, 5.5, 6.4, 7.3.4.1.
+ *
+ * Changes are made in two steps.  flow_add(), flow_modify(), flow_delete() prepare; flow_table_commit() shows frames every
+ * change since the last commit at once, flow_table_abort() takes them all back.  So a bundle is many requests and one
+ * commit.  After a request that returned an error nothing but flow_table_abort() may follow.
+ * Cost: a strict request takes the same time however many flows there are; a loose one, and an overlap check, walk a table.
+ *
+ * Thread: C.  Numbers are host order. */
+#ifndef VSWITCH_FLOW_TABLE_H
+#define VSWITCH_FLOW_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hmap.h"
+#include "base/list.h"
+#include "base/wheel.h"
+#include "datapath/datapath.h"
+
+struct clock;
+struct flow_table;
+
+enum { FLOW_TABLE_ALL = 0xff, FLOW_TABLE_MAX_FLOWS = 1000000 };
+#define FLOW_ANY UINT32_MAX /* out_port, out_group: do not ask (OFPP_ANY, OFPG_ANY) */
+
+/* Values of enum ofp_flow_mod_flags, 7.3.4.1. */
+enum flow_flag {
+    FLOW_SEND_REMOVED = 1 << 0,
+    FLOW_CHECK_OVERLAP = 1 << 1,
+    FLOW_RESET_COUNTS = 1 << 2,
+    FLOW_NO_PACKET_COUNTS = 1 << 3,
+    FLOW_NO_BYTE_COUNTS = 1 << 4,
+};
+
+/* Values of enum ofp_flow_removed_reason, 7.4.2. */
+enum flow_gone { FLOW_GONE_IDLE, FLOW_GONE_HARD, FLOW_GONE_DELETE };
+
+/* What hangs in the list of a table, in order of `serial`. */
+struct flow_node {
+    struct list link;
+    uint64_t serial;           /* order of adding; a modified flow keeps it.  0: a cursor, not a flow */
+};
+
+struct flow {
+    struct flow_node node;     /* first */
+    struct hmap_link by_match; /* its table's index */
+    struct wheel_link timer;
+    struct rule *rule;         /* borrowed from the datapath: match, priority, table id, cookie */
+    uint64_t created_ns;
+    uint64_t idle_from_ns;     /* idle at least from here on: creation, or the last use before its counters were reset */
+    uint16_t idle_s, hard_s;   /* 0: never */
+    uint16_t flags;
+    uint16_t n_instructions;   /* bytes */
+    uint8_t instructions[];    /* as they came on the wire */
+};
+
+struct flow_table_conf {
+    struct datapath *dp;       /* borrowed, as everything here */
+    struct bridge *bridge;
+    const struct clock *clock;
+    uint32_t max_flows;        /* per table; 0: FLOW_TABLE_MAX_FLOWS */
+    /* A flow went (after the commit; not one that another replaced).  `f` is freed when it returns.  May not change the table. */
+    void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
+    void *arg;
+};
+
+int flow_table_new(struct flow_table **out, const struct flow_table_conf *conf);
+/* Removes every flow without a word to anybody, commits, and frees. */
+void flow_table_free(struct flow_table *ft);
+
+/* What a flow shall be.  Everything is borrowed during the call. */
+struct flow_spec {
+    uint8_t table_id;          /* below DP_TABLES */
+    uint16_t priority;
+    const struct match *match;
+    uint64_t cookie;
+    uint16_t idle_s, hard_s, flags;
+    const struct rule_code *code;
+    const void *instructions;  /* the same as `code`, as it came on the wire */
+    uint16_t n_instructions;   /* bytes */
+};
+
+/* Which flows are meant. */
+struct flow_query {
+    uint8_t table_id;          /* or FLOW_TABLE_ALL */
+    bool is_strict;            /* the flow with this very match and priority, else all that `match` covers */
+    uint16_t priority;
+    const struct match *match;
+    uint64_t cookie, cookie_mask;
+    uint32_t out_port;         /* only flows with an output there; FLOW_ANY: whichever */
+    uint32_t out_group;        /* likewise */
+};
+
+/* One of the same match and priority is replaced, with a new age, its counters kept unless FLOW_RESET_COUNTS (6.4).
+ * -EEXIST: FLOW_CHECK_OVERLAP, and a flow of this priority overlaps; -ENOSPC: the table is full; -ENOMEM. */
+int flow_add(struct flow_table *ft, const struct flow_spec *spec);
+/* Gives the flows meant the code and instructions of `spec` (and its FLOW_RESET_COUNTS; the rest of it is not read).
+ * Nothing found is no error.  -ENOMEM. */
+int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec);
+int flow_delete(struct flow_table *ft, const struct flow_query *q); /* -ENOMEM */
+void flow_table_commit(struct flow_table *ft);
+void flow_table_abort(struct flow_table *ft);
+
+/* Removes what has timed out, at most some thousands at a time; commits.  Call when flow_table_next_ns() has come. */
+void flow_table_run(struct flow_table *ft);
+uint64_t flow_table_next_ns(const struct flow_table *ft); /* WHEEL_NEVER: nothing waits */
+
+uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id);
+uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id);
+void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out);
+uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
+
+/* A walk over the flows that a query means, which may pause while flows come and go: it sees every flow that was there
+ * from its begin to its end, once, and none that was added after it began.  Fini before the table is freed. */
+struct flow_cursor {
+    struct flow_node node;     /* stands behind the last flow seen */
+    struct flow_table *ft;     /* NULL: at its end */
+    uint8_t table_id, last_table;
+    uint64_t end;              /* serials from here on are new */
+    struct compact_match *match; /* owned */
+    struct flow_query query;   /* without its match */
+};
+int flow_cursor_init(struct flow_cursor *c, struct flow_table *ft, const struct flow_query *q); /* -ENOMEM */
+void flow_cursor_fini(struct flow_cursor *c);
+/* The next flow, looking at no more than *budget flows; each one looked at takes one off.  NULL with *budget left: the end. */
+const struct flow *flow_cursor_next(struct flow_cursor *c, unsigned *budget);
+
+#endif
