@@ -10,7 +10,7 @@ static uint64_t system_ns(clockid_t id)
     struct timespec t;
 
     clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+    return (uint64_t)t.tv_sec * NSEC_PER_S + (uint64_t)t.tv_nsec;
 }
 
 uint64_t clock_now(const struct clock *c)

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { NS_PER_US = 1000, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
+enum { NSEC_PER_US = 1000, NSEC_PER_MS = 1000000, NSEC_PER_S = 1000000000 };
 
 struct clock {
     _Atomic uint64_t warp_ns;    /* added to what runs by itself */

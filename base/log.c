@@ -141,13 +141,13 @@ static size_t head_format(char *line, size_t size, enum log_level level)
         return (size_t)snprintf(line, size, "<%d>", levels[level].priority);
 
     uint64_t now = clock_wall_ns();
-    time_t seconds = (time_t)(now / NS_PER_S);
+    time_t seconds = (time_t)(now / NSEC_PER_S);
     struct tm tm;
     char date[32];
 
     gmtime_r(&seconds, &tm);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    return (size_t)snprintf(line, size, "%s.%03uZ %s %.32s: ", date, (unsigned)(now % NS_PER_S / NS_PER_MS),
+    return (size_t)snprintf(line, size, "%s.%03uZ %s %.32s: ", date, (unsigned)(now % NSEC_PER_S / NSEC_PER_MS),
                             levels[level].name, sink.program);
 }
 
@@ -199,8 +199,8 @@ bool log_limit_pass(struct log_limit *l, uint64_t now_ns, uint64_t *n_left_out)
     uint64_t full = atomic_load(&l->free_at_ns), next;
 
     do {
-        next = (full > now_ns ? full : now_ns) + NS_PER_S;
-        if (next - now_ns > (uint64_t)LOG_LIMIT_BURST * NS_PER_S) {
+        next = (full > now_ns ? full : now_ns) + NSEC_PER_S;
+        if (next - now_ns > (uint64_t)LOG_LIMIT_BURST * NSEC_PER_S) {
             atomic_fetch_add(&l->n_left_out, 1);
             return false;
         }

@@ -74,7 +74,9 @@ int datapath_port_add(struct bridge *b, struct port *p, uint32_t number, const s
 /* After it returns no worker touches the port: the caller may close it. */
 void datapath_port_remove(struct datapath *dp, uint16_t index);
 void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags);
-void datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
+int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
+/* Has the workers wait for the port's descriptors again, after its device went down and came back. */
+void datapath_port_rearm(struct datapath *dp, uint16_t index);
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 
@@ -84,7 +86,7 @@ int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t pri
              const struct rule_code *code, uint64_t cookie, const struct rule *replaces);
 /* Adds / removes in the version being made.  A removed rule is freed after the grace period; a rule that replaces it must
  * have been added before. */
-int bridge_rule_add(struct bridge *b, struct rule *r);
+int bridge_rule_add(struct bridge *b, struct rule *r); /* takes the rule, also when it fails: -ENOMEM */
 void bridge_rule_remove(struct bridge *b, struct rule *r);
 /* Takes back what was added and removed since the last commit. */
 void datapath_abort(struct datapath *dp);

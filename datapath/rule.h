@@ -81,6 +81,8 @@ struct rule {
     bool is_table_miss;             /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
     struct rule_code code;
     const struct compact_match *match;
+    struct bridge *bridge;
+    struct rule *change[2];         /* bridge.c: the lists of changes of the version being made */
 };
 
 static inline bool rule_is_visible(const struct rule *r, uint64_t version)

@@ -16,6 +16,7 @@ struct stat_pool {
     unsigned n_shards;
     struct stat_shard *shards;
     uint32_t *free_slots;   /* room for every slot of the chunks there are */
+    uint32_t *refs;         /* holders of each slot */
     uint32_t n_free;
     uint32_t n_used_ever;   /* slots from here on were never given */
     uint32_t n_chunks;
@@ -55,6 +56,7 @@ void stat_pool_free(struct stat_pool *pool)
     for (uint32_t i = 0; i < pool->n_chunks; i++)
         chunk_remove(pool, i, pool->n_shards);
     free(pool->free_slots);
+    free(pool->refs);
     free(pool->shards);
     free(pool);
 }
@@ -78,6 +80,12 @@ static int chunk_add(struct stat_pool *pool)
     if (!slots)
         return -ENOMEM;
     pool->free_slots = slots;
+
+    uint32_t *refs = realloc(pool->refs, (size_t)(chunk + 1) * STAT_CHUNK_SLOTS * sizeof *refs);
+
+    if (!refs)
+        return -ENOMEM;
+    pool->refs = refs;
     for (unsigned i = 0; i < pool->n_shards; i++) {
         void *p = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -109,9 +117,11 @@ int stat_alloc(struct stat_pool *pool, uint32_t *slot)
                 return err;
         }
         *slot = pool->n_used_ever++;
+        pool->refs[*slot] = 1;
         return 0;
     }
     *slot = pool->free_slots[--pool->n_free];
+    pool->refs[*slot] = 1;
     for (unsigned i = 0; i < pool->n_shards; i++) {
         struct stat_cell *c = cell_of(pool, i, *slot);
 
@@ -124,8 +134,15 @@ int stat_alloc(struct stat_pool *pool, uint32_t *slot)
 
 void stat_free(struct stat_pool *pool, uint32_t slot)
 {
-    assert(slot < pool->n_used_ever);
-    pool->free_slots[pool->n_free++] = slot;
+    assert(slot < pool->n_used_ever && pool->refs[slot]);
+    if (!--pool->refs[slot])
+        pool->free_slots[pool->n_free++] = slot;
+}
+
+void stat_ref(struct stat_pool *pool, uint32_t slot)
+{
+    assert(slot < pool->n_used_ever && pool->refs[slot]);
+    pool->refs[slot]++;
 }
 
 void stat_read(const struct stat_pool *pool, uint32_t slot, struct rule_stat *sum)

@@ -35,7 +35,9 @@ struct stat_shard *stat_pool_shard(struct stat_pool *pool, unsigned i);
 
 /* Gives a slot whose counters are zero.  -ENOMEM; -ENOSPC: all slots are taken. */
 int stat_alloc(struct stat_pool *pool, uint32_t *slot);
-/* No worker may know the slot any more: call it by rcu_defer. */
+/* One more holder: a rule that replaces another goes on counting where that one stopped. */
+void stat_ref(struct stat_pool *pool, uint32_t slot);
+/* One holder less.  With the last the slot goes: no worker may know it any more, so call it by rcu_defer. */
 void stat_free(struct stat_pool *pool, uint32_t slot);
 void stat_read(const struct stat_pool *pool, uint32_t slot, struct rule_stat *sum);
 size_t stat_pool_count(const struct stat_pool *pool); /* slots in use */

@@ -287,8 +287,8 @@ int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct e
         const char *unit;
         uint64_t ns;
     } units[] = {
-        { "", NS_PER_S }, { "ns", 1 }, { "us", NS_PER_US }, { "ms", NS_PER_MS }, { "s", NS_PER_S },
-        { "min", 60 * (uint64_t)NS_PER_S }, { "h", 3600 * (uint64_t)NS_PER_S }, { "d", 86400 * (uint64_t)NS_PER_S },
+        { "", NSEC_PER_S }, { "ns", 1 }, { "us", NSEC_PER_US }, { "ms", NSEC_PER_MS }, { "s", NSEC_PER_S },
+        { "min", 60 * (uint64_t)NSEC_PER_S }, { "h", 3600 * (uint64_t)NSEC_PER_S }, { "d", 86400 * (uint64_t)NSEC_PER_S },
     };
     const struct doc_range *range = arg;
     const char *text;

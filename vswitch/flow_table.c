@@ -119,12 +119,12 @@ static uint64_t last_used_ns(const struct flow_table *ft, const struct flow *f)
 
 static uint64_t hard_end_ns(const struct flow *f)
 {
-    return f->hard_s ? f->created_ns + (uint64_t)f->hard_s * NS_PER_S : WHEEL_NEVER;
+    return f->hard_s ? f->created_ns + (uint64_t)f->hard_s * NSEC_PER_S : WHEEL_NEVER;
 }
 
 static uint64_t idle_end_ns(const struct flow_table *ft, const struct flow *f)
 {
-    return f->idle_s ? last_used_ns(ft, f) + (uint64_t)f->idle_s * NS_PER_S : WHEEL_NEVER;
+    return f->idle_s ? last_used_ns(ft, f) + (uint64_t)f->idle_s * NSEC_PER_S : WHEEL_NEVER;
 }
 
 static void arm(struct flow_table *ft, struct flow *f)

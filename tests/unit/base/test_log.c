@@ -125,20 +125,20 @@ static void reopen_after_move(void **state)
 static void limit(void **state)
 {
     struct log_limit l = { 0 };
-    uint64_t left_out = 99, now = 5 * (uint64_t)NS_PER_S;
+    uint64_t left_out = 99, now = 5 * (uint64_t)NSEC_PER_S;
     int passed = 0;
 
     for (int i = 0; i < 50; i++)
         passed += log_limit_pass(&l, now, &left_out);
     assert_int_equal(passed, LOG_LIMIT_BURST);
     assert_int_equal(left_out, 0);
-    assert_false(log_limit_pass(&l, now + NS_PER_S / 2, &left_out));
-    assert_true(log_limit_pass(&l, now + NS_PER_S, &left_out));
+    assert_false(log_limit_pass(&l, now + NSEC_PER_S / 2, &left_out));
+    assert_true(log_limit_pass(&l, now + NSEC_PER_S, &left_out));
     assert_int_equal(left_out, 41);
-    assert_false(log_limit_pass(&l, now + NS_PER_S, &left_out));
+    assert_false(log_limit_pass(&l, now + NSEC_PER_S, &left_out));
     passed = 0;
     for (int i = 0; i < 50; i++)
-        passed += log_limit_pass(&l, now + 1000 * (uint64_t)NS_PER_S, &left_out);
+        passed += log_limit_pass(&l, now + 1000 * (uint64_t)NSEC_PER_S, &left_out);
     assert_int_equal(passed, LOG_LIMIT_BURST);
 }
 

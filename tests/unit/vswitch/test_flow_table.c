@@ -275,7 +275,7 @@ static void replaced_and_reset(void **state)
         struct rule_stat s;
 
         assert_int_equal(add(x, k), 0);
-        clock_warp(&x->clock, 5 * (uint64_t)NS_PER_S);
+        clock_warp(&x->clock, 5 * (uint64_t)NSEC_PER_S);
         fake_rule_count(only(x)->rule, 7, 700, clock_now(&x->clock));
 
         struct sketch to = { .table = 1, .priority = 2, .port = 3, .out = 9, .cookie = 42, .idle = 33,
@@ -289,7 +289,7 @@ static void replaced_and_reset(void **state)
 
         flow_stats(x->ft, f, &s);
         assert_int_equal(s.packets, cases[i].packets);
-        assert_int_equal(flow_age_ns(x->ft, f), cases[i].age_s * NS_PER_S);
+        assert_int_equal(flow_age_ns(x->ft, f), cases[i].age_s * NSEC_PER_S);
         assert_int_equal(f->rule->cookie, cases[i].cookie);
         assert_int_equal(f->idle_s, cases[i].idle);
         assert_int_equal(f->flags, cases[i].flags);
@@ -299,10 +299,10 @@ static void replaced_and_reset(void **state)
 
         /* A reset of its counters is not a use: idleness counts from the last frame, 5 s after the beginning. */
         if (cases[i].is_modify) {
-            clock_warp(&x->clock, 21 * (uint64_t)NS_PER_S);
+            clock_warp(&x->clock, 21 * (uint64_t)NSEC_PER_S);
             flow_table_run(x->ft);
             assert_int_equal(x->n_gone, 0);
-            clock_warp(&x->clock, 2 * (uint64_t)NS_PER_S);
+            clock_warp(&x->clock, 2 * (uint64_t)NSEC_PER_S);
             flow_table_run(x->ft);
             assert_int_equal(x->n_gone, 1);
         }
@@ -374,7 +374,7 @@ static void timeouts(void **state)
     flow_cursor_fini(&c);
     clock_warp(&x->clock, WHEEL_TICK_NS); /* a timeout may be late by that */
     for (int s = 1; s <= 20; s++) {
-        clock_warp(&x->clock, NS_PER_S);
+        clock_warp(&x->clock, NSEC_PER_S);
         if (s <= 7)
             fake_rule_count(used->rule, 1, 100, clock_now(&x->clock));
         flow_table_run(x->ft);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bridge.c - a bridge's tables and the rules in them, and how changes become visible.
+ *
+ * Theory.  The datapath has one version counter.  Rules added since the last commit carry the next version and are thus
+ * invisible; rules removed carry it as `removed_in` and are thus still visible.  `datapath_commit` stores the counter,
+ * and with it everything becomes visible at once: a worker reads the counter once per burst.  Entry masks are published
+ * before the counter, so that a worker that sees a version sees a mask that covers its rules; a mask may be too wide, never
+ * too narrow.  The rules added
+ * and removed by the version being made are linked through `change`, so that it can be taken back. */
+#include "datapath/bridge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/datapath_impl.h"
+#include "datapath/mac_table.h"
+#include "datapath/pkt.h"
+#include "datapath/rcu.h"
+#include "datapath/translate.h"
+
+enum { MAC_ENTRIES = 8192 };
+
+int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e)
+{
+    struct bridge *b = calloc(1, sizeof *b);
+    struct port_map *map = calloc(1, sizeof *map);
+    int err = -ENOMEM;
+
+    if (!b || !map)
+        goto fail;
+    b->dp = dp;
+    for (b->index = 0; b->index < DP_BRIDGES_MAX && dp->bridges[b->index]; b->index++)
+        ;
+    if (b->index == DP_BRIDGES_MAX) {
+        err = errbuf_set(e, -ENOSPC, "there are %d bridges already, and no room for more", DP_BRIDGES_MAX);
+        goto fail;
+    }
+    atomic_store(&b->ports, map);
+    map = NULL;
+    err = mac_table_new(&b->macs, MAC_ENTRIES);
+    for (unsigned i = 0; !err && i < dp->n_workers; i++) {
+        b->counters[i] = calloc(DP_TABLES, sizeof *b->counters[i]);
+        if (!b->counters[i])
+            err = -ENOMEM;
+    }
+    if (!err)
+        err = bridge_update_mask(b);
+    if (err)
+        goto fail;
+    dp->bridges[b->index] = b;
+    *out = b;
+    return 0;
+
+fail:
+    free(map);
+    bridge_close(b);
+    return err == -ENOSPC ? err : errbuf_set(e, err, "no memory for a bridge");
+}
+
+static void bridge_destroy(void *arg)
+{
+    struct bridge *b = arg;
+
+    for (unsigned i = 0; i < DP_TABLES; i++)
+        table_free(atomic_load(&b->tables[i]));
+    free((void *)(uintptr_t)atomic_load(&b->entry));
+    free((void *)(uintptr_t)atomic_load(&b->ports));
+    for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
+        free(b->counters[i]);
+    mac_table_free(b->macs);
+    free(b);
+}
+
+void bridge_close(struct bridge *b)
+{
+    if (!b)
+        return;
+    if (b->index < DP_BRIDGES_MAX && b->dp && b->dp->bridges[b->index] == b) {
+        rcu_wait(b->dp->rcu);
+        b->dp->bridges[b->index] = NULL;
+        rcu_wait(b->dp->rcu); /* jobs under way may still name it */
+    }
+    bridge_destroy(b);
+}
+
+void bridge_set_standalone(struct bridge *b, bool is_on)
+{
+    atomic_store(&b->is_standalone, is_on);
+}
+
+struct mac_table *bridge_macs(struct bridge *b)
+{
+    return b->macs;
+}
+
+uint16_t bridge_port_index(const struct bridge *b, uint32_t number)
+{
+    const struct port_map *map = atomic_load_explicit(&b->ports, memory_order_acquire);
+    unsigned lo = 0, hi = map->n;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+
+        if (map->at[mid].number < number)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < map->n && map->at[lo].number == number ? map->at[lo].index : DP_INDEX_NONE;
+}
+
+int bridge_update_mask(struct bridge *b)
+{
+    struct entry_mask *m = calloc(1, sizeof *m);
+    struct key mask = { 0 };
+
+    if (!m)
+        return -ENOMEM;
+    for (unsigned t = 0; t < DP_TABLES; t++) {
+        const struct table *table = bridge_table(b, (uint8_t)t);
+        const struct key *k = table ? table_mask(table) : NULL;
+
+        for (unsigned i = 0; k && i < KEY_WORDS; i++)
+            mask.w[i] |= k->w[i];
+    }
+    translate_close_mask(&mask, b->n_acts);
+
+    const struct entry_mask *old = atomic_load(&b->entry);
+
+    for (unsigned i = 0; i < KEY_WORDS; i++)
+        if (mask.w[i]) {
+            m->map.bits[i / 64] |= UINT64_C(1) << i % 64;
+            m->word[m->n] = (uint8_t)i;
+            m->mask[m->n++] = mask.w[i];
+        }
+    if (old && old->n == m->n && !memcmp(old->word, m->word, m->n) && !memcmp(old->mask, m->mask, m->n * sizeof m->mask[0])) {
+        free(m);
+        return 0;
+    }
+    m->layers = key_map_layers(&m->map);
+    m->serial = ++b->dp->mask_serial;
+    atomic_store_explicit(&b->entry, m, memory_order_release);
+    if (old)
+        rcu_defer(b->dp->rcu, free, (void *)(uintptr_t)old);
+    return 0;
+}
+
+/* --- rules --- */
+
+/* One allocation: the rule, its match, its actions. */
+int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t priority, const struct match *match,
+             const struct rule_code *code, uint64_t cookie, const struct rule *replaces)
+{
+    size_t match_size = (compact_match_size(match) + 7) & ~(size_t)7;
+    size_t n_acts = (size_t)code->n_apply + code->n_write;
+    struct rule *r = malloc(sizeof *r + match_size + n_acts * sizeof(struct act));
+    int err;
+
+    if (!r)
+        return -ENOMEM;
+    memset(r, 0, sizeof *r);
+    if (replaces) {
+        r->stat = replaces->stat;
+        stat_ref(b->dp->stats, r->stat);
+    } else {
+        err = stat_alloc(b->dp->stats, &r->stat);
+        if (err) {
+            free(r);
+            return err;
+        }
+    }
+
+    struct compact_match *cm = (struct compact_match *)(r + 1);
+    struct act *acts = (struct act *)(void *)((uint8_t *)cm + match_size);
+
+    compact_match_init(cm, match);
+    r->match = cm;
+    r->bridge = b;
+    r->priority = priority;
+    r->table_id = table_id;
+    r->cookie = cookie;
+    r->is_table_miss = priority == 0 && cm->n == 0;
+    r->code = *code;
+    if (code->n_apply)
+        memcpy(acts, code->apply, code->n_apply * sizeof *acts);
+    if (code->n_write)
+        memcpy(acts + code->n_apply, code->write, code->n_write * sizeof *acts);
+    r->code.apply = acts;
+    r->code.write = acts + code->n_apply;
+    atomic_store(&r->removed_in, RULE_FOREVER);
+    *out = r;
+    return 0;
+}
+
+static void free_rule(void *arg)
+{
+    struct rule *r = arg;
+
+    stat_free(r->bridge->dp->stats, r->stat);
+    free(r);
+}
+
+static void count_acts(struct bridge *b, const struct rule *r, bool is_add)
+{
+    for (unsigned i = 0; i < r->code.n_apply; i++)
+        b->n_acts[r->code.apply[i].type] += is_add ? 1 : (size_t)-1;
+    for (unsigned i = 0; i < r->code.n_write; i++)
+        b->n_acts[r->code.write[i].type] += is_add ? 1 : (size_t)-1;
+}
+
+static bool moves_headers(const struct rule_code *c)
+{
+    for (unsigned i = 0; i < (unsigned)c->n_apply + c->n_write; i++) {
+        const struct act *a = i < c->n_apply ? &c->apply[i] : &c->write[i - c->n_apply];
+
+        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_SET_FIELD)
+            return true;
+    }
+    return false;
+}
+
+static struct table *table_of(struct bridge *b, uint8_t table_id)
+{
+    struct table *t = atomic_load(&b->tables[table_id]);
+
+    if (!t && !table_new(&t, b->dp->rcu))
+        atomic_store_explicit(&b->tables[table_id], t, memory_order_release);
+    return t;
+}
+
+static int refresh_mask(struct bridge *b, const struct rule *r)
+{
+    const struct table *t = bridge_table(b, r->table_id);
+    uint64_t serial = table_mask_serial(t);
+
+    if (serial == b->mask_serial[r->table_id] && !moves_headers(&r->code))
+        return 0;
+    b->mask_serial[r->table_id] = serial;
+    return bridge_update_mask(b);
+}
+
+/* Takes out of its table a rule that no frame can see any more; chains of hash tables may still lead a reader to it. */
+static void bury(void *arg)
+{
+    struct rule *r = arg;
+    struct bridge *b = r->bridge;
+
+    table_unlink(atomic_load(&b->tables[r->table_id]), r);
+    count_acts(b, r, false);
+    refresh_mask(b, r); /* too wide a mask is harmless: a failure here may pass */
+    rcu_defer(b->dp->rcu, free_rule, r);
+}
+
+/* The lists of what the version being made adds and removes. */
+enum { CHANGE_ADD, CHANGE_REMOVE };
+
+int bridge_rule_add(struct bridge *b, struct rule *r)
+{
+    struct datapath *dp = b->dp;
+    struct table *t = table_of(b, r->table_id);
+    int err;
+
+    if (!t) {
+        free_rule(r);
+        return -ENOMEM;
+    }
+    r->added_in = atomic_load(&dp->version) + 1;
+    err = table_insert(t, r);
+    if (err) {
+        free_rule(r);
+        return err;
+    }
+    count_acts(b, r, true);
+    err = refresh_mask(b, r);
+    if (err) {
+        bury(r);
+        return err;
+    }
+    r->change[CHANGE_ADD] = dp->added;
+    dp->added = r;
+    return 0;
+}
+
+void bridge_rule_remove(struct bridge *b, struct rule *r)
+{
+    struct datapath *dp = b->dp;
+
+    atomic_store(&r->removed_in, atomic_load(&dp->version) + 1);
+    r->change[CHANGE_REMOVE] = dp->removed;
+    dp->removed = r;
+}
+
+void datapath_abort(struct datapath *dp)
+{
+    struct rule *r, *next;
+
+    for (r = dp->removed; r; r = r->change[CHANGE_REMOVE])
+        atomic_store(&r->removed_in, RULE_FOREVER);
+    for (r = dp->added; r; r = next) {
+        next = r->change[CHANGE_ADD];
+        bury(r); /* no version ever showed it */
+    }
+    dp->added = dp->removed = NULL;
+}
+
+void datapath_commit(struct datapath *dp)
+{
+    struct rule *r, *next;
+
+    atomic_store_explicit(&dp->version, atomic_load(&dp->version) + 1, memory_order_release);
+    /* a worker in the middle of a burst reads the old version on, and must find there what this one removes */
+    for (r = dp->removed; r; r = next) {
+        next = r->change[CHANGE_REMOVE];
+        rcu_defer(dp->rcu, bury, r);
+    }
+    dp->added = dp->removed = NULL;
+    rcu_reclaim(dp->rcu);
+}
+
+void rule_stats(const struct bridge *b, const struct rule *r, struct rule_stat *out)
+{
+    stat_read(b->dp->stats, r->stat, out);
+}
+
+void bridge_table_stats(const struct bridge *b, uint8_t table_id, struct table_stats *out)
+{
+    *out = (struct table_stats){ 0 };
+    for (unsigned i = 0; i < b->dp->n_workers && table_id < DP_TABLES; i++) {
+        const struct table_counter *c = &b->counters[i][table_id];
+
+        out->lookups += atomic_load_explicit(&c->lookups, memory_order_relaxed);
+        out->matched += atomic_load_explicit(&c->matched, memory_order_relaxed);
+    }
+}

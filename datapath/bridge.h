@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bridge.h - inside the datapath: what a bridge is, and how its ports look to a worker.
+ * C writes, W reads under RCU; datapath.h is the outside. */
+#ifndef DATAPATH_BRIDGE_H
+#define DATAPATH_BRIDGE_H
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "base/match.h"
+#include "datapath/datapath.h"
+#include "datapath/table.h"
+
+/* What a lookup at an entry point of a bridge reads: the key words in use, and the mask of each. */
+struct entry_mask {
+    uint64_t serial;             /* changes with every new mask, of whatever bridge */
+    struct key_map map;
+    unsigned layers;             /* what must be parsed for it */
+    uint16_t n;
+    uint8_t word[KEY_WORDS];
+    uint64_t mask[KEY_WORDS];
+};
+static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
+
+/* A port as workers see it. */
+struct dp_port {
+    struct port *port;
+    struct bridge *bridge;
+    uint32_t number;             /* OpenFlow's */
+    uint16_t index;              /* the datapath's */
+    _Atomic unsigned flags;      /* enum port_flag */
+    _Atomic uint32_t snaplen;    /* of a capture; 0: none */
+    _Atomic(const struct vlan_conf *) vlan;
+    int16_t tx_queue[DP_WORKERS_MAX];  /* the queue a worker may send by; -1: it hands frames to tx_owner */
+    uint8_t tx_owner[DP_WORKERS_MAX];
+    uint8_t rx_owner[16];        /* by queue: which worker polls it */
+};
+
+/* The ports of a bridge, by OpenFlow number. */
+struct port_map {
+    uint16_t n;
+    struct {
+        uint32_t number;
+        uint16_t index;
+    } at[];
+};
+
+/* A worker's counts for one table. */
+struct table_counter {
+    _Atomic uint64_t lookups, matched;
+};
+
+struct bridge {
+    struct datapath *dp;
+    uint16_t index;
+    atomic_bool is_standalone;
+    _Atomic(struct table *) tables[DP_TABLES];
+    _Atomic(const struct entry_mask *) entry;
+    _Atomic(const struct port_map *) ports;
+    struct mac_table *macs;
+    struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
+    /* C only */
+    uint64_t mask_serial[DP_TABLES];
+    size_t n_acts[ACT_TYPES];    /* how many rules use each */
+};
+
+static inline const struct table *bridge_table(const struct bridge *b, uint8_t table_id)
+{
+    return atomic_load_explicit(&b->tables[table_id], memory_order_acquire);
+}
+
+/* The datapath index of an OpenFlow port, DP_INDEX_NONE when the bridge has none of that number. */
+uint16_t bridge_port_index(const struct bridge *b, uint32_t number);
+
+/* C: makes the bridge's entry mask anew when its rules' masks or actions have changed. */
+int bridge_update_mask(struct bridge *b);
+
+#endif

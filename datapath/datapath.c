@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datapath.c - the whole of it: workers, ports and who serves them, counters, packet-outs. */
+#include "datapath/datapath.h"
+
+#include <errno.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "datapath/datapath_impl.h"
+#include "datapath/mac_table.h"
+#include "datapath/rcu.h"
+
+int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e)
+{
+    struct datapath *dp = aligned_alloc(64, (sizeof *dp + 63) & ~(size_t)63);
+    char name[32];
+    int err = -ENOMEM;
+
+    if (!dp)
+        return errbuf_set(e, -ENOMEM, "no memory for the datapath");
+    memset(dp, 0, sizeof *dp);
+    dp->conf = *conf;
+    dp->version = 1;
+    err = rcu_new(&dp->rcu, DP_WORKERS_MAX);
+    if (!err)
+        err = stat_pool_new(&dp->stats, conf->n_workers);
+    if (!err)
+        err = events_open(&dp->events, dp);
+    if (err)
+        goto fail;
+    snprintf(name, sizeof name, "jobs-%lx", (unsigned long)(uintptr_t)dp & 0xffffffffffff);
+    dp->jobs = rte_mempool_create(name, N_JOBS, sizeof(struct job), 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+    if (!dp->jobs) {
+        err = -ENOMEM;
+        goto fail;
+    }
+    for (; dp->n_workers < conf->n_workers; dp->n_workers++) {
+        err = worker_open(&dp->workers[dp->n_workers], dp, dp->n_workers, conf);
+        if (!err && !conf->is_manual) {
+            err = worker_start(dp->workers[dp->n_workers]);
+            if (err)
+                worker_close(dp->workers[dp->n_workers]);
+        }
+        if (err)
+            goto fail;
+    }
+    if (conf->is_manual) /* the caller's thread is every worker, and tells no quiescent states: nothing may wait for it */
+        for (unsigned i = 0; i < dp->n_workers; i++)
+            dp->workers[i]->thread = pthread_self();
+    *out = dp;
+    return 0;
+
+fail:
+    datapath_close(dp);
+    return errbuf_set(e, err, "cannot start the datapath: %s", strerror(-err));
+}
+
+void datapath_close(struct datapath *dp)
+{
+    if (!dp)
+        return;
+    for (unsigned i = 0; i < dp->n_workers && !dp->conf.is_manual; i++)
+        worker_stop(dp->workers[i]);
+    for (unsigned i = 0; i < dp->n_workers; i++)
+        worker_close(dp->workers[i]);
+    events_close(dp->events);
+    rcu_free(dp->rcu);
+    stat_pool_free(dp->stats);
+    rte_mempool_free(dp->jobs);
+    free(dp);
+}
+
+void datapath_reclaim(struct datapath *dp)
+{
+    rcu_reclaim(dp->rcu);
+}
+
+unsigned datapath_poll(struct datapath *dp, unsigned w)
+{
+    return worker_poll(dp->workers[w]);
+}
+
+uint64_t datapath_version(const struct datapath *dp)
+{
+    return atomic_load(&dp->version);
+}
+
+/* --- ports --- */
+
+static int watch_fd(struct worker *w, const struct dp_port *p, unsigned queue)
+{
+    int fd = p->port->rx_fd[queue];
+    struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->index << 32 | queue };
+
+    if (fd < 0)
+        return 0;
+    return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) && errno != EEXIST ? -errno : 0;
+}
+
+/* Gives a worker the plan that its ports' queues make; the old one goes after a grace period. */
+static int replan(struct datapath *dp, struct worker *w)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
+        const struct dp_port *p = datapath_port(dp, (uint16_t)i);
+
+        for (unsigned q = 0; p && q < p->port->n_queues; q++)
+            n += p->rx_owner[q] == w->id;
+    }
+
+    struct plan *plan = calloc(1, sizeof *plan + n * sizeof plan->rx[0]);
+
+    if (!plan)
+        return -ENOMEM;
+    for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
+        struct dp_port *p = datapath_port(dp, (uint16_t)i);
+
+        for (unsigned q = 0; p && q < p->port->n_queues; q++)
+            if (p->rx_owner[q] == w->id)
+                plan->rx[plan->n++] = (struct rx_queue){ p, (uint16_t)q, p->port->rx_fd[q] };
+    }
+
+    const struct plan *old = atomic_exchange(&w->plan, plan);
+
+    rcu_defer(dp->rcu, free, (void *)(uintptr_t)old);
+    worker_kick(w);
+    return 0;
+}
+
+static int replan_all(struct datapath *dp)
+{
+    for (unsigned i = 0; i < dp->n_workers; i++) {
+        int err = replan(dp, dp->workers[i]);
+
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Spreads the port's queues over the workers, in turn; a worker without one of its own hands frames to the first's owner. */
+static void assign_queues(struct datapath *dp, struct dp_port *p)
+{
+    unsigned first = dp->next_worker;
+
+    for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
+        p->tx_queue[i] = -1;
+    for (unsigned q = 0; q < p->port->n_queues; q++) {
+        unsigned w = dp->next_worker;
+
+        dp->next_worker = (dp->next_worker + 1) % dp->n_workers;
+        p->rx_owner[q] = (uint8_t)w;
+        if (p->tx_queue[w] < 0)
+            p->tx_queue[w] = (int16_t)q;
+    }
+    for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
+        p->tx_owner[i] = (uint8_t)first;
+}
+
+/* Publishes the bridge's port map with `number` added (index given) or removed (DP_INDEX_NONE). */
+static int update_map(struct bridge *b, uint32_t number, uint16_t index)
+{
+    const struct port_map *old = atomic_load(&b->ports);
+    struct port_map *map = calloc(1, sizeof *map + (old->n + 1u) * sizeof map->at[0]);
+    unsigned i = 0;
+
+    if (!map)
+        return -ENOMEM;
+    for (; i < old->n && old->at[i].number < number; i++)
+        map->at[map->n++] = old->at[i];
+    if (index != DP_INDEX_NONE) {
+        map->at[map->n].number = number;
+        map->at[map->n++].index = index;
+    }
+    for (; i < old->n; i++)
+        if (old->at[i].number != number)
+            map->at[map->n++] = old->at[i];
+    atomic_store_explicit(&b->ports, map, memory_order_release);
+    rcu_defer(b->dp->rcu, free, (void *)(uintptr_t)old);
+    return 0;
+}
+
+static struct vlan_conf *vlan_copy(const struct vlan_conf *vlan)
+{
+    static const struct vlan_conf every = { .mode = VLAN_TRUNK, .is_all = true };
+    struct vlan_conf *copy = malloc(sizeof *copy);
+
+    if (copy)
+        *copy = vlan ? *vlan : every;
+    return copy;
+}
+
+/* Programs name ports by index: those made before a port came or went must not be used again. */
+static void forget_programs(struct datapath *dp)
+{
+    atomic_fetch_add(&dp->version, 1);
+}
+
+static void dp_port_free(struct dp_port *p)
+{
+    free((void *)(uintptr_t)atomic_load(&p->vlan));
+    free(p);
+}
+
+int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, const struct vlan_conf *vlan, uint16_t *index,
+                      struct errbuf *e)
+{
+    struct datapath *dp = b->dp;
+    uint16_t at = 0;
+
+    if (bridge_port_index(b, number) != DP_INDEX_NONE)
+        return errbuf_set(e, -EEXIST, "port %s: OpenFlow port %u is in use on this bridge", port->name, number);
+    while (at < DP_PORTS_MAX && datapath_port(dp, at))
+        at++;
+    if (at == DP_PORTS_MAX)
+        return errbuf_set(e, -ENOSPC, "port %s: there are %d ports already, and no room for more", port->name, DP_PORTS_MAX);
+
+    struct dp_port *p = calloc(1, sizeof *p);
+    int err = p ? 0 : -ENOMEM;
+
+    if (!p)
+        goto no_memory;
+    p->port = port;
+    p->bridge = b;
+    p->number = number;
+    p->index = at;
+    atomic_store(&p->vlan, vlan_copy(vlan));
+    if (!atomic_load(&p->vlan))
+        goto no_memory;
+    assign_queues(dp, p);
+    for (unsigned i = 0; i < dp->n_workers; i++) {
+        struct worker *w = dp->workers[i];
+
+        if (!w->batch[at])
+            w->batch[at] = calloc(1, sizeof *w->batch[at]);
+        if (!w->batch[at])
+            goto no_memory;
+    }
+    atomic_store_explicit(&dp->ports[at], p, memory_order_release);
+    err = update_map(b, number, at);
+    for (unsigned q = 0; !err && q < port->n_queues; q++)
+        err = watch_fd(dp->workers[p->rx_owner[q]], p, q);
+    if (!err)
+        err = replan_all(dp);
+    forget_programs(dp);
+    if (!err) {
+        *index = at;
+        return 0;
+    }
+    datapath_port_remove(dp, at);
+    return errbuf_set(e, err, "port %s: %s", port->name, strerror(-err));
+
+no_memory:
+    if (p)
+        dp_port_free(p);
+    return errbuf_set(e, -ENOMEM, "port %s: no memory", port->name);
+}
+
+void datapath_port_remove(struct datapath *dp, uint16_t index)
+{
+    struct dp_port *p = datapath_port(dp, index);
+
+    if (!p)
+        return;
+    for (unsigned q = 0; q < p->port->n_queues; q++)
+        if (p->port->rx_fd[q] >= 0)
+            epoll_ctl(dp->workers[p->rx_owner[q]]->epoll_fd, EPOLL_CTL_DEL, p->port->rx_fd[q], NULL);
+    atomic_store_explicit(&dp->ports[index], NULL, memory_order_release);
+    while (update_map(p->bridge, p->number, DP_INDEX_NONE) || replan_all(dp))
+        rcu_wait(dp->rcu); /* no memory: what is deferred gives some back */
+    forget_programs(dp);
+    mac_table_flush_port(p->bridge->macs, index);
+    rcu_wait(dp->rcu);
+    dp_port_free(p);
+}
+
+void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags)
+{
+    struct dp_port *p = datapath_port(dp, index);
+
+    if (p)
+        atomic_store(&p->flags, flags);
+}
+
+int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan)
+{
+    struct dp_port *p = datapath_port(dp, index);
+    struct vlan_conf *copy = p ? vlan_copy(vlan) : NULL;
+
+    if (!copy)
+        return p ? -ENOMEM : -ENODEV;
+    rcu_defer(dp->rcu, free, (void *)(uintptr_t)atomic_exchange(&p->vlan, copy));
+    mac_table_flush_port(p->bridge->macs, index);
+    return 0;
+}
+
+void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen)
+{
+    struct dp_port *p = datapath_port(dp, index);
+
+    if (p)
+        atomic_store(&p->snaplen, snaplen);
+}
+
+void datapath_port_rearm(struct datapath *dp, uint16_t index)
+{
+    const struct dp_port *p = datapath_port(dp, index);
+
+    for (unsigned q = 0; p && q < p->port->n_queues; q++)
+        watch_fd(dp->workers[p->rx_owner[q]], p, q);
+}
+
+/* --- counters --- */
+
+void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N])
+{
+    for (unsigned d = 0; d < DROP_N; d++) {
+        out[d] = 0;
+        for (unsigned i = 0; i < dp->n_workers; i++)
+            out[d] += atomic_load_explicit(&dp->workers[i]->drops[d], memory_order_relaxed);
+    }
+}
+
+void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_stats *out)
+{
+    const struct worker *w = dp->workers[i];
+
+    *out = (struct worker_stats){
+        .frames = atomic_load_explicit(&w->frames, memory_order_relaxed),
+        .cache_hits = atomic_load_explicit(&w->cache_hits, memory_order_relaxed),
+        .cache_misses = atomic_load_explicit(&w->cache_misses, memory_order_relaxed),
+        .polls = atomic_load_explicit(&w->polls, memory_order_relaxed),
+        .sleeps = atomic_load_explicit(&w->sleeps, memory_order_relaxed),
+    };
+}
+
+/* --- packet-out --- */
+
+int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame, size_t len)
+{
+    struct datapath *dp = b->dp;
+    struct worker *w = dp->workers[0];
+    struct job *job = NULL;
+    struct rte_mbuf *m, *last;
+    const uint8_t *from = frame;
+
+    if (rte_mempool_get(dp->jobs, (void **)&job))
+        return -ENOBUFS;
+
+    struct program_buf out = { .w = job->words, .size = JOB_WORDS };
+
+    translate_actions(&out, b, acts, n_acts);
+    m = last = rte_pktmbuf_alloc(dp->conf.pool);
+    while (m && len) {
+        size_t part = len < rte_pktmbuf_tailroom(last) ? len : rte_pktmbuf_tailroom(last);
+
+        memcpy(rte_pktmbuf_append(last, (uint16_t)part), from, part);
+        if (last != m) {
+            m->pkt_len += (uint32_t)part;
+            m->nb_segs++;
+        }
+        from += part;
+        len -= part;
+        if (len) {
+            last->next = rte_pktmbuf_alloc(dp->conf.pool);
+            last = last->next;
+            if (!last)
+                break;
+        }
+    }
+    job->frame = m;
+    job->bridge = b;
+    job->in_port = in_port;
+    if (out.is_full || len || !m || rte_ring_enqueue(w->jobs, job)) {
+        rte_pktmbuf_free(m);
+        rte_mempool_put(dp->jobs, job);
+        return out.is_full ? -E2BIG : -ENOBUFS;
+    }
+    worker_kick(w);
+    return 0;
+}

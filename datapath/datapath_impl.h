@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* datapath_impl.h - inside the datapath: what its files share of `struct datapath`. */
+#ifndef DATAPATH_DATAPATH_IMPL_H
+#define DATAPATH_DATAPATH_IMPL_H
+
+#include "datapath/datapath.h"
+#include "datapath/worker.h"
+
+struct events;
+struct rcu;
+
+struct datapath {
+    struct datapath_conf conf;
+    struct rcu *rcu;
+    struct stat_pool *stats;
+    struct events *events;
+    struct rte_mempool *jobs; /* of struct job */
+    /* C writes, W reads */
+    alignas(64) _Atomic uint64_t version;
+    _Atomic(struct dp_port *) ports[DP_PORTS_MAX];
+    /* C only */
+    struct worker *workers[DP_WORKERS_MAX];
+    unsigned n_workers, next_worker; /* the next queue goes to this worker */
+    struct bridge *bridges[DP_BRIDGES_MAX];
+    uint64_t mask_serial;            /* last given out */
+    struct rule *added, *removed;    /* by the version being made; linked through rule->change */
+};
+
+static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t index)
+{
+    return index < DP_PORTS_MAX ? atomic_load_explicit(&dp->ports[index], memory_order_acquire) : NULL;
+}
+
+int events_open(struct events **out, struct datapath *dp);
+void events_close(struct events *ev);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drop.c - the names of the drop reasons, as counters and explanations show them. */
+#include "datapath/drop.h"
+
+#include <assert.h>
+
+static const char *const names[] = {
+    [DROP_NONE] = "none",
+    [DROP_SHORT] = "short",
+    [DROP_TABLE_MISS] = "table-miss",
+    [DROP_NO_ACTION] = "no-action",
+    [DROP_NO_SUCH_PORT] = "no-such-port",
+    [DROP_TO_IN_PORT] = "to-in-port",
+    [DROP_PORT_DOWN] = "port-down",
+    [DROP_NO_FWD] = "no-fwd",
+    [DROP_NO_RECV] = "no-recv",
+    [DROP_NO_PACKET_IN] = "no-packet-in",
+    [DROP_TTL] = "ttl",
+    [DROP_NO_ROOM] = "no-room",
+    [DROP_EVENT_FULL] = "event-full",
+    [DROP_RING_FULL] = "ring-full",
+    [DROP_TOO_DEEP] = "too-deep",
+    [DROP_TOO_LONG] = "too-long",
+    [DROP_VLAN] = "vlan",
+    [DROP_RESERVED_MAC] = "reserved-mac",
+    [DROP_HAIRPIN] = "hairpin",
+    [DROP_NO_BRIDGE] = "no-bridge",
+};
+static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
+
+const char *drop_name(enum drop d)
+{
+    return d >= 0 && d < DROP_N ? names[d] : "unknown";
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event.c - what workers tell the control thread: frames for the controller, and captured ones.
+ * Flow: exec -> [event ring] -> vswitch.
+ * Bounded: a fixed pool of notes.  When the control thread is behind, workers drop the copy and count it. */
+#include "datapath/datapath_impl.h"
+#include "datapath/pkt.h"
+
+#include <errno.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { N_EVENTS = 2047, EVENT_BURST = 32 };
+
+struct events {
+    struct rte_ring *ring;
+    struct rte_mempool *pool;
+    int fd;
+    atomic_bool is_signalled; /* the control thread knows that there is something */
+};
+
+int events_open(struct events **out, struct datapath *dp)
+{
+    struct events *ev = calloc(1, sizeof *ev);
+    char name[32];
+
+    if (!ev)
+        return -ENOMEM;
+    ev->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    snprintf(name, sizeof name, "events-%p", (void *)ev);
+    ev->ring = rte_ring_create(name, N_EVENTS + 1, SOCKET_ID_ANY, RING_F_SC_DEQ);
+    ev->pool = rte_mempool_create(name, N_EVENTS, sizeof(struct event), 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+    if (ev->fd < 0 || !ev->ring || !ev->pool) {
+        events_close(ev);
+        return -ENOMEM;
+    }
+    *out = ev;
+    return 0;
+}
+
+void events_close(struct events *ev)
+{
+    struct event *e;
+
+    if (!ev)
+        return;
+    while (ev->ring && !rte_ring_dequeue(ev->ring, (void **)&e))
+        rte_pktmbuf_free(e->frame);
+    rte_ring_free(ev->ring);
+    rte_mempool_free(ev->pool);
+    if (ev->fd >= 0)
+        close(ev->fd);
+    free(ev);
+}
+
+/* Takes the frame of `e`. */
+static void post(struct worker *w, const struct event *e)
+{
+    struct events *ev = w->dp->events;
+    struct event *note;
+    uint64_t one = 1;
+
+    if (rte_mempool_get(ev->pool, (void **)&note)) {
+        worker_drop(w, DROP_EVENT_FULL);
+        rte_pktmbuf_free(e->frame);
+        return;
+    }
+    *note = *e;
+    if (rte_ring_enqueue(ev->ring, note)) {
+        worker_drop(w, DROP_EVENT_FULL);
+        rte_pktmbuf_free(e->frame);
+        rte_mempool_put(ev->pool, note);
+        return;
+    }
+    if (!atomic_exchange(&ev->is_signalled, true) && write(ev->fd, &one, sizeof one) < 0)
+        atomic_store(&ev->is_signalled, false);
+}
+
+static void hold(struct rte_mbuf *m)
+{
+    for (; m; m = m->next)
+        rte_mbuf_refcnt_update(m, 1);
+}
+
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason, uint8_t table_id,
+                     uint64_t cookie, uint16_t max_len)
+{
+    struct dp_port *from = datapath_port(w->dp, bridge_port_index(b, p->in_port));
+
+    if (from && atomic_load_explicit(&from->flags, memory_order_relaxed) & PORT_FLAG_NO_PACKET_IN) {
+        worker_drop(w, DROP_NO_PACKET_IN);
+        return;
+    }
+    hold(p->m);
+    post(w, &(struct event){
+                .type = EVENT_PACKET_IN,
+                .reason = reason,
+                .bridge = w->dp->bridges[b->index],
+                .in_port = p->in_port,
+                .port = from ? from->index : DP_INDEX_NONE,
+                .table_id = table_id,
+                .max_len = max_len,
+                .cookie = cookie,
+                .metadata = key_get(&p->key, FIELD_METADATA).lo,
+                .tunnel_id = key_get(&p->key, FIELD_TUNNEL_ID).lo,
+                .time_ns = w->now_ns,
+                .frame_len = rte_pktmbuf_pkt_len(p->m),
+                .frame = p->m,
+            });
+}
+
+void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->dp->conf.pool, 0, snaplen);
+
+    if (!copy) {
+        worker_drop(w, DROP_EVENT_FULL);
+        return;
+    }
+    post(w, &(struct event){ .type = type,
+                             .port = dp->index,
+                             .time_ns = w->now_ns,
+                             .frame_len = rte_pktmbuf_pkt_len(m),
+                             .frame = copy });
+}
+
+int datapath_event_fd(const struct datapath *dp)
+{
+    return dp->events->fd;
+}
+
+unsigned datapath_events(struct datapath *dp, unsigned max, void (*fn)(void *arg, const struct event *ev), void *arg)
+{
+    struct events *ev = dp->events;
+    struct event *notes[EVENT_BURST];
+    unsigned done = 0, n;
+    uint64_t count;
+
+    /* first forget the signal, then look: what comes after the look signals anew */
+    if (read(ev->fd, &count, sizeof count) < 0)
+        count = 0;
+    atomic_store(&ev->is_signalled, false);
+    while (done < max) {
+        n = rte_ring_dequeue_burst(ev->ring, (void **)notes, max - done < EVENT_BURST ? max - done : EVENT_BURST, NULL);
+        if (!n)
+            return done;
+        for (unsigned i = 0; i < n; i++) {
+            fn(arg, notes[i]);
+            rte_pktmbuf_free(notes[i]->frame);
+            rte_mempool_put(ev->pool, notes[i]);
+        }
+        done += n;
+    }
+    /* more may wait: be called again */
+    count = 1;
+    if (rte_ring_count(ev->ring) && write(ev->fd, &count, sizeof count) < 0)
+        return done;
+    return done;
+}

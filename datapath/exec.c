@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec.c - runs a program on a frame.
+ * Flow: pipeline -> [exec] -> worker_send.
+ * A frame that is sent and then changed is not copied at once: the copy sent shares its buffer, and pkt_writable() makes
+ * a private one before the first byte changes. */
+#include "datapath/datapath_impl.h"
+#include "datapath/pkt.h"
+
+#include <errno.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+/* One more holder of every segment of the frame. */
+static void share(struct rte_mbuf *m)
+{
+    for (; m; m = m->next)
+        rte_mbuf_refcnt_update(m, 1);
+}
+
+void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_last)
+{
+    unsigned flags = dp ? atomic_load_explicit(&dp->flags, memory_order_relaxed) : 0;
+
+    if (!dp)
+        worker_drop(w, DROP_NO_SUCH_PORT);
+    else if (flags & PORT_FLAG_DOWN)
+        worker_drop(w, DROP_PORT_DOWN);
+    else if (flags & PORT_FLAG_NO_FWD)
+        worker_drop(w, DROP_NO_FWD);
+    else {
+        if (!is_last)
+            share(p->m);
+        worker_send(w, dp, p->m);
+        if (is_last)
+            p->m = NULL;
+    }
+}
+
+static void output_in_port(struct worker *w, const struct bridge *b, struct pkt *p)
+{
+    uint16_t index = bridge_port_index(b, p->in_port);
+
+    exec_output(w, p, datapath_port(w->dp, index), false);
+}
+
+static void output_all(struct worker *w, const struct bridge *b, struct pkt *p, unsigned without)
+{
+    const struct port_map *map = atomic_load_explicit(&b->ports, memory_order_acquire);
+
+    for (unsigned i = 0; i < map->n; i++) {
+        struct dp_port *dp = datapath_port(w->dp, map->at[i].index);
+
+        if (!dp || dp->number == p->in_port || atomic_load_explicit(&dp->flags, memory_order_relaxed) & without)
+            continue;
+        exec_output(w, p, dp, false);
+    }
+}
+
+static void output_port(struct worker *w, const struct bridge *b, struct pkt *p, uint16_t index, bool is_last)
+{
+    struct dp_port *dp = datapath_port(w->dp, index);
+
+    if (dp && dp->number == p->in_port && dp->bridge == b)
+        worker_drop(w, DROP_TO_IN_PORT);
+    else
+        exec_output(w, p, dp, is_last);
+}
+
+static void count_hit(struct worker *w, const struct bridge *b, uint64_t arg, uint32_t bytes)
+{
+    struct table_counter *t = &b->counters[w->id][arg >> 32];
+
+    counter_add(&t->lookups, 1);
+    counter_add(&t->matched, 1);
+    stat_add(w->stats, (uint32_t)arg, 1, bytes, w->now_ns);
+}
+
+static int set_field(struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    enum field_id id = (enum field_id)op_arg(head);
+
+    if (op_payload(head) == 2)
+        return pkt_set_field(p, id, value_of(payload[0]), value_of(payload[1]));
+    return pkt_set_field(p, id, (struct value){ payload[0], payload[1] }, (struct value){ payload[2], payload[3] });
+}
+
+/* The operations that change the frame.  What the frame has no header for is left undone. */
+static int edit(struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    uint64_t arg = op_arg(head);
+
+    switch (op_code(head)) {
+    case OP_SET_FIELD:
+        return set_field(p, head, payload);
+    case OP_PUSH_VLAN:
+        return pkt_push_vlan(p, (uint16_t)arg);
+    case OP_POP_VLAN:
+        return pkt_pop_vlan(p);
+    case OP_PUSH_MPLS:
+        return pkt_push_mpls(p, (uint16_t)arg);
+    case OP_POP_MPLS:
+        return pkt_pop_mpls(p, (uint16_t)arg);
+    case OP_PUSH_PBB:
+        return pkt_push_pbb(p, (uint16_t)arg);
+    case OP_POP_PBB:
+        return pkt_pop_pbb(p);
+    case OP_SET_IP_TTL:
+        return pkt_set_ip_ttl(p, (uint8_t)arg);
+    case OP_DEC_IP_TTL:
+        return pkt_dec_ip_ttl(p);
+    case OP_SET_MPLS_TTL:
+        return pkt_set_mpls_ttl(p, (uint8_t)arg);
+    case OP_DEC_MPLS_TTL:
+        return pkt_dec_mpls_ttl(p);
+    case OP_COPY_TTL_OUT:
+        return pkt_copy_ttl_out(p);
+    case OP_COPY_TTL_IN:
+        return pkt_copy_ttl_in(p);
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+/* An edit that failed for good: the frame may not go on. */
+static bool edit_failed(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head, const uint64_t *payload,
+                        int err)
+{
+    switch (err) {
+    case -ETIME:
+        event_packet_in(w, b, p, EVENT_INVALID_TTL, (uint8_t)op_arg(head), payload[0], UINT16_MAX);
+        worker_drop(w, DROP_TTL);
+        return true;
+    case -ENOMEM:
+    case -ENOSPC:
+        worker_drop(w, DROP_NO_ROOM);
+        return true;
+    default: /* no such header: OpenFlow says to leave the frame as it is */
+        return false;
+    }
+}
+
+/* Leaves in w->resume where the frame goes on, and makes it be parsed again. */
+static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    w->resume.table_id = (uint8_t)op_arg(head);
+    w->resume.set.n = (unsigned)(op_payload(head) * sizeof *payload / sizeof(struct act));
+    w->resume.set.is_overflown = false;
+    memcpy(w->resume.set.acts, payload, w->resume.set.n * sizeof(struct act));
+    p->layers &= 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
+}
+
+bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
+{
+    uint32_t bytes = rte_pktmbuf_pkt_len(p->m);
+
+    for (const uint64_t *at = words; p->m; at += 1 + op_payload(*at)) {
+        uint64_t head = *at, arg = op_arg(head);
+        const uint64_t *payload = at + 1;
+        int err;
+
+        switch (op_code(head)) {
+        case OP_END:
+            rte_pktmbuf_free(p->m);
+            p->m = NULL;
+            return false;
+        case OP_HIT:
+            count_hit(w, b, arg, bytes);
+            break;
+        case OP_MISS:
+            counter_add(&b->counters[w->id][arg].lookups, 1);
+            break;
+        case OP_OUTPUT:
+            output_port(w, b, p, (uint16_t)arg, op_code(at[1]) == OP_END);
+            break;
+        case OP_IN_PORT:
+            output_in_port(w, b, p);
+            break;
+        case OP_ALL:
+            output_all(w, b, p, 0);
+            break;
+        case OP_FLOOD:
+            output_all(w, b, p, PORT_FLAG_NO_FLOOD);
+            break;
+        case OP_NORMAL:
+            normal_forward(w, b, p);
+            break;
+        case OP_CONTROLLER:
+            event_packet_in(w, b, p, (enum event_reason)(arg >> 16 & 0xff), (uint8_t)(arg >> 24), payload[0],
+                            (uint16_t)arg);
+            break;
+        case OP_PIPELINE:
+            if (op_code(at[1]) == OP_END)
+                return true;
+            pipeline_copy(w, b, p);
+            break;
+        case OP_CONTINUE:
+            prepare_resume(w, p, head, payload);
+            return true;
+        case OP_DROP:
+            worker_drop(w, (enum drop)arg);
+            break;
+        case OP_SET_FIELD:
+        case OP_PUSH_VLAN:
+        case OP_POP_VLAN:
+        case OP_PUSH_MPLS:
+        case OP_POP_MPLS:
+        case OP_PUSH_PBB:
+        case OP_POP_PBB:
+        case OP_SET_IP_TTL:
+        case OP_DEC_IP_TTL:
+        case OP_SET_MPLS_TTL:
+        case OP_DEC_MPLS_TTL:
+        case OP_COPY_TTL_OUT:
+        case OP_COPY_TTL_IN:
+            err = edit(p, head, payload);
+            if (err && edit_failed(w, b, p, head, payload, err)) {
+                rte_pktmbuf_free(p->m);
+                p->m = NULL;
+                return false;
+            }
+            break;
+        case OP_N:
+            break;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* program.h - what is to be done with the frames of one cache entry: straight-line operations, as words.
+ * Flow: translate writes it (from rules or from a packet-out's actions) -> cache keeps it -> exec runs it.
+ *
+ * A program is plain data: no pointer into rules, ports or code, so that equal programs are equal bytes, and one that is
+ * out of date is merely useless.  An operation is a head word (operation, number of words that follow, argument) and its
+ * payload. */
+#ifndef DATAPATH_PROGRAM_H
+#define DATAPATH_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum op {
+    OP_END,
+    OP_HIT,         /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
+    OP_MISS,        /* arg: table */
+    OP_SET_FIELD,   /* arg: field.  Payload: value lo, mask lo; of a wide field value hi, value lo, mask hi, mask lo */
+    OP_PUSH_VLAN,   /* arg: ethertype */
+    OP_POP_VLAN,
+    OP_PUSH_MPLS,   /* arg: ethertype */
+    OP_POP_MPLS,    /* arg: ethertype */
+    OP_PUSH_PBB,    /* arg: ethertype */
+    OP_POP_PBB,
+    OP_SET_IP_TTL,  /* arg: ttl */
+    OP_DEC_IP_TTL,  /* arg: table, for the packet-in "invalid TTL"; payload: cookie */
+    OP_SET_MPLS_TTL,
+    OP_DEC_MPLS_TTL,
+    OP_COPY_TTL_OUT,
+    OP_COPY_TTL_IN,
+    OP_OUTPUT,      /* arg: datapath port index */
+    OP_IN_PORT,
+    OP_ALL,
+    OP_FLOOD,       /* ALL without the ports that say NO_FLOOD */
+    OP_NORMAL,
+    OP_CONTROLLER,  /* arg: max_len | reason << 16 | table << 24.  Payload: cookie */
+    OP_PIPELINE,    /* from a packet-out: OFPP_TABLE */
+    OP_CONTINUE,    /* always last.  arg: table.  Payload: the action set (struct act each) */
+    OP_DROP,        /* arg: enum drop */
+    OP_N
+};
+
+enum { PROGRAM_WORDS_MAX = 16384 };
+
+static inline uint64_t op_head(enum op op, unsigned n_payload, uint64_t arg)
+{
+    return (uint64_t)op | (uint64_t)n_payload << 8 | arg << 24;
+}
+
+static inline enum op op_code(uint64_t head)
+{
+    return (enum op)(head & 0xff);
+}
+
+static inline unsigned op_payload(uint64_t head)
+{
+    return head >> 8 & 0xffff;
+}
+
+static inline uint64_t op_arg(uint64_t head)
+{
+    return head >> 24;
+}
+
+/* A program being written, in memory of the caller.  Overflow is remembered, and the program then unusable. */
+struct program_buf {
+    uint64_t *w;
+    uint32_t n, size;
+    bool is_full;
+};
+
+/* Appends an operation; returns its payload words to be filled in, or NULL when full (or there are none). */
+static inline uint64_t *program_add(struct program_buf *b, enum op op, unsigned n_payload, uint64_t arg)
+{
+    if (b->size - b->n < n_payload + 1) {
+        b->is_full = true;
+        return NULL;
+    }
+    b->w[b->n] = op_head(op, n_payload, arg);
+    b->n += n_payload + 1;
+    return b->w + b->n - n_payload;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* translate.h - from a key to a program: walks the tables once for all frames with that masked key.
+ * Flow: cache miss -> [translate] -> program. */
+#ifndef DATAPATH_TRANSLATE_H
+#define DATAPATH_TRANSLATE_H
+
+#include "datapath/program.h"
+#include "datapath/rule.h"
+
+struct bridge;
+
+enum { ACTION_SET_MAX = 64 };
+
+/* The action set, OpenFlow 1.3.5, 5.10: at most one action of a type, one set-field of a field. */
+struct action_set {
+    unsigned n;
+    bool is_overflown;
+    struct act acts[ACTION_SET_MAX];
+};
+
+/* Where a frame goes on: in which table, with which action set. */
+struct resume {
+    uint8_t table_id;
+    struct action_set set;
+};
+
+/* Translates the tables of `b` from `at->table_id` on, as they are in `version`.  `key` holds every bit that
+ * bridge_entry_mask() asks for, and is changed.  Thread: W, inside an RCU section. */
+void translate_tables(struct program_buf *out, const struct bridge *b, struct key *key, uint64_t version,
+                      struct resume *at);
+/* Translates a list of actions alone (packet-out).  Thread: any. */
+void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts);
+
+/* Widens the union of all rules' masks by what actions of the given kinds (how many of each the bridge has) move between
+ * fields: a push or pop carries one header's value to another's place. */
+void translate_close_mask(struct key *mask, const size_t n_acts[ACT_TYPES]);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.h - inside the datapath: one thread that takes frames from its queues, runs them to completion and sends them.
+ * Flow: [rx] -> pipeline.c (cache, translate) -> exec.c (program) -> [tx].
+ *
+ * What C and W share: the plan (atomic pointer, RCU), two rings, and the counters that W writes and C reads. */
+#ifndef DATAPATH_WORKER_H
+#define DATAPATH_WORKER_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "datapath/bridge.h"
+#include "datapath/cache.h"
+#include "datapath/port.h"
+#include "datapath/translate.h"
+
+struct pkt;
+struct rcu;
+struct rte_ring;
+
+/* A receive queue that the worker polls. */
+struct rx_queue {
+    struct dp_port *dp;
+    uint16_t queue;
+    int fd; /* -1: can only be polled */
+};
+
+struct plan {
+    unsigned n;
+    struct rx_queue rx[];
+};
+
+/* Frames gathered for one port until the burst is done. */
+struct tx_batch {
+    uint16_t n;
+    struct rte_mbuf *frames[PORT_BURST];
+};
+
+enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 16 };
+
+/* What a worker gets to do from C: a frame and a program (packet-out).  From the datapath's pool of jobs. */
+struct job {
+    struct rte_mbuf *frame;
+    const struct bridge *bridge;
+    uint32_t in_port;
+    uint64_t words[JOB_WORDS];
+};
+
+struct worker {
+    /* C writes before the thread starts */
+    struct datapath *dp;
+    unsigned id;
+    int cpu;
+    pthread_t thread;
+    int epoll_fd, kick_fd;
+    struct rte_ring *jobs;     /* C -> W: struct job * */
+    struct rte_ring *handover; /* W -> W: frames for ports that this worker sends for */
+    struct stat_shard *stats;
+    /* C writes, W reads */
+    _Atomic(const struct plan *) plan;
+    atomic_bool stop;
+    /* both */
+    alignas(64) atomic_bool is_asleep;
+    /* W only */
+    alignas(64) uint64_t version; /* of the burst under way */
+    uint64_t now_ns;
+    struct cache *cache;
+    struct program_buf scratch;
+    struct resume resume;
+    unsigned depth;
+    unsigned n_dirty;
+    uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
+    struct tx_batch *batch[DP_PORTS_MAX];
+    uint8_t *hot; /* by queue of the plan: polls left before it is left to epoll */
+    const struct plan *hot_plan;
+    unsigned n_hot;
+    struct pkt *pkt;
+    /* W writes, C reads */
+    alignas(64) _Atomic uint64_t drops[DROP_N];
+    _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps;
+};
+
+/* Adds to a counter of which this thread is the only writer. */
+static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static inline void worker_drop(struct worker *w, enum drop why)
+{
+    counter_add(&w->drops[why], 1);
+}
+
+/* worker.c.  Thread: C. */
+int worker_open(struct worker **out, struct datapath *dp, unsigned id, const struct datapath_conf *conf);
+void worker_close(struct worker *w);
+int worker_start(struct worker *w);
+void worker_stop(struct worker *w);
+void worker_kick(struct worker *w); /* wakes it if it sleeps; any thread */
+
+/* Thread: W. */
+unsigned worker_poll(struct worker *w); /* one round; returns frames taken in */
+/* Queues a frame for a port; takes it.  `dp` may go down meanwhile: then it is dropped and counted. */
+void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
+void worker_flush(struct worker *w);
+
+/* pipeline.c: takes a frame that came in by `dp` through its bridge. Thread: W. */
+void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
+void pipeline_job(struct worker *w, struct job *job);
+/* Sends a copy of the frame through the tables later, as another job. */
+void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p);
+
+/* exec.c: runs a program on a frame, and takes the frame unless it says to go on.
+ * Returns true when the frame must go through the tables again, from w->resume on. */
+bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words);
+/* Sends a copy of the frame, or the frame itself when `is_last`, by that port, subject to its flags. */
+void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_last);
+
+/* normal.c: the action NORMAL: VLANs, learning, flooding.  Leaves the frame as it was. */
+void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p);
+
+/* event.c */
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason, uint8_t table_id,
+                     uint64_t cookie, uint16_t max_len);
+void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen);
+
+#endif
