@@ -21,7 +21,7 @@ void mac_table_learn(struct mac_table *t, uint64_t mac, uint16_t vlan, uint16_t 
 /* MAC_PORT_NONE when unknown or older than the aging time: the caller floods.  Thread: any. */
 uint16_t mac_table_find(const struct mac_table *t, uint64_t mac, uint16_t vlan, uint64_t now_ms);
 
-/* Thread: C. */
+/* Thread: C.  A frame under way may learn after a flush: flush a port that goes away when no worker has it any more. */
 void mac_table_set_aging(struct mac_table *t, uint32_t seconds); /* default 300 */
 void mac_table_flush_port(struct mac_table *t, uint16_t port);
 void mac_table_flush(struct mac_table *t);
