@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* port_impl.h - what the kinds of port share; nobody else includes it. */
+#ifndef DATAPATH_PORT_IMPL_H
+#define DATAPATH_PORT_IMPL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "datapath/port.h"
+
+/* One table entry of port.c for each enum port_type; `open` takes the descriptors of `h`, also when it fails. */
+struct port_kind {
+    const char *name;
+    int (*acquire)(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);
+    int (*open)(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e);
+};
+extern const struct port_kind port_kind_tap, port_kind_netdev, port_kind_dpdk, port_kind_mem;
+
+/* Counters of one queue: only its worker writes, anyone reads. */
+struct port_counters {
+    _Alignas(64) _Atomic uint64_t rx_packets;
+    _Atomic uint64_t rx_bytes, rx_dropped, rx_errors, rx_frame_err;
+    _Atomic uint64_t tx_packets, tx_bytes, tx_dropped, tx_errors;
+};
+
+static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Adds a queue's counters to `out`. */
+void port_counters_sum(struct port_stats *out, const struct port_counters *c);
+
+static inline uint16_t port_conf_queues(const struct port_conf *conf)
+{
+    return conf->n_queues ? conf->n_queues : 1;
+}
+
+/* Fills in what every port begins with. */
+void port_init(struct port *p, const struct port_ops *ops, const struct port_conf *conf);
+
+#endif
