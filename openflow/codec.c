@@ -25,7 +25,7 @@ bool dec_str(struct dec *d, struct rd *r, size_t size, const char **out)
 {
     const uint8_t *p = rd_bytes(r, size);
 
-    *out = p ? arena_dup(d->arena, p, strnlen((const char *)p, size)) : "";
+    *out = p ? arena_dup(d->arena, p, strnlen((const char *)p, size - 1)) : "";
     return *out != NULL;
 }
 

@@ -98,13 +98,16 @@ static bool is_outside(struct value v, struct value mask)
     return (v.hi & ~mask.hi) || (v.lo & ~mask.lo);
 }
 
-/* Reserved ports of 16 bits (0xff00 and up, as OpenFlow 1.0 and NXM have them) are the same with 32 bits. */
-static void widen_port(const struct oxm_way *way, struct ofp_oxm *oxm)
+/* A port of 16 bits, as NXM has it, becomes one of 32: the reserved ones (0xff00 and up) are at the end there too. */
+static enum oxm_fault widen_port(struct ofp_oxm *oxm)
 {
-    if (way->field != FIELD_IN_PORT || way->size != 2)
-        return;
+    if (oxm->has_mask && oxm->mask.lo != UINT16_MAX)
+        return OXM_BAD_MASK;
+    *oxm = (struct ofp_oxm){ .field = oxm->field, .oxm_class = oxm->oxm_class, .oxm_field = oxm->oxm_field,
+                             .value = oxm->value, .mask = value_of(UINT32_MAX) };
     if (oxm->value.lo >= 0xff00)
         oxm->value.lo |= 0xffff0000;
+    return OXM_OK;
 }
 
 static enum oxm_fault read_known(const struct oxm_way *way, struct rd *payload, struct ofp_oxm *oxm)
@@ -121,8 +124,7 @@ static enum oxm_fault read_known(const struct oxm_way *way, struct rd *payload, 
         return OXM_BAD_VALUE;
     if (is_outside(oxm->value, oxm->mask))
         return OXM_BAD_WILDCARDS;
-    widen_port(way, oxm);
-    return OXM_OK;
+    return way->field == FIELD_IN_PORT && way->size == 2 ? widen_port(oxm) : OXM_OK;
 }
 
 /* Reads a field's header; `length` is left for the caller to spend. */

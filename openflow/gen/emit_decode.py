@@ -56,7 +56,7 @@ class Decode:
         if m.kind == 'mac':
             return f'    rd_copy({r}, {x}, 6);\n'
         if m.kind == 'str' and m.count <= 32:
-            return f'    rd_copy({r}, {x}, {m.count});\n    {x}[{m.count}] = 0;\n'
+            return f'    rd_copy({r}, {x}, {m.count});\n    {x}[{m.count - 1}] = 0;\n'
         if m.kind == 'str':
             return f'    if (!dec_str(d, {r}, {m.count}, &{x}))\n        return -ENOMEM;\n'
         if m.kind == 'bytes':

@@ -77,10 +77,10 @@ class Random:
         return text + '    }\n'
 
     def source(self):
-        out = [HEAD, '#include "openflow/random.h"\n\n']
+        out = [HEAD, '#include "tests/support/ofp_random.h"\n\n']
         out += [self.struct(s) for s in self.spec.structs.values() if self.spec.c_members(s.name)]
         out.append('void ofp_random(struct ofp_msg *m, enum ofp_type type, struct ofp_random *r)\n{\n'
-                   '    memset(m, 0, sizeof *m);\n'
+                   '    random_begin(r, type);\n    memset(m, 0, sizeof *m);\n'
                    f'    m->version = {self.spec.version};\n    m->type = type;\n    m->xid = (uint32_t)random_bits(r);\n'
                    '    random_ofp_msg(r, m);\n}\n')
         return ''.join(out)

@@ -16,7 +16,7 @@ def member_decl(m):
     if m.kind in ('enum', 'tag'):
         return f'enum {m.type} {m.name}'
     if m.kind == 'str':
-        return f'char {m.name}[{m.count + 1}]' if m.count <= 32 else f'const char *{m.name}'
+        return f'char {m.name}[{m.count}]' if m.count <= 32 else f'const char *{m.name}'
     if m.kind == 'mac':
         return f'uint8_t {m.name}[6]'
     if m.kind == 'match':
