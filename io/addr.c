@@ -352,5 +352,9 @@ void endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr_storage 
         out->ip = (struct ip_addr){ .family = 6, .prefix_len = 128 };
         memcpy(out->ip.bytes, &in6->sin6_addr, 16);
         out->port = be16_load(&in6->sin6_port);
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) { /* an IPv4 peer of a socket that takes both */
+            out->ip = (struct ip_addr){ .family = 4, .prefix_len = 32 };
+            memcpy(out->ip.bytes, in6->sin6_addr.s6_addr + 12, 4);
+        }
     }
 }

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stream.c - one socket, two buffers; see stream.h.
+ *
+ * Theory.  Writing happens in the `flush` watcher, which libev runs before it sleeps: all that one turn queued goes out
+ * together, and the `writable` watcher is started only when the socket takes no more.  A stream is freed when no callback
+ * is running (`depth` 0) and it is over (`is_over`). */
+#include "io/stream.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 64 << 10, READS_PER_TURN = 8, KEEP_SIZE = 128 << 10 };
+
+struct stream {
+    struct ev_loop *loop;
+    const struct stream_events *events;
+    void *arg;
+    int fd; /* -1 when over */
+    struct endpoint peer;
+    ev_io readable, writable;
+    ev_prepare flush;
+    uint8_t *in;
+    size_t in_start, in_len, in_size, max_in; /* in_len bytes from in_start */
+    struct wr out;
+    size_t out_start, max_out; /* sent already */
+    unsigned depth;
+    bool is_open, is_held, is_resumed, is_over, wants_room;
+    int fail_err;
+    char fail_why[128]; /* not empty: stream_fail was called */
+};
+
+static void stream_free(struct stream *s)
+{
+    free(s->in);
+    wr_fini(&s->out);
+    free(s);
+}
+
+/* Stops everything; the struct lives on while callbacks run. */
+static void stream_stop(struct stream *s)
+{
+    s->is_over = true;
+    s->is_open = false;
+    if (s->fd < 0)
+        return;
+    ev_io_stop(s->loop, &s->readable);
+    ev_io_stop(s->loop, &s->writable);
+    ev_prepare_stop(s->loop, &s->flush);
+    close(s->fd);
+    s->fd = -1;
+}
+
+static void enter(struct stream *s)
+{
+    s->depth++;
+}
+
+static void leave(struct stream *s)
+{
+    if (!--s->depth && s->is_over)
+        stream_free(s);
+}
+
+/* Ends the stream and says so; the caller is between enter and leave. */
+static void stream_end(struct stream *s, int err, const char *why)
+{
+    if (s->is_over)
+        return;
+    stream_stop(s);
+    if (s->events->closed)
+        s->events->closed(s->arg, err, why);
+}
+
+size_t stream_pending(const struct stream *s)
+{
+    return s->out.len - s->out_start;
+}
+
+size_t stream_room(const struct stream *s)
+{
+    size_t pending = stream_pending(s);
+
+    return s->is_open && pending < s->max_out ? s->max_out - pending : 0;
+}
+
+bool stream_is_open(const struct stream *s)
+{
+    return s->is_open;
+}
+
+const struct endpoint *stream_peer(const struct stream *s)
+{
+    return &s->peer;
+}
+
+static void out_trim(struct stream *s)
+{
+    if (s->out_start == s->out.len) {
+        s->out_start = 0;
+        wr_reset(&s->out);
+        if (s->out.size > KEEP_SIZE)
+            wr_fini(&s->out);
+    } else if (s->out_start > s->out.len / 2) {
+        memmove(s->out.p, s->out.p + s->out_start, s->out.len - s->out_start);
+        s->out.len -= s->out_start;
+        s->out_start = 0;
+    }
+}
+
+/* Sends what the socket takes.  Returns 0 or a negative errno other than "later". */
+static int out_write(struct stream *s)
+{
+    while (stream_pending(s)) {
+        ssize_t n = send(s->fd, s->out.p + s->out_start, stream_pending(s), MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? 0 : -errno;
+        s->out_start += (size_t)n;
+    }
+    out_trim(s);
+    return 0;
+}
+
+/* Between enter and leave. */
+static void flush(struct stream *s)
+{
+    int err = out_write(s);
+
+    if (err) {
+        stream_end(s, err, strerror(-err));
+        return;
+    }
+    ev_prepare_stop(s->loop, &s->flush);
+    if (stream_pending(s))
+        ev_io_start(s->loop, &s->writable);
+    else
+        ev_io_stop(s->loop, &s->writable);
+    if (s->wants_room && stream_pending(s) <= s->max_out / 2) {
+        s->wants_room = false;
+        if (s->events->has_room)
+            s->events->has_room(s->arg);
+    }
+}
+
+int stream_send(struct stream *s, const void *p, size_t n)
+{
+    if (!s->is_open || s->fail_why[0])
+        return -ENOTCONN;
+    if (n > stream_room(s)) {
+        s->wants_room = true;
+        ev_prepare_start(s->loop, &s->flush);
+        return -ENOBUFS;
+    }
+    if (s->out_start > s->out.len / 2)
+        out_trim(s);
+    wr_bytes(&s->out, p, n);
+    if (s->out.bad) {
+        s->out.bad = false;
+        s->wants_room = true;
+        return -ENOBUFS;
+    }
+    ev_prepare_start(s->loop, &s->flush);
+    return 0;
+}
+
+void stream_fail(struct stream *s, int err, const char *why)
+{
+    if (s->is_over || s->fail_why[0])
+        return;
+    s->fail_err = err;
+    snprintf(s->fail_why, sizeof s->fail_why, "%s", why);
+    ev_prepare_start(s->loop, &s->flush);
+}
+
+void stream_close(struct stream *s)
+{
+    if (!s || s->is_over)
+        return;
+    if (s->is_open)
+        (void)out_write(s);
+    stream_stop(s);
+    if (!s->depth)
+        stream_free(s);
+}
+
+/* Offers what is here to the reader.  Between enter and leave. */
+static void deliver(struct stream *s)
+{
+    while (s->in_len && !s->is_held && !s->is_over && !s->fail_why[0]) {
+        size_t n = s->events->received(s->arg, s->in + s->in_start, s->in_len);
+
+        assert(n <= s->in_len);
+        s->in_start += n;
+        s->in_len -= n;
+        if (!n)
+            break;
+    }
+    if (!s->in_len) {
+        s->in_start = 0;
+        if (s->in_size > KEEP_SIZE) {
+            free(s->in);
+            s->in = NULL;
+            s->in_size = 0;
+        }
+    } else if (s->in_len >= s->max_in && !s->is_held && !s->is_over) {
+        stream_end(s, -EMSGSIZE, "the peer sent more than one message may hold");
+    }
+}
+
+/* Free space behind what is here: at least one byte, or false. */
+static bool in_reserve(struct stream *s)
+{
+    if (s->in_start && s->in_size - s->in_start - s->in_len < READ_SIZE / 2) {
+        memmove(s->in, s->in + s->in_start, s->in_len);
+        s->in_start = 0;
+    }
+    if (s->in_start + s->in_len < s->in_size)
+        return true;
+
+    size_t size = s->in_size ? s->in_size * 2 : READ_SIZE;
+
+    if (size > s->max_in)
+        size = s->max_in;
+
+    uint8_t *p = size > s->in_size ? realloc(s->in, size) : NULL;
+
+    if (!p)
+        return false;
+    s->in = p;
+    s->in_size = size;
+    return true;
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct stream *s = w->data;
+
+    enter(s);
+    for (int i = 0; i < READS_PER_TURN && !s->is_over && !s->is_held && !s->fail_why[0]; i++) {
+        if (!in_reserve(s)) {
+            stream_end(s, -ENOMEM, strerror(ENOMEM));
+            break;
+        }
+
+        size_t room = s->in_size - s->in_start - s->in_len;
+        ssize_t n = recv(s->fd, s->in + s->in_start + s->in_len, room, 0);
+
+        if (n < 0) {
+            if (errno != EAGAIN && errno != EINTR) {
+                int err = -errno;
+
+                stream_end(s, err, strerror(-err));
+            }
+            break;
+        }
+        if (n == 0) {
+            stream_end(s, 0, "closed by the peer");
+            break;
+        }
+        s->in_len += (size_t)n;
+        deliver(s);
+        if ((size_t)n < room)
+            break;
+    }
+    leave(s);
+}
+
+static void opened(struct stream *s)
+{
+    s->is_open = true;
+    ev_io_stop(s->loop, &s->writable);
+    if (!s->is_held)
+        ev_io_start(s->loop, &s->readable);
+    if (s->events->opened)
+        s->events->opened(s->arg);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct stream *s = w->data;
+
+    enter(s);
+    if (s->is_open) {
+        flush(s);
+    } else {
+        int err = 0;
+        socklen_t len = sizeof err;
+
+        if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len))
+            err = errno;
+        if (err)
+            stream_end(s, -err, strerror(err));
+        else
+            opened(s);
+    }
+    leave(s);
+}
+
+static void on_flush(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct stream *s = w->data;
+
+    enter(s);
+    if (s->fail_why[0]) {
+        if (s->is_open)
+            (void)out_write(s);
+        stream_end(s, s->fail_err, s->fail_why);
+    } else {
+        if (s->is_resumed) {
+            s->is_resumed = false;
+            deliver(s);
+        }
+        if (!s->is_over && s->is_open)
+            flush(s);
+        else if (!s->is_over)
+            ev_prepare_stop(s->loop, &s->flush);
+    }
+    leave(s);
+}
+
+void stream_hold(struct stream *s)
+{
+    if (s->is_over)
+        return;
+    s->is_held = true;
+    ev_io_stop(s->loop, &s->readable);
+}
+
+void stream_resume(struct stream *s)
+{
+    if (s->is_over)
+        return;
+    s->is_resumed = true;
+    if (s->is_held && s->is_open)
+        ev_io_start(s->loop, &s->readable);
+    s->is_held = false;
+    ev_prepare_start(s->loop, &s->flush);
+}
+
+int stream_from_fd(struct stream **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
+                   const struct stream_conf *conf)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    int on = 1;
+
+    if (!s) {
+        close(fd);
+        return -ENOMEM;
+    }
+    s->loop = loop;
+    s->events = conf->events;
+    s->arg = conf->arg;
+    s->fd = fd;
+    s->peer = *peer;
+    s->max_in = conf->max_in;
+    s->max_out = conf->max_out;
+    if (peer->kind == ENDPOINT_TCP)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* only slower without */
+    ev_io_init(&s->readable, on_readable, fd, EV_READ);
+    ev_io_init(&s->writable, on_writable, fd, EV_WRITE);
+    ev_prepare_init(&s->flush, on_flush);
+    s->readable.data = s->writable.data = s->flush.data = s;
+    ev_io_start(loop, &s->writable); /* tells when it is connected */
+    *out = s;
+    return 0;
+}
+
+int stream_connect(struct stream **out, struct ev_loop *loop, const struct endpoint *to, const struct stream_conf *conf,
+                   struct errbuf *e)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    struct sockaddr_storage addr;
+    socklen_t len = endpoint_to_sockaddr(to, &addr);
+    int err, fd;
+
+    endpoint_format(to, text, sizeof text);
+    if (to->is_passive)
+        return errbuf_set(e, -EINVAL, "%s is an endpoint to listen on, not to connect to", text);
+    fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errbuf_set(e, -errno, "%s: socket: %s", text, strerror(errno));
+    if (connect(fd, (struct sockaddr *)&addr, len) && errno != EINPROGRESS) {
+        err = -errno;
+        close(fd);
+        return errbuf_set(e, err, "%s: %s", text, strerror(-err));
+    }
+    err = stream_from_fd(out, loop, fd, to, conf);
+    return err ? errbuf_set(e, err, "%s: %s", text, strerror(-err)) : 0;
+}
