@@ -80,7 +80,7 @@ static int wait_readable(struct rpc_client *c, uint64_t end_ns, struct errbuf *e
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
 
     for (;;) {
-        uint64_t now = clock_now(NULL), left_ms = end_ns > now ? (end_ns - now) / NS_PER_MS + 1 : 0;
+        uint64_t now = clock_now(NULL), left_ms = end_ns > now ? (end_ns - now) / NSEC_PER_MS + 1 : 0;
         int n = poll(&p, 1, end_ns == UINT64_MAX ? -1 : left_ms > INT_MAX ? INT_MAX : (int)left_ms);
 
         if (n > 0)
@@ -191,7 +191,7 @@ static int message_take(struct rpc_client *c, json_t *m, json_t **result, struct
 int rpc_client_call(struct rpc_client *c, const char *method, json_t *params, int timeout_ms, json_t **result,
                     struct errbuf *e)
 {
-    uint64_t end_ns = timeout_ms < 0 ? UINT64_MAX : clock_now(NULL) + (uint64_t)timeout_ms * NS_PER_MS;
+    uint64_t end_ns = timeout_ms < 0 ? UINT64_MAX : clock_now(NULL) + (uint64_t)timeout_ms * NSEC_PER_MS;
     int err = request_send(c, method, params, e);
 
     while (!err) {
