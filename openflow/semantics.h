@@ -35,7 +35,8 @@ int match_to_ofp_match(struct ofp_match *out, struct arena *a, const struct matc
 /* Does the field follow from `m`: are the fields that it asks for there?  Unlike match_meets_needs(), this follows the
  * chain (tcp_src: ip_proto=6, and for that eth_type=0x0800 or 0x86dd). */
 bool match_allows_field(const struct match *m, enum field_id id);
-/* Can a frame have this value of the field?  (eth_type below 0x600 but 0x05ff, VLAN id without its PRESENT bit, ...) */
+/* Can a frame have this value under that mask?  No, when bits are set that the field has not got, or a VLAN id without the
+ * bit that says there is one (OFPVID_PRESENT; all zeros: no tag). */
 bool field_value_is_valid(enum field_id id, struct value v, struct value mask);
 
 /* What a check must know about the switch.  A callback that is NULL says no to everything. */
@@ -43,6 +44,8 @@ struct ofp_check {
     uint8_t table_id;      /* the flow's; OFPTT_ALL (255): no flow (packet-out, group bucket): no goto at all */
     uint8_t n_tables;      /* goto and table ids end before this */
     uint16_t max_actions;  /* of one list; 0: no limit */
+    bool is_packet_out;    /* output to TABLE is allowed */
+    bool can_mask_set;     /* set-field may have a mask (OpenFlow 1.5) */
     void *arg;             /* given to the callbacks */
     bool (*has_group)(void *arg, uint32_t group_id);
     bool (*has_meter)(void *arg, uint32_t meter_id);
