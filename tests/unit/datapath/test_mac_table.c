@@ -182,7 +182,7 @@ static void refuses_sizes(void **state)
     assert_int_equal(mac_table_new(&t, UINT32_MAX), -EINVAL);
 }
 
-enum { WORKERS = 2, MACS = 40, TURNS = 60000 };
+enum { WORKERS = 2, MACS = 40, TURNS = 500000 };
 
 struct worker {
     struct mac_table *table;
@@ -223,7 +223,7 @@ static void workers_do_not_tear(void **state)
         workers[i] = (struct worker){ .table = t, .random = i + 77, .n_wrong = &n_wrong };
         assert_int_equal(pthread_create(&workers[i].thread, NULL, learn_and_find, &workers[i]), 0);
     }
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         mac_table_flush_port(t, (uint16_t)(i % (8 * MACS)));
         for (uint32_t at = 0; mac_table_next(t, &at, 0, &e);)
             assert_true(e.vlan == 6 && e.port / 8 == e.mac - MAC_A);
