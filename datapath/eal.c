@@ -151,13 +151,17 @@ static void build_args(struct args *a, const struct eal_conf *conf, uint32_t mem
 {
     args_add(a, "trama");
     args_add(a, "--file-prefix=%s", eal.prefix);
-    args_add(a, "--in-memory");
     args_add(a, "--no-telemetry");
     args_add(a, "--lcores=0@%d", cpu);
     args_add(a, "--log-level=*:error");
     args_add(a, "--force-max-simd-bitwidth=512");
-    if (!eal.has_hugepages)
+    /* either way nothing is shared, and no file stays behind; EAL refuses --in-memory without hugepages */
+    if (eal.has_hugepages) {
+        args_add(a, "--in-memory");
+    } else {
         args_add(a, "--no-huge");
+        args_add(a, "--no-shconf");
+    }
     args_add(a, "-m");
     args_add(a, "%u", memory_mb);
     if (!conf->pci[0])

@@ -84,11 +84,25 @@ static int set_field(struct pkt *p, uint64_t head, const uint64_t *payload)
     return pkt_set_field(p, id, (struct value){ payload[0], payload[1] }, (struct value){ payload[2], payload[3] });
 }
 
+/* Does the operation change bytes, or only the key? */
+static bool touches_frame(uint64_t head)
+{
+    enum layer layer;
+
+    if (op_code(head) != OP_SET_FIELD)
+        return true;
+    layer = field_table[op_arg(head)].layer;
+    return layer != LAYER_META && layer != LAYER_TUNNEL && layer != LAYER_CT;
+}
+
 /* The operations that change the frame.  What the frame has no header for is left undone. */
 static int edit(struct pkt *p, uint64_t head, const uint64_t *payload)
 {
     uint64_t arg = op_arg(head);
+    int err = touches_frame(head) ? pkt_writable(p) : 0;
 
+    if (err)
+        return err;
     switch (op_code(head)) {
     case OP_SET_FIELD:
         return set_field(p, head, payload);

@@ -78,9 +78,13 @@ static int retag(struct normal *n, bool want_tag)
     if (want_tag == is_tagged(n)) {
         if (!want_tag || (key_get(&n->p->key, FIELD_VLAN_VID).lo & VID_MASK) == n->vlan)
             return 0;
-    } else if (!want_tag) {
+    }
+    err = pkt_writable(n->p);
+    if (err)
+        return err;
+    if (!want_tag)
         return pkt_pop_vlan(n->p);
-    } else {
+    if (!is_tagged(n)) {
         err = pkt_push_vlan(n->p, 0x8100);
         if (err)
             return err;
@@ -160,7 +164,7 @@ void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p)
 
     /* back to what it was, for the actions that follow */
     n.vlan = n.tag & VID_MASK;
-    if (key_get(&p->key, FIELD_VLAN_VID).lo == n.tag)
+    if (key_get(&p->key, FIELD_VLAN_VID).lo == n.tag || pkt_writable(p))
         return;
     if (!(n.tag & VID_PRESENT))
         pkt_pop_vlan(p);
