@@ -125,7 +125,7 @@ static size_t udp(uint8_t *f, uint64_t dst, uint64_t src, int vid, uint32_t ip_d
 {
     uint8_t *p = f;
 
-    memset(f, 0, FRAME + 4);
+    memset(f, 0, FRAME + (vid >= 0 ? 4 : 0));
     for (int i = 0; i < 6; i++) {
         p[i] = (uint8_t)(dst >> (40 - 8 * i));
         p[6 + i] = (uint8_t)(src >> (40 - 8 * i));
