@@ -35,11 +35,11 @@
  *     - {ping: works, from: h1, to: h2, family: 6}     # default: each family that both have
  *     - {flood: once, from: h1}                        # a broadcast of h1 reaches each other host of its network once, no one else
  *     - {cut: [s1:to2, s2:to1]}                        # takes a link of `links` down
- *     - {ping: works, from: h1, to: h2, within: 2}     # seconds (fractions too): may fail until then; default 5, `fails` 1
- *     - {restore: [s1:to2, s2:to1]}
+ *     - {ping: works, from: h1, to: h2, within: 2s}    # 300ms, 5s; a bare number: seconds.  May fail until then
+ *     - {restore: [s1:to2, s2:to1]}                    # `within`: default 5s, with `fails` 1s
  *
  * A port is a name (1..15 of letters, digits and "_.-", not all digits), as the switch reports it in its port description,
- * or an OpenFlow port number (1..0xfffffeff).  Names of everything else: 1..31 of the same letters, the first a letter or
+ * or an OpenFlow port number (1..0xffffff00).  Names of everything else: 1..31 of the same letters, the first a letter or
  * digit.  Everything is strict: an unknown key, a doubled name, VLAN, datapath id, address or use of a port, and
  * whatever does not fit together is refused with file, line and a sentence, and nothing of the document is used.
  *
@@ -47,11 +47,15 @@
 #ifndef NET_NET_DOC_H
 #define NET_NET_DOC_H
 
-#include "base/arena.h"
 #include "base/errbuf.h"
-#include "net/addr.h"
+#include "io/addr.h"
+#include "io/doc.h"
 
-enum { NET_PORT_NAME = 16, NET_NONE = -1, NET_EXPECT_PORT = 7777 };
+enum { NET_PORT_NAME = 16, NET_NONE = -1, NET_EXPECT_PORT = 7777, NET_MAC_TEXT = 18 };
+#define NET_PORT_MAX UINT32_C(0xffffff00) /* OFPP_MAX, OpenFlow 1.3.5, 7.2.1 */
+
+/* An Ethernet address as a number: the first byte on the wire is bits 47..40. */
+typedef uint64_t net_mac;
 
 /* A port of a switch, by name or by number: exactly one is given. */
 struct net_port_ref {
@@ -64,7 +68,7 @@ struct net_network {
     unsigned line; /* of the document, here and below */
     uint16_t vlan;
     size_t n_subnets;
-    const struct net_ip *subnets;
+    const struct ip_addr *subnets;
 };
 
 enum net_fail_mode { NET_FAIL_SECURE, NET_FAIL_STANDALONE };
@@ -108,7 +112,7 @@ struct net_host {
     struct net_end at;
     net_mac mac; /* 0: not known (external only) */
     size_t n_addresses;
-    const struct net_ip *addresses; /* prefix: that of the subnet */
+    const struct ip_addr *addresses; /* prefix: that of the subnet */
 };
 
 enum net_expect_kind { NET_EXPECT_PING, NET_EXPECT_TCP, NET_EXPECT_UDP, NET_EXPECT_FLOOD, NET_EXPECT_CUT, NET_EXPECT_RESTORE };
@@ -120,7 +124,7 @@ struct net_expect {
     const int *from, *to;
     uint16_t port;       /* tcp, udp */
     uint8_t family;      /* 4, 6, or 0: each that both hosts have (none in common: refused by net_doc) */
-    uint32_t within_ms;  /* works: tried again until then; fails: must not have worked until then */
+    uint32_t within_ms;  /* works: tried again until then; fails: must not work in that time */
     int link;            /* cut, restore: index into links */
 };
 
@@ -134,7 +138,7 @@ struct net_doc {
     const struct net_link *links;
     const struct net_host *hosts;
     const struct net_expect *expects;
-    struct arena arena; /* holds all of the above */
+    struct doc source;  /* its arena holds all of the above */
 };
 
 /* Reads the file / the text (`file` is its name in messages; need not exist).  Gives `*out` (caller ends with
@@ -149,6 +153,10 @@ int net_doc_network(const struct net_doc *doc, const char *name);
 int net_doc_switch(const struct net_doc *doc, const char *name);
 int net_doc_host(const struct net_doc *doc, const char *name);
 int net_doc_switch_by_id(const struct net_doc *doc, uint64_t datapath_id);
+
+const char *net_mac_text(net_mac mac, char out[NET_MAC_TEXT]);
+void net_mac_bytes(net_mac mac, uint8_t out[6]);
+net_mac net_mac_of(const uint8_t bytes[6]);
 
 /* "to2" or "8". */
 const char *net_port_text(const struct net_port_ref *port, char out[NET_PORT_NAME]);
