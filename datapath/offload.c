@@ -14,10 +14,10 @@
 
 #include <linux/virtio_net.h>
 
-#include <rte_hash_crc.h>
 #include <rte_ip.h>
 
 #include "base/bytes.h"
+#include "datapath/checksum.h"
 #include "datapath/port.h"
 
 enum {
@@ -105,7 +105,7 @@ static int crc_to(struct rte_mbuf *m, uint32_t start, uint32_t len)
     for (; seg && len; seg = seg->next, offset = 0) {
         uint32_t part = RTE_MIN(len, seg->data_len - offset);
 
-        crc = rte_hash_crc(rte_pktmbuf_mtod_offset(seg, const uint8_t *, offset), part, crc);
+        crc = csum_crc32c(rte_pktmbuf_mtod_offset(seg, const uint8_t *, offset), part, crc);
         len -= part;
     }
     crc = rte_cpu_to_le_32(~crc);

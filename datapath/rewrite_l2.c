@@ -8,8 +8,8 @@
 #include "datapath/rewrite.h"
 
 #include "base/bytes.h"
-#include "datapath/checksum.h"
 #include "datapath/key_edit.h"
+#include "datapath/offload.h"
 #include "datapath/proto.h"
 
 #include <errno.h>
@@ -42,35 +42,6 @@ int pkt_writable(struct pkt *p)
 
 /* --- room --- */
 
-/* Finishes the transport checksum in software: the header is about to get out of the device's reach. */
-static int finish_checksum(struct rte_mbuf *m)
-{
-    uint64_t todo = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
-    uint32_t l4_ofs = (uint32_t)m->l2_len + m->l3_len, len, at;
-    uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, m->l2_len);
-    uint16_t sum;
-
-    if (m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG))
-        return -ENOSPC;
-    len = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? 40u + be16_load(ip + 4) : be16_load(ip + 2);
-    at = l4_ofs + (todo == RTE_MBUF_F_TX_TCP_CKSUM ? 16u : todo == RTE_MBUF_F_TX_UDP_CKSUM ? 6u : 8u);
-    if (m->l2_len + len > rte_pktmbuf_pkt_len(m) || at + 2 > m->l2_len + len || at + 4 > rte_pktmbuf_data_len(m))
-        return -ENOSPC;
-    len -= m->l3_len;
-    if (todo == RTE_MBUF_F_TX_SCTP_CKSUM) {
-        uint32_t crc = __builtin_bswap32(csum_sctp(m, l4_ofs, len));
-
-        be32_store(rte_pktmbuf_mtod_offset(m, uint8_t *, at), crc);
-    } else {
-        sum = (uint16_t)~csum_frame(m, l4_ofs, len);
-        if (!sum && todo == RTE_MBUF_F_TX_UDP_CKSUM)
-            sum = 0xffff;
-        be16_store(rte_pktmbuf_mtod_offset(m, uint8_t *, at), sum);
-    }
-    m->ol_flags &= ~RTE_MBUF_F_TX_L4_MASK;
-    return 0;
-}
-
 /* Makes `n` bytes of room before byte `ofs`. */
 static int insert(struct pkt *p, uint32_t ofs, uint32_t n)
 {
@@ -79,10 +50,10 @@ static int insert(struct pkt *p, uint32_t ofs, uint32_t n)
     if (rte_pktmbuf_headroom(m) < n || rte_pktmbuf_data_len(m) < ofs || rte_pktmbuf_data_len(m) + n > UINT16_MAX)
         return -ENOSPC;
     if (m->ol_flags & REWRITE_L4_TODO && m->l2_len + n > L2_LEN_MAX) {
-        int err = finish_checksum(m);
-
-        if (err)
-            return err;
+        /* The header gets out of the device's reach: what is to be cut must stay in it, a sum can be done here. */
+        if (offload_of(m) & OFFLOAD_ANY_SEG)
+            return -ENOSPC;
+        (void)offload_checksum(m);
     }
     if (m->ol_flags & REWRITE_L4_TODO)
         m->l2_len = (m->l2_len + n) & L2_LEN_MAX;
