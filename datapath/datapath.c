@@ -274,8 +274,8 @@ void datapath_port_remove(struct datapath *dp, uint16_t index)
     while (update_map(p->bridge, p->number, DP_INDEX_NONE) || replan_all(dp))
         rcu_wait(dp->rcu); /* no memory: what is deferred gives some back */
     forget_programs(dp);
-    mac_table_flush_port(p->bridge->macs, index);
     rcu_wait(dp->rcu);
+    mac_table_flush_port(p->bridge->macs, index);
     dp_port_free(p);
 }
 

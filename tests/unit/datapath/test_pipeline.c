@@ -33,6 +33,8 @@ struct world {
     struct port *port[N_PORTS];
     uint16_t index[N_PORTS];
     struct clock clock;
+    struct rule *rules[16]; /* to be removed at the end */
+    unsigned n_rules;
 };
 
 static struct world w;
@@ -61,6 +63,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    for (unsigned i = 0; i < w.n_rules; i++)
+        bridge_rule_remove(w.b, w.rules[i]);
+    datapath_commit(w.dp);
     for (int i = 0; i < N_PORTS; i++) {
         datapath_port_remove(w.dp, w.index[i]);
         port_close(w.port[i]);
@@ -107,6 +112,7 @@ static struct rule *add(const struct text_rule *t)
     struct rule *r = add_replacing(t, NULL);
 
     datapath_commit(w.dp);
+    w.rules[w.n_rules++] = r;
     return r;
 }
 
@@ -363,6 +369,7 @@ static void test_versions(void **state)
     assert_int_equal(st.packets, 4);
     bridge_rule_remove(w.b, r);
     datapath_commit(w.dp);
+    w.n_rules = 0;
     give_udp(0, MAC | B, MAC | A, -1);
     assert_int_equal(sent(), 0);
 }
@@ -438,8 +445,7 @@ static void test_packet_in(void **state)
     assert_int_equal(sent(), 1 << 2);
 
     datapath_port_set_flags(w.dp, w.index[3], PORT_FLAG_NO_PACKET_IN);
-    bridge_rule_remove(w.b, add(&(struct text_rule){ .priority = 1 }));
-    datapath_commit(w.dp);
+    add(&(struct text_rule){ .priority = 1 });
     give_udp(3, MAC | B, MAC | A, -1);
     assert_int_equal(datapath_events(w.dp, 10, see, &s), 0);
 }
