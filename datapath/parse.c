@@ -52,6 +52,11 @@ static ALWAYS_INLINE void put_ipv6(struct key *k, enum field_id id, const uint8_
     word_at(k, id)[1] = be64_load(p + 8);
 }
 
+static ALWAYS_INLINE uint16_t eth_type(struct key *k)
+{
+    return (uint16_t)(*word_at(k, FIELD_ETH_TYPE) >> field_place[FIELD_ETH_TYPE].shift);
+}
+
 void pkt_init(struct pkt *p, struct rte_mbuf *m, uint32_t in_port)
 {
     p->m = m;
@@ -323,7 +328,7 @@ static void parse_arp(struct pkt *p, const struct window *w)
 
 static void parse_l3(struct pkt *p, const struct window *w)
 {
-    uint16_t type = (uint16_t)(*word_at(&p->key, FIELD_ETH_TYPE) >> field_place[FIELD_ETH_TYPE].shift);
+    uint16_t type = eth_type(&p->key);
 
     p->layers |= 1 << LAYER_L3;
     p->l3_len = p->l4_ofs = p->l4_len = 0;
@@ -373,7 +378,7 @@ static void parse_l4(struct pkt *p, const struct window *w)
     const uint8_t *h = w->p + p->l4_ofs;
     uint32_t end = RTE_MIN(w->n, (uint32_t)p->l4_ofs + p->l4_len);
     unsigned size = l4_header_size(proto);
-    bool is_v6 = p->l3_ofs && w->p[p->l3_ofs] >> 4 == 6;
+    bool is_v6 = eth_type(&p->key) == ETH_TYPE_IPV6;
 
     p->layers |= 1 << LAYER_L4;
     p->nd_option_ofs = 0;
