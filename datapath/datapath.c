@@ -125,6 +125,8 @@ static int replan(struct datapath *dp, struct worker *w)
                 plan->rx[plan->n++] = (struct rx_queue){ p, (uint16_t)q, p->port->rx_fd[q] };
     }
 
+    plan->serial = ++dp->plan_serial;
+
     const struct plan *old = atomic_exchange(&w->plan, plan);
 
     rcu_defer(dp->rcu, free, (void *)(uintptr_t)old);

@@ -22,7 +22,7 @@ struct datapath {
     struct worker *workers[DP_WORKERS_MAX];
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
-    uint64_t mask_serial;            /* last given out */
+    uint64_t mask_serial, plan_serial; /* last given out */
     struct rule *added, *removed;    /* by the version being made; linked through rule->change */
 };
 

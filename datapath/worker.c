@@ -246,9 +246,9 @@ static const struct plan *current_plan(struct worker *w)
 {
     const struct plan *plan = atomic_load_explicit(&w->plan, memory_order_acquire);
 
-    if (plan != w->hot_plan) {
-        w->hot_plan = plan;
-        for (unsigned i = 0; plan && i < plan->n; i++)
+    if (plan && plan->serial != w->hot_serial) {
+        w->hot_serial = plan->serial;
+        for (unsigned i = 0; i < plan->n; i++)
             w->hot[i] = HOT_POLLS;
     }
     return plan;

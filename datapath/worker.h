@@ -27,6 +27,7 @@ struct rx_queue {
 };
 
 struct plan {
+    uint64_t serial; /* every plan has its own: an address may come again */
     unsigned n;
     struct rx_queue rx[];
 };
@@ -73,7 +74,7 @@ struct worker {
     uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
     struct tx_batch *batch[DP_PORTS_MAX];
     uint8_t *hot; /* by queue of the plan: polls left before it is left to epoll */
-    const struct plan *hot_plan;
+    uint64_t hot_serial; /* of the plan that `hot` belongs to */
     unsigned n_hot;
     struct pkt *pkt;
     /* W writes, C reads */
