@@ -33,6 +33,7 @@ struct stream {
     size_t in_start, in_len, in_size, max_in; /* in_len bytes from in_start */
     struct wr out;
     size_t out_start, max_out; /* sent already */
+    uint64_t n_sent;
     unsigned depth;
     bool is_open, is_held, is_resumed, is_over, wants_room;
     int fail_err;
@@ -93,6 +94,19 @@ size_t stream_room(const struct stream *s)
     return s->is_open && pending < s->max_out ? s->max_out - pending : 0;
 }
 
+void stream_want_room(struct stream *s)
+{
+    if (!s->is_open)
+        return;
+    s->wants_room = true;
+    ev_prepare_start(s->loop, &s->flush);
+}
+
+uint64_t stream_sent_bytes(const struct stream *s)
+{
+    return s->n_sent;
+}
+
 bool stream_is_open(const struct stream *s)
 {
     return s->is_open;
@@ -128,6 +142,7 @@ static int out_write(struct stream *s)
         if (n < 0)
             return errno == EAGAIN ? 0 : -errno;
         s->out_start += (size_t)n;
+        s->n_sent += (uint64_t)n;
     }
     out_trim(s);
     return 0;

@@ -24,7 +24,7 @@ struct stream_events {
     /* Takes some of the bytes received so far and returns how many; the rest comes again, with more behind it.
      * When it takes nothing from `max_in` bytes, the stream is closed with -EMSGSIZE. */
     size_t (*received)(void *arg, const uint8_t *p, size_t n);
-    void (*has_room)(void *arg); /* after a stream_send was refused: half of `max_out` is free again */
+    void (*has_room)(void *arg); /* after a stream_send was refused, or stream_want_room: half of `max_out` is free */
     /* The stream has ended and is freed when this returns.  `err`: 0 the peer closed it, else a negative errno;
      * `why`: the same in words. */
     void (*closed)(void *arg, int err, const char *why);
@@ -51,6 +51,8 @@ int stream_send(struct stream *s, const void *p, size_t n);
 /* Bytes queued and bytes that would still be taken. */
 size_t stream_pending(const struct stream *s);
 size_t stream_room(const struct stream *s);
+void stream_want_room(struct stream *s); /* asks for one `has_room`, from the loop, now or when it is so */
+uint64_t stream_sent_bytes(const struct stream *s); /* what the socket has taken since the beginning */
 /* Stops reading, so that the peer feels our slowness; nor do we notice then that it is gone.  stream_resume reads again,
  * held or not, and offers again what is already here. */
 void stream_hold(struct stream *s);
