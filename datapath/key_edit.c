@@ -176,7 +176,7 @@ int key_push_mpls(struct key *k, uint16_t ethertype)
     if (eth_type(k) == ETH_TYPE_NONE)
         return -ENOENT;
     if (is_mpls_type(eth_type(k))) {
-        entry_set(k, 2, outer & MPLS_BOS ? 0 : entry_get(k, 1));
+        entry_set(k, 2, entry_get(k, 1)); /* zero when `outer` was the last */
         entry_set(k, 1, outer);
         entry_set(k, 0, outer & ~(uint32_t)MPLS_BOS);
     } else {

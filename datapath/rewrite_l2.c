@@ -26,13 +26,53 @@ static bool is_segment_own(const struct rte_mbuf *m)
     return !RTE_MBUF_HAS_EXTBUF(m) || rte_mbuf_ext_refcnt_read(m->shinfo) == 1;
 }
 
+/* Drops the first `n` bytes, fewer than it has, of a chain whose mbufs are ours. */
+static struct rte_mbuf *chain_behind(struct rte_mbuf *m, uint32_t n)
+{
+    uint32_t len = rte_pktmbuf_pkt_len(m);
+    uint16_t n_segs = m->nb_segs;
+
+    while (n >= rte_pktmbuf_data_len(m)) {
+        struct rte_mbuf *next = m->next;
+
+        n -= rte_pktmbuf_data_len(m);
+        len -= rte_pktmbuf_data_len(m);
+        n_segs--;
+        rte_pktmbuf_free_seg(m);
+        m = next;
+    }
+    m->nb_segs = n_segs;
+    m->pkt_len = len;
+    (void)rte_pktmbuf_adj(m, (uint16_t)n);
+    return m;
+}
+
+/* A frame like `m` with headers of its own in front of bytes that stay shared; NULL: no memory. */
+static struct rte_mbuf *copy_headers(struct rte_mbuf *m)
+{
+    struct rte_mbuf *head = rte_pktmbuf_copy(m, m->pool, 0, PKT_HEADERS_MAX), *rest;
+
+    if (!head)
+        return NULL;
+    rest = rte_pktmbuf_clone(m, m->pool);
+    if (rest)
+        rest = chain_behind(rest, PKT_HEADERS_MAX);
+    if (!rest || rte_pktmbuf_chain(head, rest)) {
+        rte_pktmbuf_free(head);
+        rte_pktmbuf_free(rest);
+        return NULL;
+    }
+    return head;
+}
+
 int pkt_writable(struct pkt *p)
 {
+    enum { COPY_WHOLE_MAX = 512 }; /* below that a copy is cheaper than references */
     struct rte_mbuf *m = p->m, *copy;
 
     if (is_segment_own(m) && rte_pktmbuf_data_len(m) >= RTE_MIN(rte_pktmbuf_pkt_len(m), (uint32_t)PKT_HEADERS_MAX))
         return 0;
-    copy = rte_pktmbuf_copy(m, m->pool, 0, UINT32_MAX);
+    copy = rte_pktmbuf_pkt_len(m) <= COPY_WHOLE_MAX ? rte_pktmbuf_copy(m, m->pool, 0, UINT32_MAX) : copy_headers(m);
     if (!copy)
         return -ENOMEM;
     rte_pktmbuf_free(m);

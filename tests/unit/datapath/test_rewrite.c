@@ -377,6 +377,8 @@ static unsigned from_hex(const char *hex, uint8_t *out)
 
 #define ADDRESSES "020102030405" "060708090a0b"
 #define IP4 "4500001c00004000" "0711" "5fc4" "0a010203" "0a040506" "0035003600080000"
+#define ND_SHORT "86dd 60000000 0008 3aff fe800000000000000000000000000001 ff0200000000000000000001ff000002" \
+    "8700 0000 00000000" "00000000000000000000000000000000"
 
 static void structure_changes_as_specified(void **state)
 {
@@ -392,6 +394,10 @@ static void structure_changes_as_specified(void **state)
           ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4, -ENOSPC },
         { "vid of a tag keeps PCP and DEI", { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
           ADDRESSES "8100 b123 0800" IP4, ADDRESSES "8100 b456 0800" IP4 },
+        { "vid of a tag sets no DEI", { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
+          ADDRESSES "8100 a123 0800" IP4, ADDRESSES "8100 a456 0800" IP4 },
+        { "padding is no target", { { OP_SET_FIELD, .field = FIELD_ND_TARGET, .v = { 1, 2 }, .mask = { 3, 3 } } },
+          ADDRESSES ND_SHORT, ADDRESSES ND_SHORT, -ENOENT },
         { "label on IP: TTL of IP, bottom", { { OP_PUSH_MPLS, .ethertype = 0x8847 } }, ADDRESSES "0800" IP4,
           ADDRESSES "8847 00000107" IP4 },
         { "label behind tags", { { OP_PUSH_MPLS, .ethertype = 0x8848 } }, ADDRESSES "8100 0005 0800" IP4,
@@ -442,6 +448,30 @@ static void structure_changes_as_specified(void **state)
         CHECK(err == cases[i].err, "%s: %d", cases[i].name, err);
         n_got = bytes_of(p.m, got);
         CHECK(n_got == n_want && !memcmp(got, want, n_got), "%s: other bytes than expected", cases[i].name);
+        frame_mbuf_fini(&fm);
+    }
+}
+
+/* A sum of zero would say that there is none (RFC 768). */
+static void udp_sum_never_becomes_zero(void **state)
+{
+    for (int i = 0; i < FRAME_FORMS; i++) {
+        struct op o = { OP_SET_FIELD, .field = FIELD_UDP_SRC, .mask = { 0, UINT16_MAX } };
+        struct frame f;
+        struct frame_mbuf fm;
+        struct pkt p;
+        const uint8_t *udp;
+
+        frame_build(&f, &frame_forms[i], FRAME_DONE);
+        pkt_init(&p, frame_mbuf_init(&fm, f.b, f.n, f.n), 3);
+        pkt_parse(&p, FRAME_LAYERS);
+        if (p.l4_proto == IP_PROTO_UDP && !f.is_unsummed) {
+            udp = rte_pktmbuf_mtod_offset(p.m, const uint8_t *, p.l4_ofs);
+            o.v.lo = be16_load(udp) + be16_load(udp + 6);
+            o.v.lo = (o.v.lo & 0xffff) + (o.v.lo >> 16);
+            assert_int_equal(op_check(&o, &p, &f, frame_forms[i].name), 0);
+            assert_int_equal(be16_load(udp + 6), 0xffff);
+        }
         frame_mbuf_fini(&fm);
     }
 }
@@ -539,7 +569,13 @@ static void shared_and_split_frames_become_writable(void **state)
         assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
         frame_mbuf_offload(m, &f);
         held = first % 3 == 0 ? rte_pktmbuf_clone(m, pool) : first % 3 == 1 ? m : NULL;
-        if (held == m)
+        if (first % 6 == 0) { /* the original is held, the clone goes on */
+            struct rte_mbuf *other = held;
+
+            held = m;
+            m = other;
+        }
+        if (first % 3 == 1)
             rte_mbuf_refcnt_update(m, 1), rte_mbuf_refcnt_update(tail, 1);
         pkt_init(&p, m, 3);
         pkt_parse(&p, FRAME_LAYERS);
@@ -547,6 +583,48 @@ static void shared_and_split_frames_become_writable(void **state)
         assert_int_equal(p.m->l2_len, 18);
         for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
             assert_int_equal(op_check(&ops[i], &p, &f, "split"), 0);
+        if (held) {
+            assert_int_equal(bytes_of(held, bytes), f.n);
+            assert_memory_equal(bytes, f.b, f.n);
+            rte_pktmbuf_free(held);
+        }
+        rte_pktmbuf_free(p.m);
+        assert_int_equal(rte_mempool_avail_count(pool), 63);
+    }
+}
+
+/* Of a long shared frame only the headers are copied; wherever they are split. */
+static void long_shared_frames_share_their_payload(void **state)
+{
+    for (unsigned first = 1; first < 600; first += 7) {
+        static uint8_t bytes[FRAME_MAX];
+        static const struct frame_form form = { "long", FRAME_V4, IP_PROTO_TCP, .n_tags = 1, .payload = 900 };
+        const struct op ops[] = {
+            { OP_PUSH_VLAN, .ethertype = 0x8100 },
+            { OP_SET_FIELD, .field = FIELD_IPV4_DST, .v = { 0, 0x0b0c0d0e }, .mask = { 0, UINT32_MAX } },
+            { OP_SET_FIELD, .field = FIELD_TCP_DST, .v = { 0, 0xfeed }, .mask = { 0, UINT16_MAX } },
+        };
+        struct rte_mbuf *m = rte_pktmbuf_alloc(pool), *held;
+        struct frame f;
+        struct pkt p;
+
+        frame_build(&f, &form, FRAME_DONE);
+        memcpy(rte_pktmbuf_append(m, (uint16_t)first), f.b, first);
+        for (unsigned at = first, n; at < f.n; at += n) {
+            struct rte_mbuf *seg = rte_pktmbuf_alloc(pool);
+
+            n = RTE_MIN(f.n - at, 200u);
+            memcpy(rte_pktmbuf_append(seg, (uint16_t)n), f.b + at, n);
+            assert_int_equal(rte_pktmbuf_chain(m, seg), 0);
+        }
+        held = first % 2 ? rte_pktmbuf_clone(m, pool) : NULL;
+        pkt_init(&p, m, 3);
+        assert_int_equal(pkt_writable(&p), 0);
+        m = p.m;
+        assert_int_equal(pkt_writable(&p), 0);
+        assert_ptr_equal(p.m, m);
+        for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+            assert_int_equal(op_check(&ops[i], &p, &f, "long"), 0);
         if (held) {
             assert_int_equal(bytes_of(held, bytes), f.n);
             assert_memory_equal(bytes, f.b, f.n);
@@ -583,9 +661,11 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(structure_changes_as_specified),
         cmocka_unit_test(random_sequences),
+        cmocka_unit_test(udp_sum_never_becomes_zero),
         cmocka_unit_test(no_headroom_is_refused),
         cmocka_unit_test(l2_len_does_not_overflow),
         cmocka_unit_test(shared_and_split_frames_become_writable),
+        cmocka_unit_test(long_shared_frames_share_their_payload),
         cmocka_unit_test(no_memory_leaves_the_frame),
     };
 
