@@ -93,6 +93,7 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, en
         worker_drop(w, DROP_NO_PACKET_IN);
         return;
     }
+    pkt_parse(p, 1u << LAYER_TUNNEL);
     hold(p->m);
     post(w, &(struct event){
                 .type = EVENT_PACKET_IN,
