@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checksum.h - keeping the Internet checksum right while bytes under it change (RFC 1071, RFC 1624), and the CRC of SCTP.
+/* checksum.h - keeping the Internet checksum right while bytes under it change (RFC 1071, RFC 1624), and SCTP's CRC.
  * Sums are ones' complement, 16 bits, in host order, over big-endian words. */
 #ifndef DATAPATH_CHECKSUM_H
 #define DATAPATH_CHECKSUM_H
@@ -47,7 +47,8 @@ struct rte_mbuf;
 
 /* CRC32c going on from `crc`: begin with UINT32_MAX, the complement of the last one is the result. */
 uint32_t csum_crc32c(const uint8_t *p, size_t n, uint32_t crc);
-/* CRC32c of an SCTP packet at `ofs`, its checksum field taken as zero (RFC 9260, appendix A): the value to store little-endian. */
+/* CRC32c of an SCTP packet at `ofs`, its checksum field taken as zero (RFC 9260, appendix A): to be stored
+ * least significant byte first. */
 uint32_t csum_sctp(const struct rte_mbuf *m, uint32_t ofs, uint32_t len);
 
 #endif

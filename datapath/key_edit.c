@@ -15,7 +15,9 @@ static uint64_t get(const struct key *k, enum field_id id)
 
 static void zero_words(struct key *k, enum field_id first, enum field_id next)
 {
-    memset(&k->w[field_place[first].word], 0, (size_t)(field_place[next].word - field_place[first].word) * sizeof k->w[0]);
+    unsigned from = field_place[first].word, to = field_place[next].word;
+
+    memset(&k->w[from], 0, (to - from) * sizeof k->w[0]);
 }
 
 static uint16_t eth_type(const struct key *k)

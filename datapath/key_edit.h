@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key_edit.h - what the actions that change a frame do to its key alone: the pipeline follows a frame through its tables
- * with a copy of the key before any byte is touched; the rewrite functions of pkt.h use them for their key part.
+/* key_edit.h - what the actions that change a frame do to its key alone: the pipeline follows a frame through its
+ * tables with a copy of the key before any byte is touched; the rewrite functions of pkt.h use them for their key part.
  * The words of layers L2, MPLS, L3 and L4 must be valid, unless said otherwise.
  * Spec: OpenFlow 1.3.5, 5.12 and 7.2.5.
  *
@@ -8,10 +8,10 @@
  *   -ENOENT  the frame has no such header: the key is unchanged;
  *   -EINVAL  a field that may not be set, or an ethertype that does not suit: the key is unchanged;
  *   -ETIME   the TTL may not be decremented: the key is unchanged;
- *   -EAGAIN  done, but what comes to light is not in the key: it must be parsed from the changed frame before any word of
- *            these layers is read again.
- * A key does not tell a header that is there in full from one that is cut off: an edit may succeed here and give -ENOENT
- * on such a frame.  Thread: any. */
+ *   -EAGAIN  done, but what comes to light is not in the key: it must be parsed from the changed frame before any
+ *            word of these layers is read again.
+ * A key does not tell a header that is there in full from one that is cut off: an edit may succeed here and give
+ * -ENOENT on such a frame.  Thread: any. */
 #ifndef DATAPATH_KEY_EDIT_H
 #define DATAPATH_KEY_EDIT_H
 
@@ -20,7 +20,7 @@
 
 #include "base/match.h"
 
-/* The prerequisites of the field hold in this key (also the prerequisites of those). Layers up to the field's must be valid. */
+/* The prerequisites of the field hold in this key, and theirs.  Layers up to the field's must be valid. */
 bool key_meets_needs(const struct key *k, enum field_id id);
 /* Sets the bits of `mask`.  Layers up to the field's must be valid. */
 int key_set_field(struct key *k, enum field_id id, struct value v, struct value mask);

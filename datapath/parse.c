@@ -182,8 +182,8 @@ static void parse_mpls(struct pkt *p, const struct window *w)
 
 static ALWAYS_INLINE void put_ip_word(struct pkt *p, uint8_t proto, uint8_t tos, uint8_t ttl, unsigned frag)
 {
-    *word_at(&p->key, FIELD_IP_PROTO) = at(FIELD_IP_PROTO, proto) | at(FIELD_IP_DSCP, tos >> 2) | at(FIELD_IP_ECN, tos & 3) |
-                                        at(FIELD_IP_TTL, ttl) | at(FIELD_IP_FRAG, frag);
+    *word_at(&p->key, FIELD_IP_PROTO) = at(FIELD_IP_PROTO, proto) | at(FIELD_IP_DSCP, tos >> 2) |
+                                        at(FIELD_IP_ECN, tos & 3) | at(FIELD_IP_TTL, ttl) | at(FIELD_IP_FRAG, frag);
 }
 
 static ALWAYS_INLINE void parse_ipv4(struct pkt *p, const struct window *w)
@@ -420,7 +420,7 @@ void pkt_parse(struct pkt *p, unsigned layers)
 
     w.frame_len = rte_pktmbuf_pkt_len(p->m);
     w.n = RTE_MIN(w.frame_len, (uint32_t)PKT_HEADERS_MAX);
-    w.p = rte_pktmbuf_data_len(p->m) >= w.n ? rte_pktmbuf_mtod(p->m, const uint8_t *) : rte_pktmbuf_read(p->m, 0, w.n, copy);
+    w.p = rte_pktmbuf_read(p->m, 0, w.n, copy);
     if (!(p->layers & L2))
         parse_l2(p, &w);
     if (layers & MPLS)

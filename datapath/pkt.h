@@ -30,7 +30,7 @@ struct pkt {
     uint16_t l3_ofs;       /* what follows the ethertype (or SNAP header); 0 for MPLS */
     uint16_t mpls_ofs;     /* first label, or 0 */
     /* LAYER_L3 */
-    uint16_t l3_len;       /* of the IP header with options and extension headers, or of the ARP packet; 0: none that is sound */
+    uint16_t l3_len;       /* IP header with options and extension headers, or ARP packet; 0: none that is sound */
     uint16_t l4_ofs;       /* transport header; 0 in later fragments */
     uint16_t l4_len;       /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
     /* LAYER_L4 */
@@ -38,7 +38,7 @@ struct pkt {
     uint8_t l4_proto;      /* IP protocol whose whole fixed header is there, of those that are parsed; 0: none */
     uint8_t n_vlans;       /* tags on the frame; LAYER_L2 */
     uint8_t is_fragment;   /* a fragment, first or later; LAYER_L3 */
-    uint8_t is_source_routed; /* IPv6 routing header with segments left: ipv6_dst is not in the pseudo-header; LAYER_L3 */
+    uint8_t is_source_routed; /* IPv6 segments left: ipv6_dst is not in the pseudo-header; LAYER_L3 */
     struct key key;
 };
 
@@ -49,11 +49,13 @@ void pkt_parse(struct pkt *p, unsigned layers);
 /* The layers that hold the words of `map`. */
 unsigned key_map_layers(const struct key_map *map);
 
-/* --- rewrite_l2.c, rewrite_field.c: changes frame, key (parsed layers) and offsets together; checksums are right after each, also those of
- * frames whose checksum or segmentation is still to be done (port.h).  All but pkt_writable need a writable first segment holding the headers:
- * pkt_writable() sees to it.  Each returns 0, or -ENOENT when the frame has no such header (it is then unchanged), or
- * -ENOMEM / -ENOSPC when there is no room.  Thread: W. --- */
-int pkt_writable(struct pkt *p); /* a frame shared with another holder is copied first; headers are made contiguous */
+/* --- rewrite_l2.c, rewrite_field.c: change frame, key (parsed layers) and offsets together; checksums are right after
+ * each, also those of frames whose checksum or segmentation is still to be done (port.h).  All but pkt_writable need a
+ * writable first segment that holds the headers: pkt_writable() sees to it.  Each returns 0, or leaves the frame as it is:
+ * -ENOENT it has no such header, -EINVAL the field or the ethertype is not one for this, -ENOSPC no room (headroom, tags,
+ * or a frame still to be cut whose headers would get too long), -ENOMEM.  Thread: W. --- */
+/* A frame shared with another holder gets headers of its own (p->m may change); they are made contiguous. */
+int pkt_writable(struct pkt *p);
 int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value mask);
 int pkt_push_vlan(struct pkt *p, uint16_t tpid);
 int pkt_pop_vlan(struct pkt *p);

@@ -10,7 +10,7 @@
 /* Transmit flags that say a checksum or the segmentation is still to be done. */
 #define REWRITE_L4_TODO (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
 
-/* The transport checksum of the parsed L4 header is left to be done: its field holds the pseudo-header's sum (TCP, UDP). */
+/* The checksum of the parsed L4 header is left to be done: its field holds the pseudo-header's sum (TCP, UDP). */
 static inline bool is_l4_todo(const struct pkt *p)
 {
     return (p->m->ol_flags & REWRITE_L4_TODO) && p->m->l2_len + p->m->l3_len == p->l4_ofs;

@@ -3,9 +3,9 @@
  * Flow: classify -> [rewrite] -> port tx.
  * Spec: OpenFlow 1.3.5, 5.12 and 7.2.5; RFC 1624 (incremental checksums), RFC 768 (UDP's zero), RFC 9260 (SCTP's CRC).
  *
- * Theory: the key is changed first (key_edit.c), then the field is written from the key to its `struct spot`.  A frame whose
- * transport checksum is left to the device (`is_l4_todo`) has the pseudo-header's plain sum in its checksum field: addresses
- * change that, anything else does not. */
+ * Theory: the key is changed first (key_edit.c), then the field is written from the key to its `struct spot`.  A frame
+ * whose transport checksum is left to the device (`is_l4_todo`) has the pseudo-header's plain sum in its checksum field:
+ * addresses change that, anything else does not. */
 #include "datapath/rewrite.h"
 
 #include "base/bytes.h"
@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Where a field lies on the wire: `len` bytes (2, 4, 6, 8 or 16) at `ofs` behind the start of a header, in them from bit
- * `shift` up; and which checksums cover it. */
+/* Where a field lies on the wire: `len` bytes (2, 4, 6 or 16) at `ofs` behind the start of a header, in them from
+ * bit `shift` up; and which checksums cover it. */
 enum base { BASE_NONE, BASE_FRAME, BASE_MPLS, BASE_L3, BASE_L4, BASE_ND_OPTION };
 enum cover { COVER_NONE, COVER_IPV4, COVER_ADDRESS, COVER_L4 };
 
@@ -310,8 +310,8 @@ int pkt_dec_ip_ttl(struct pkt *p)
     return err;
 }
 
-/* The TTL byte of what follows the outermost label: the next label, or an IP header when that was the last.  NULL: neither.
- * `ip`: start of the IPv4 header, whose checksum covers the byte; else NULL. */
+/* The TTL byte of what follows the outermost label: the next label, or an IP header when that was the last.
+ * NULL: neither.  `ip`: start of the IPv4 header, whose checksum covers the byte; else NULL. */
 static uint8_t *inner_ttl(const struct pkt *p, uint8_t **ip)
 {
     uint32_t ofs = p->mpls_ofs + 4u, n = rte_pktmbuf_data_len(p->m);

@@ -3,8 +3,8 @@
  * Flow: classify -> [rewrite] -> port tx.   Spec: OpenFlow 1.3.5, 5.12 and 7.2.5.
  *
  * Theory: the key part of every change is in key_edit.c.  When that says that the key cannot know what came to light
- * (-EAGAIN), the layers concerned are marked as not parsed.  Bytes are inserted and removed near the front, by moving what
- * is before them; `l2_len` follows, for the device that still has checksums to do. */
+ * (-EAGAIN), the layers concerned are marked as not parsed.  Bytes are inserted and removed near the front, by moving
+ * what is before them; `l2_len` follows, for the device that still has checksums to do. */
 #include "datapath/rewrite.h"
 
 #include "base/bytes.h"

@@ -27,7 +27,7 @@ struct frame_form {
     uint8_t n_tags, n_labels;
     bool is_pbb;               /* tags and labels are then inside */
     uint8_t n_option_words;    /* of IPv4 */
-    const char *exthdrs;       /* IPv6: h hop-by-hop, d destination, r routing (one segment left), a AH, f fragment, e ESP, n none */
+    const char *exthdrs;       /* IPv6: h hop-by-hop, d destination, r routing (a segment left), a AH, f fragment, e ESP, n none */
     enum frame_frag frag;      /* IPv6: needs an 'f' among the extension headers */
     bool is_unsummed;          /* UDP without checksum */
     uint8_t icmp_type;
@@ -36,7 +36,7 @@ struct frame_form {
     uint8_t padding;           /* bytes behind the L3 packet */
 };
 
-/* A frame, and what the tests need to know to sum it up: offsets count from its end, since edits happen at its front. */
+/* A frame, and what is needed to sum it up: offsets count from its end, since edits happen at its front. */
 struct frame {
     uint8_t b[FRAME_MAX];
     unsigned n;
@@ -107,7 +107,7 @@ static inline uint32_t ref_crc32c(const uint8_t *p, unsigned n, unsigned hole)
 
 static inline int ref_csum_offset(uint8_t proto)
 {
-    return proto == IP_PROTO_TCP ? 16 : proto == IP_PROTO_UDP ? 6 : proto == IP_PROTO_ICMP || proto == IP_PROTO_ICMPV6 ? 2 : -1;
+    return proto == IP_PROTO_TCP ? 16 : proto == IP_PROTO_UDP ? 6 : l4_header_size(proto) == 4 ? 2 : -1;
 }
 
 /* Sum of the pseudo-header of the frame whose bytes are at `b`, `n` of them. */
@@ -328,8 +328,7 @@ static inline void frame_build(struct frame *f, const struct frame_form *form, e
     }
     frame_u16(f, form->n_labels ? ETH_TYPE_MPLS : types[form->l3]);
     for (unsigned i = 0; i < form->n_labels; i++)
-        frame_u32(f, 0x1234561f + i * 0x01010223 + (i + 1 == form->n_labels ? 0x100u & ~(0x1234561fu + i * 0x01010223u) : 0) -
-                         (i + 1 < form->n_labels ? 0x100u & (0x1234561fu + i * 0x01010223u) : 0));
+        frame_u32(f, ((0x1234561fu + i * 0x01010223u) & ~(uint32_t)MPLS_BOS) | (i + 1 == form->n_labels ? MPLS_BOS : 0u));
     switch (form->l3) {
     case FRAME_SNAP:
         frame_u32(f, 0xaaaa0300);
