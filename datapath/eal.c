@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* eal.c - see eal.h.
  *
- * Theory: `--in-memory` keeps DPDK from creating files that another process could open, so nothing must be cleaned up after a
- * kill; what it still makes is an empty directory, which is put below run_dir by way of RUNTIME_DIRECTORY.  Its log is not
+ * Theory: `--in-memory` (with ordinary memory: `--no-shconf`) keeps DPDK from creating files that another process could open, so
+ * nothing must be cleaned up after a kill; what it still makes is an empty directory, which is put below run_dir by way of RUNTIME_DIRECTORY.  Its log is not
  * for our users: the last line is kept, and goes into the sentence with which a port is refused. */
 #include "datapath/eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,6 +174,25 @@ static void build_args(struct args *a, const struct eal_conf *conf, uint32_t mem
     a->v[a->n] = NULL;
 }
 
+/* rte_eal_init with standard output closed to it: it would explain its options to the user of ours. */
+static int init_silently(struct args *a)
+{
+    int out = dup(1), null = open("/dev/null", O_WRONLY | O_CLOEXEC), ret;
+
+    fflush(stdout);
+    if (out >= 0 && null >= 0)
+        dup2(null, 1);
+    ret = rte_eal_init(a->n, a->v);
+    fflush(stdout);
+    if (out >= 0 && null >= 0)
+        dup2(out, 1);
+    if (out >= 0)
+        close(out);
+    if (null >= 0)
+        close(null);
+    return ret;
+}
+
 /* Calls rte_eal_init, which would tie the calling thread to one CPU. */
 static int init_eal(const struct eal_conf *conf, uint32_t memory_mb, struct errbuf *e)
 {
@@ -191,7 +211,7 @@ static int init_eal(const struct eal_conf *conf, uint32_t memory_mb, struct errb
         return errbuf_set(e, -E2BIG, "dpdk: extra: too many or too long arguments");
     }
     setenv("RUNTIME_DIRECTORY", conf->run_dir, 1);
-    if (rte_eal_init(a->n, a->v) < 0)
+    if (init_silently(a) < 0)
         err = errbuf_set(e, rte_errno ? -rte_errno : -EIO, "dpdk: EAL does not start: %s%s%s", rte_strerror(rte_errno),
                          eal.last_log[0] ? ": " : "", eal.last_log);
     sched_setaffinity(0, sizeof cpus, &cpus);
