@@ -3,7 +3,7 @@
  *
  * Theory: `--in-memory` (with ordinary memory: `--no-shconf`) keeps DPDK from creating files that another process could open, so
  * nothing must be cleaned up after a kill; what it still makes is an empty directory, which is put below run_dir by way of RUNTIME_DIRECTORY.  Its log is not
- * for our users: the last line is kept, and goes into the sentence with which a port is refused. */
+ * for our users: the first line of an attempt is kept, and goes into the sentence with which a port is refused. */
 #include "datapath/eal.h"
 
 #include <errno.h>
@@ -31,13 +31,13 @@ enum {
     MEMORY_EXTRA_MB = 256,
 };
 
-/* EAL is one per process, hence so is this.  Thread: C; `last_log` may be written by DPDK's own thread. */
+/* EAL is one per process, hence so is this.  Thread: C; `first_log` may be written by DPDK's own thread. */
 static struct {
     bool is_started, has_hugepages;
     struct rte_mempool *pool;
     FILE *log;
-    char last_log[256];
-    char dir[ARG_SIZE], prefix[32];
+    char first_log[256];
+    char prefix[32];
 } eal;
 
 struct args {
@@ -105,13 +105,14 @@ static unsigned long hugepage_mb(void)
 
 static ssize_t log_write(void *cookie, const char *buf, size_t n)
 {
-    size_t len = n;
+    size_t len = n < 255 ? n : 255;
+    const char *end = memchr(buf, '\n', len);
 
     (void)cookie;
-    while (len && buf[len - 1] == '\n')
-        len--;
-    if (len)
-        snprintf(eal.last_log, sizeof eal.last_log, "%.*s", (int)(len < 255 ? len : 255), buf);
+    if (end)
+        len = (size_t)(end - buf);
+    if (len && !eal.first_log[0])
+        snprintf(eal.first_log, sizeof eal.first_log, "%.*s", (int)len, buf);
     return (ssize_t)n;
 }
 
@@ -193,6 +194,17 @@ static int init_silently(struct args *a)
     return ret;
 }
 
+/* The directory that EAL made for files which it then did not make. */
+static void remove_dir(const char *run_dir)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/dpdk/%s", run_dir, eal.prefix);
+    rmdir(path);
+    snprintf(path, sizeof path, "%s/dpdk", run_dir);
+    rmdir(path);
+}
+
 /* Calls rte_eal_init, which would tie the calling thread to one CPU. */
 static int init_eal(const struct eal_conf *conf, uint32_t memory_mb, struct errbuf *e)
 {
@@ -213,8 +225,9 @@ static int init_eal(const struct eal_conf *conf, uint32_t memory_mb, struct errb
     setenv("RUNTIME_DIRECTORY", conf->run_dir, 1);
     if (init_silently(a) < 0)
         err = errbuf_set(e, rte_errno ? -rte_errno : -EIO, "dpdk: EAL does not start: %s%s%s", rte_strerror(rte_errno),
-                         eal.last_log[0] ? ": " : "", eal.last_log);
+                         eal.first_log[0] ? ": " : "", eal.first_log);
     sched_setaffinity(0, sizeof cpus, &cpus);
+    remove_dir(conf->run_dir); /* not needed any more */
     free(a);
     return err;
 }
@@ -229,7 +242,6 @@ int eal_start(const struct eal_conf *conf, struct errbuf *e)
     err = decide_memory(conf, &n_mbufs, &memory_mb, e);
     if (err)
         return err;
-    snprintf(eal.dir, sizeof eal.dir, "%s", conf->run_dir);
     snprintf(eal.prefix, sizeof eal.prefix, "trama-%08x-%d", hash_bytes(conf->run_dir, strlen(conf->run_dir), 0), (int)getpid());
     log_open();
     eal.is_started = true;
@@ -244,17 +256,11 @@ int eal_start(const struct eal_conf *conf, struct errbuf *e)
 
 void eal_stop(void)
 {
-    char path[2 * ARG_SIZE];
-
     if (!eal.pool)
         return;
     rte_mempool_free(eal.pool);
     eal.pool = NULL;
     rte_eal_cleanup();
-    snprintf(path, sizeof path, "%s/dpdk/%s", eal.dir, eal.prefix);
-    rmdir(path);
-    snprintf(path, sizeof path, "%s/dpdk", eal.dir);
-    rmdir(path);
     rte_openlog_stream(NULL);
     if (eal.log)
         fclose(eal.log);
@@ -271,7 +277,12 @@ bool eal_has_hugepages(void)
     return eal.has_hugepages;
 }
 
-const char *eal_last_log(void)
+void eal_log_reset(void)
 {
-    return eal.last_log;
+    eal.first_log[0] = '\0';
+}
+
+const char *eal_log(void)
+{
+    return eal.first_log;
 }

@@ -35,7 +35,9 @@ void eal_stop(void);
 
 struct rte_mempool *eal_pool(void); /* NULL before eal_start; borrowed until eal_stop */
 bool eal_has_hugepages(void);       /* what eal_start came to */
-/* What DPDK said last (one line, without line end), for a sentence about why it refused something; never NULL. */
-const char *eal_last_log(void);
+/* What DPDK said first since eal_log_reset (one line, without line end), for a sentence about why it refused something; empty
+ * when it said nothing. */
+void eal_log_reset(void);
+const char *eal_log(void);
 
 #endif

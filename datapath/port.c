@@ -9,14 +9,6 @@
 
 #include "datapath/port_impl.h"
 
-static int refuse_dpdk(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
-{
-    (void)out, (void)h, (void)pool;
-    return errbuf_set(e, -EOPNOTSUPP, "port %s: type dpdk is not built yet", conf->name);
-}
-
-const struct port_kind port_kind_dpdk = { .name = "dpdk", .open = refuse_dpdk };
-
 static const struct port_kind *const kinds[] = {
     [PORT_TAP] = &port_kind_tap,
     [PORT_NETDEV] = &port_kind_netdev,

@@ -17,6 +17,9 @@ struct port_kind {
 };
 extern const struct port_kind port_kind_tap, port_kind_netdev, port_kind_dpdk, port_kind_mem;
 
+/* Opens an ethdev by devargs, for any kind of port that is one underneath. */
+int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool, struct errbuf *e);
+
 /* Counters of one queue: only its worker writes, anyone reads. */
 struct port_counters {
     _Alignas(64) _Atomic uint64_t rx_packets;

@@ -432,6 +432,26 @@ static int make_netdev(void *arg)
     return 0;
 }
 
+/* AF_XDP is DPDK's: nothing to open here, but a driver and an interface must be there. */
+static int acquire_xdp(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
+{
+    if (conf->netns)
+        return errbuf_set(e, -EOPNOTSUPP, "port %s: mode xdp does not reach into a namespace; use mode packet", conf->name);
+    h->ifindex = (int)if_nametoindex(device_name(conf));
+    if (!h->ifindex)
+        return errbuf_set(e, -ENODEV, "port %s: there is no interface %s", conf->name, device_name(conf));
+    return 0;
+}
+
+static int open_xdp(struct port **out, const struct port_conf *conf, struct rte_mempool *pool, struct errbuf *e)
+{
+    char devargs[128];
+
+    snprintf(devargs, sizeof devargs, "net_af_xdp_%.15s,iface=%.15s,start_queue=0,queue_count=%u", device_name(conf), device_name(conf),
+             port_conf_queues(conf));
+    return port_dpdk_open(out, conf, devargs, pool, e);
+}
+
 static int netdev_acquire(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
     struct netdev_make mk = { .h = h, .conf = conf, .e = e };
@@ -439,6 +459,8 @@ static int netdev_acquire(struct port_handle *h, const struct port_conf *conf, s
 
     if (strlen(device_name(conf)) >= IFNAMSIZ || !device_name(conf)[0])
         return errbuf_set(e, -EINVAL, "port %s: device: \"%s\" is not an interface's name", conf->name, device_name(conf));
+    if (conf->is_xdp)
+        return acquire_xdp(h, conf, e);
     err = netns_open(h, conf, e);
     if (!err)
         err = netns_call(h->netns_fd, make_netdev, &mk);
@@ -471,6 +493,8 @@ static int netdev_open(struct port **out, const struct port_conf *conf, struct p
     size_t size = sizeof(struct port_netdev) + n * sizeof(struct netdev_queue);
     struct port_netdev *nd;
 
+    if (conf->is_xdp)
+        return open_xdp(out, conf, pool, e);
     if (h->n_fds != n + 2)
         return errbuf_set(e, -EINVAL, "port %s: %d descriptors instead of %d", conf->name, h->n_fds, n + 2);
     nd = aligned_alloc(64, (size + 63) & ~(size_t)63);
