@@ -184,8 +184,8 @@ static bool parse_flag_list(enum field_id id, struct span s, struct masked_value
         struct value unnamed;
 
         has_more = span_cut(&s, '|', &part);
-        if (part.n > 2 && part.n < 8 && *part.p == '[' && part.p[part.n - 1] == ']') {
-            char hex[12] = "0x";
+        if (part.n > 2 && part.n < 12 && *part.p == '[' && part.p[part.n - 1] == ']') {
+            char hex[16] = "0x";
 
             memcpy(hex + 2, part.p + 1, part.n - 2);
             if (!span_number128((struct span){ hex, part.n }, v.mask, &unnamed))
@@ -298,22 +298,22 @@ static bool parse_mask(enum field_id id, struct span s, struct value *out)
 
 /* What a good value looks like, for the sentence. */
 static const char *const form_hint[] = {
-    [FORM_DEC] = "number",
-    [FORM_HEX] = "number",
-    [FORM_ETH] = "Ethernet address",
-    [FORM_IPV4] = "IPv4 address",
-    [FORM_IPV6] = "IPv6 address",
-    [FORM_PORT] = "port number or name",
-    [FORM_VLAN] = "number",
-    [FORM_FRAG] = "kind of fragment (no, yes, first, later, not_later)",
-    [FORM_TCPFLAGS] = "set of TCP flags (such as +syn-ack)",
-    [FORM_PACKETTYPE] = "packet type (such as (1,0x800))",
-    [FORM_CTSTATE] = "connection state (such as +trk-new)",
-    [FORM_BE64] = "number",
+    [FORM_DEC] = "a number",
+    [FORM_HEX] = "a number",
+    [FORM_ETH] = "an Ethernet address",
+    [FORM_IPV4] = "an IPv4 address",
+    [FORM_IPV6] = "an IPv6 address",
+    [FORM_PORT] = "a port number or name",
+    [FORM_VLAN] = "a number",
+    [FORM_FRAG] = "a kind of fragment (no, yes, first, later, not_later)",
+    [FORM_TCPFLAGS] = "a set of TCP flags (such as +syn-ack)",
+    [FORM_PACKETTYPE] = "a packet type (such as (1,0x800))",
+    [FORM_CTSTATE] = "a connection state (such as +trk-new)",
+    [FORM_BE64] = "a number",
 };
 static_assert(sizeof form_hint / sizeof *form_hint == FORM_N, "a hint for every form");
 
-static int bad_value(enum field_id id, const struct word *w, const char *what, struct errbuf *e)
+static int bad_value(enum field_id id, const struct word *w, bool has_mask, struct errbuf *e)
 {
     const struct field_info *f = &field_table[id];
     uint64_t any;
@@ -323,8 +323,8 @@ static int bad_value(enum field_id id, const struct word *w, const char *what, s
     if (f->bits < 64 && span_number(w->value, UINT64_MAX, &any) && any > field_ones(id).lo)
         return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is more than its %u bits hold", SPAN_ARG(w->key), SPAN_ARG(w->value),
                           f->bits);
-    return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is not a %s%s", SPAN_ARG(w->key), SPAN_ARG(w->value), what,
-                      form_hint[f->form]);
+    return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is not %s%s", SPAN_ARG(w->key), SPAN_ARG(w->value),
+                      has_mask ? "value and mask of " : "", form_hint[f->form]);
 }
 
 int value_text_parse(enum field_id id, const struct word *w, const struct port_names *names, struct masked_value *out,
@@ -338,9 +338,9 @@ int value_text_parse(enum field_id id, const struct word *w, const struct port_n
         return 0;
     has_mask = span_cut(&rest, '/', &value);
     if (!parse_plain(id, value, names, &v.value))
-        return bad_value(id, w, "", e);
+        return bad_value(id, w, false, e);
     if (has_mask && !parse_mask(id, rest, &v.mask))
-        return bad_value(id, w, "value and mask of a ", e);
+        return bad_value(id, w, true, e);
     v.value.hi &= v.mask.hi;
     v.value.lo &= v.mask.lo;
     *out = v;
