@@ -35,10 +35,13 @@ static ALWAYS_INLINE uint64_t at(enum field_id id, uint64_t v)
     return v << field_place[id].shift;
 }
 
-/* Zeroes the words from that of `first` up to that of `next`, exclusive. */
+/* Zeroes the words from that of `first` up to that of `next`, exclusive; unrolled, for memset() would become `rep stos`,
+ * which takes longer to begin than all these stores. */
 static ALWAYS_INLINE void zero_words(struct key *k, enum field_id first, enum field_id next)
 {
-    memset(word_at(k, first), 0, (size_t)(field_place[next].word - field_place[first].word) * sizeof k->w[0]);
+#pragma GCC unroll 20
+    for (unsigned i = field_place[first].word; i < field_place[next].word; i++)
+        k->w[i] = 0;
 }
 
 static ALWAYS_INLINE uint64_t be48_load(const uint8_t *p)
