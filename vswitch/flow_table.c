@@ -164,19 +164,20 @@ void flow_table_run(struct flow_table *ft)
 
 void flow_table_commit(struct flow_table *ft)
 {
-    datapath_commit(ft->conf.dp);
     for (size_t i = 0; i < ft->n_changes; i++) {
         const struct change *c = &ft->changes[i];
 
         if (c->new)
             arm(ft, c->new);
-        if (!c->old)
-            continue;
-        wheel_disarm(&ft->wheel, &c->old->timer);
-        if (!c->new && ft->conf.removed)
+        else if (ft->conf.removed)
             ft->conf.removed(ft->conf.arg, c->old, c->why);
-        free(c->old);
     }
+    datapath_commit(ft->conf.dp); /* rules that were removed may be gone after this */
+    for (size_t i = 0; i < ft->n_changes; i++)
+        if (ft->changes[i].old) {
+            wheel_disarm(&ft->wheel, &ft->changes[i].old->timer);
+            free(ft->changes[i].old);
+        }
     ft->n_changes = 0;
     if (ft->max_changes > RUN_MAX) { /* a large request; do not hold on to its memory */
         free(ft->changes);
@@ -420,6 +421,11 @@ uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id)
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id)
 {
     return ft->conf.max_flows;
+}
+
+void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows)
+{
+    ft->conf.max_flows = max_flows;
 }
 
 void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out)

@@ -64,7 +64,7 @@ struct flow_table_conf {
     struct bridge *bridge;
     const struct clock *clock;
     uint32_t max_flows;        /* per table; 0: FLOW_TABLE_MAX_FLOWS */
-    /* A flow went (after the commit; not one that another replaced).  `f` is freed when it returns.  May not change the table. */
+    /* A flow is going (not one that another replaces), with the commit that is under way.  May not change the table. */
     void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
     void *arg;
 };
@@ -112,6 +112,7 @@ uint64_t flow_table_next_ns(const struct flow_table *ft); /* WHEEL_NEVER: nothin
 
 uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id);
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id);
+void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows); /* for what is added from now on */
 void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out);
 uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
 

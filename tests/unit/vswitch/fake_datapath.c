@@ -105,6 +105,7 @@ void datapath_abort(struct datapath *dp)
 void datapath_commit(struct datapath *dp)
 {
     dp->version++;
+    fake_datapath_reclaim(dp); /* the real one may free at once too */
 }
 
 void fake_datapath_reclaim(struct datapath *dp)
