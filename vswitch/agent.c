@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent.c - see agent.h: sessions, dispatch by message type, roles, and who hears of what. */
+#include "vswitch/agent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "vswitch/agent_impl.h"
+
+enum { ERROR_DATA = 64 }; /* bytes of the refused message that go back, 7.4.4 */
+
+/* --- sending --- */
+
+void session_send_bytes(struct session *s, const void *p, size_t n)
+{
+    int err = s->ops->send(s->arg, p, n);
+
+    if (err)
+        log_limited(LOG_WARNING, "bridge %s: a reply of %zu bytes was not sent: %s", s->agent->name, n, strerror(-err));
+}
+
+void session_send(struct session *s, struct ofp_msg *m, uint32_t xid)
+{
+    struct wr *w = &s->agent->out;
+
+    wr_reset(w);
+    m->version = OFP_VERSION_13;
+    m->xid = xid;
+    ofp_encode(w, m);
+    if (w->bad)
+        log_limited(LOG_ERROR, "bridge %s: a reply could not be written", s->agent->name);
+    else
+        session_send_bytes(s, w->p, w->len);
+}
+
+static uint32_t reasons_of(const struct session *s, enum async_kind kind)
+{
+    unsigned i = s->role == OFPCR_ROLE_SLAVE;
+
+    if (s->kind == SESSION_SERVICE && !s->miss_send_len)
+        return 0;
+    switch (kind) {
+    case ASYNC_PACKET_IN: return s->async.packet_in_mask[i];
+    case ASYNC_PORT_STATUS: return s->async.port_status_mask[i];
+    case ASYNC_FLOW_REMOVED: return s->async.flow_removed_mask[i];
+    }
+    return 0;
+}
+
+bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason)
+{
+    for_each_list(struct session, s, &a->sessions, link)
+        if (reasons_of(s, kind) >> reason & 1)
+            return true;
+    return false;
+}
+
+void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, struct ofp_msg *m)
+{
+    if (!agent_has_listener(a, kind, reason))
+        return;
+    wr_reset(&a->out);
+    m->version = OFP_VERSION_13;
+    m->xid = 0;
+    ofp_encode(&a->out, m);
+    for_each_list(struct session, s, &a->sessions, link)
+        if (reasons_of(s, kind) >> reason & 1 && (a->out.bad || s->ops->send_async(s->arg, a->out.p, a->out.len)))
+            a->stats.async_dropped++; /* whoever does not read misses messages; replies keep their place */
+}
+
+static void send_error(struct session *s, const struct ofp_err *err, const uint8_t *p, size_t n, uint32_t xid)
+{
+    struct ofp_msg m = {
+        .type = OFPT_ERROR,
+        .error = { .type = err->type, .code = err->code, .data = p, .n_data = n < ERROR_DATA ? n : ERROR_DATA },
+    };
+
+    s->agent->stats.errors_out++;
+    session_send(s, &m, xid);
+}
+
+/* --- small messages --- */
+
+static int handle_nothing(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    return 0; /* a hello or an echo reply that comes late */
+}
+
+static int handle_error(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    log_limited(LOG_NOTICE, "bridge %s: the controller answered with error type %u code %u", s->agent->name, m->error.type,
+                m->error.code);
+    return 0;
+}
+
+static int handle_echo(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_ECHO_REPLY, .echo_reply = m->echo_request };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int handle_experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
+}
+
+static int handle_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = {
+        .type = OFPT_FEATURES_REPLY,
+        .features_reply = { .datapath_id = s->agent->conf.datapath_id, .n_tables = DP_TABLES,
+                            .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS },
+    };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int handle_get_config(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = {
+        .type = OFPT_GET_CONFIG_REPLY,
+        .get_config_reply = { .flags = OFPC_FRAG_NORMAL, .miss_send_len = s->miss_send_len },
+    };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int handle_set_config(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    if (m->set_config.flags != OFPC_FRAG_NORMAL) /* fragments are never dropped nor put together */
+        return refuse(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_BAD_FLAGS);
+    s->miss_send_len = m->set_config.miss_send_len;
+    return 0;
+}
+
+/* Every message before it was handled to its end, and its changes committed: nothing to wait for. */
+static int handle_barrier(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_BARRIER_REPLY };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+/* 6.3.6: a master or slave claims with a generation id that must not be older than the newest seen. */
+static int handle_role(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct agent *a = s->agent;
+    const struct ofp_role *want = &m->role_request;
+
+    if (want->role == OFPCR_ROLE_MASTER || want->role == OFPCR_ROLE_SLAVE) {
+        if (a->has_generation && (int64_t)(want->generation_id - a->generation_id) < 0)
+            return refuse(err, OFPET_ROLE_REQUEST_FAILED, OFPRRFC_STALE);
+        a->has_generation = true;
+        a->generation_id = want->generation_id;
+    }
+    if (want->role == OFPCR_ROLE_MASTER)
+        for_each_list(struct session, other, &a->sessions, link)
+            if (other->role == OFPCR_ROLE_MASTER)
+                other->role = OFPCR_ROLE_SLAVE;
+    if (want->role != OFPCR_ROLE_NOCHANGE)
+        s->role = want->role;
+
+    struct ofp_msg reply = {
+        .type = OFPT_ROLE_REPLY,
+        .role_reply = { .role = s->role, .generation_id = a->has_generation ? a->generation_id : UINT64_MAX },
+    };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int handle_get_async(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_GET_ASYNC_REPLY, .get_async_reply = s->async };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int handle_set_async(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    s->async = m->set_async;
+    return 0;
+}
+
+/* --- dispatch --- */
+
+static const struct {
+    handler_fn *handle;  /* NULL: a switch does not take this type */
+    bool is_for_masters; /* changes the switch: not for a slave, 6.3.6 */
+} handlers[] = {
+    [OFPT_HELLO] = { handle_nothing, false },
+    [OFPT_ERROR] = { handle_error, false },
+    [OFPT_ECHO_REQUEST] = { handle_echo, false },
+    [OFPT_ECHO_REPLY] = { handle_nothing, false },
+    [OFPT_EXPERIMENTER] = { handle_experimenter, false },
+    [OFPT_FEATURES_REQUEST] = { handle_features, false },
+    [OFPT_GET_CONFIG_REQUEST] = { handle_get_config, false },
+    [OFPT_SET_CONFIG] = { handle_set_config, false },
+    [OFPT_PACKET_OUT] = { handle_packet_out, true },
+    [OFPT_FLOW_MOD] = { handle_flow_mod, true },
+    [OFPT_GROUP_MOD] = { handle_group_mod, true },
+    [OFPT_PORT_MOD] = { handle_port_mod, true },
+    [OFPT_TABLE_MOD] = { handle_table_mod, true },
+    [OFPT_MULTIPART_REQUEST] = { handle_multipart, false },
+    [OFPT_BARRIER_REQUEST] = { handle_barrier, false },
+    [OFPT_QUEUE_GET_CONFIG_REQUEST] = { handle_queue_config, false },
+    [OFPT_ROLE_REQUEST] = { handle_role, false },
+    [OFPT_GET_ASYNC_REQUEST] = { handle_get_async, false },
+    [OFPT_SET_ASYNC] = { handle_set_async, false },
+    [OFPT_METER_MOD] = { handle_meter_mod, true },
+};
+
+static int dispatch(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    if (m->type >= sizeof handlers / sizeof *handlers || !handlers[m->type].handle)
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE);
+    if (handlers[m->type].is_for_masters && s->role == OFPCR_ROLE_SLAVE)
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
+    return handlers[m->type].handle(s, m, err);
+}
+
+static void hold_if_full(struct session *s)
+{
+    if (s->is_held || (!s->dump.is_active && s->ops->room(s->arg) >= SESSION_ROOM))
+        return;
+    s->is_held = true;
+    s->ops->hold(s->arg);
+}
+
+static void resume_if_free(struct session *s)
+{
+    if (!s->is_held || s->dump.is_active || s->ops->room(s->arg) < SESSION_ROOM)
+        return;
+    s->is_held = false;
+    s->ops->resume(s->arg);
+}
+
+void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *p, size_t n)
+{
+    struct ofp_err why = { .type = OFPET_BAD_REQUEST, .code = OFPBRC_EPERM };
+    int err;
+
+    arena_reset(&s->agent->arena);
+    s->agent->stats.messages_in++;
+    err = dispatch(s, m, &why);
+    if (err)
+        send_error(s, &why, p, n, m->xid);
+    hold_if_full(s);
+}
+
+/* --- life --- */
+
+int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops, void *arg)
+{
+    struct session *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return -ENOMEM;
+    s->agent = a;
+    s->kind = kind;
+    s->ops = ops;
+    s->arg = arg;
+    s->role = OFPCR_ROLE_EQUAL;
+    s->miss_send_len = kind == SESSION_SERVICE ? 0 : 128; /* 7.3.2: the default */
+    s->async = (struct ofp_async_config){
+        .packet_in_mask = { 1 << OFPR_NO_MATCH | 1 << OFPR_ACTION, 0 },
+        .port_status_mask = { 1 << OFPPR_ADD | 1 << OFPPR_DELETE | 1 << OFPPR_MODIFY,
+                              1 << OFPPR_ADD | 1 << OFPPR_DELETE | 1 << OFPPR_MODIFY },
+        .flow_removed_mask = { 0xf, 0 },
+    };
+    list_push_back(&a->sessions, &s->link);
+    *out = s;
+    return 0;
+}
+
+void session_close(struct session *s)
+{
+    if (!s)
+        return;
+    dump_end(s);
+    list_remove(&s->link);
+    free(s);
+}
+
+unsigned agent_controller_count(const struct agent *a)
+{
+    unsigned n = 0;
+
+    for_each_list(struct session, s, &a->sessions, link)
+        n += s->kind == SESSION_CONTROLLER;
+    return n;
+}
+
+int agent_new(struct agent **out, const struct agent_conf *conf)
+{
+    struct agent *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return -ENOMEM;
+    a->conf = *conf;
+    snprintf(a->name, sizeof a->name, "%s", conf->name);
+    a->conf.name = a->name;
+    list_init(&a->sessions);
+    arena_init(&a->arena);
+    wr_init(&a->out);
+
+    struct flow_table_conf flows = {
+        .dp = conf->dp, .bridge = conf->bridge, .clock = conf->clock, .max_flows = conf->max_flows,
+        .removed = agent_flow_removed, .arg = a,
+    };
+    int err = flow_table_new(&a->flows, &flows);
+
+    if (err) {
+        free(a);
+        return err;
+    }
+    *out = a;
+    return 0;
+}
+
+void agent_free(struct agent *a)
+{
+    if (!a)
+        return;
+    assert(list_is_empty(&a->sessions) && !a->ports.n);
+    flow_table_free(a->flows);
+    hmap_fini(&a->ports);
+    arena_fini(&a->arena);
+    wr_fini(&a->out);
+    free(a);
+}
+
+const char *agent_name(const struct agent *a)
+{
+    return a->name;
+}
+
+uint64_t agent_datapath_id(const struct agent *a)
+{
+    return a->conf.datapath_id;
+}
+
+void agent_set_datapath_id(struct agent *a, uint64_t datapath_id)
+{
+    a->conf.datapath_id = datapath_id;
+}
+
+struct flow_table *agent_flows(struct agent *a)
+{
+    return a->flows;
+}
+
+void agent_stats(const struct agent *a, struct agent_stats *out)
+{
+    *out = a->stats;
+}
+
+bool agent_run(struct agent *a)
+{
+    bool has_more = false;
+
+    flow_table_run(a->flows);
+    for_each_list_safe(struct session, s, next, &a->sessions, link) {
+        if (s->dump.is_active)
+            has_more |= dump_run(s);
+        resume_if_free(s);
+    }
+    return has_more || flow_table_next_ns(a->flows) <= clock_now(a->conf.clock);
+}
+
+uint64_t agent_next_ns(const struct agent *a)
+{
+    return flow_table_next_ns(a->flows);
+}

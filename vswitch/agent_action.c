@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_action.c - OpenFlow's actions and instructions in the datapath's words.  They were checked before
+ * (openflow/semantics.h): what the datapath does not know was refused there. */
+#include <errno.h>
+
+#include "vswitch/agent_impl.h"
+
+/* What a check must know of this switch: no groups, meters or queues. */
+void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
+{
+    *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a };
+}
+
+static struct act push(enum act_type type, const struct ofp_action_push *in)
+{
+    return (struct act){ .type = type, .ethertype = in->ethertype };
+}
+
+static struct act output(const struct ofp_action_output *in)
+{
+    if (in->port == DP_PORT_CONTROLLER)
+        return (struct act){ .type = ACT_CONTROLLER, .max_len = in->max_len };
+    return (struct act){ .type = ACT_OUTPUT, .port = in->port };
+}
+
+static struct act set_field(const struct ofp_oxm *in)
+{
+    return (struct act){ .type = ACT_SET_FIELD, .field = in->field, .value = in->value, .mask = in->mask };
+}
+
+static int translate(const struct ofp_action *in, struct act *out)
+{
+    switch (in->type) {
+    case OFPAT_OUTPUT: *out = output(&in->output); return 0;
+    case OFPAT_COPY_TTL_OUT: *out = (struct act){ .type = ACT_COPY_TTL_OUT }; return 0;
+    case OFPAT_COPY_TTL_IN: *out = (struct act){ .type = ACT_COPY_TTL_IN }; return 0;
+    case OFPAT_SET_MPLS_TTL: *out = (struct act){ .type = ACT_SET_MPLS_TTL, .ttl = in->set_mpls_ttl.ttl }; return 0;
+    case OFPAT_DEC_MPLS_TTL: *out = (struct act){ .type = ACT_DEC_MPLS_TTL }; return 0;
+    case OFPAT_PUSH_VLAN: *out = push(ACT_PUSH_VLAN, &in->push_vlan); return 0;
+    case OFPAT_POP_VLAN: *out = (struct act){ .type = ACT_POP_VLAN }; return 0;
+    case OFPAT_PUSH_MPLS: *out = push(ACT_PUSH_MPLS, &in->push_mpls); return 0;
+    case OFPAT_POP_MPLS: *out = push(ACT_POP_MPLS, &in->pop_mpls); return 0;
+    case OFPAT_PUSH_PBB: *out = push(ACT_PUSH_PBB, &in->push_pbb); return 0;
+    case OFPAT_POP_PBB: *out = (struct act){ .type = ACT_POP_PBB }; return 0;
+    case OFPAT_SET_NW_TTL: *out = (struct act){ .type = ACT_SET_IP_TTL, .ttl = in->set_nw_ttl.ttl }; return 0;
+    case OFPAT_DEC_NW_TTL: *out = (struct act){ .type = ACT_DEC_IP_TTL }; return 0;
+    case OFPAT_SET_FIELD: *out = set_field(&in->set_field.field); return 0;
+    case OFPAT_SET_QUEUE:
+    case OFPAT_GROUP:
+    case OFPAT_EXPERIMENTER: return -EOPNOTSUPP;
+    }
+    return -EOPNOTSUPP;
+}
+
+int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out, uint16_t *n_out)
+{
+    struct act *acts = arena_calloc(a, n + 1, sizeof *acts);
+    int err = acts && n <= UINT16_MAX ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < n && !err; i++)
+        err = translate(&in[i], &acts[i]);
+    *out = acts;
+    *n_out = (uint16_t)n;
+    return err;
+}
+
+static int translate_list(struct arena *a, const struct ofp_instruction_actions *in, const struct act **out, uint16_t *n_out)
+{
+    struct act *acts;
+    int err = translate_actions_to_acts(a, in->actions, in->n_actions, &acts, n_out);
+
+    *out = acts;
+    return err;
+}
+
+int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out)
+{
+    int err = 0;
+
+    *out = (struct rule_code){ .goto_table = NO_GOTO };
+    for (size_t i = 0; i < n && !err; i++)
+        switch (in[i].type) {
+        case OFPIT_GOTO_TABLE: out->goto_table = in[i].goto_table.table_id; break;
+        case OFPIT_WRITE_METADATA:
+            out->metadata = in[i].write_metadata.metadata & in[i].write_metadata.metadata_mask;
+            out->metadata_mask = in[i].write_metadata.metadata_mask;
+            break;
+        case OFPIT_WRITE_ACTIONS: err = translate_list(a, &in[i].write_actions, &out->write, &out->n_write); break;
+        case OFPIT_APPLY_ACTIONS: err = translate_list(a, &in[i].apply_actions, &out->apply, &out->n_apply); break;
+        case OFPIT_CLEAR_ACTIONS: out->is_clear = true; break;
+        case OFPIT_METER:
+        case OFPIT_EXPERIMENTER: err = -EOPNOTSUPP; break;
+        }
+    return err;
+}

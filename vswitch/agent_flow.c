@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2); groups, meters and table settings, of
+ * which this switch has none. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "vswitch/agent_impl.h"
+
+/* --- flow-mod: check, translate, do --- */
+
+static int check_table(const struct ofp_flow_mod *m, struct ofp_err *err)
+{
+    bool is_delete = m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT;
+
+    if (m->table_id < DP_TABLES || (is_delete && m->table_id == OFPTT_ALL))
+        return 0;
+    return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_TABLE_ID);
+}
+
+static int run_delete(struct agent *a, const struct flow_query *q)
+{
+    return flow_delete(a->flows, q);
+}
+
+/* What of an addition or modification can be wrong, and its code. */
+static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, struct rule_code *code,
+                   struct ofp_err *err)
+{
+    struct ofp_check check;
+    int res;
+
+    if (m->buffer_id != OFP_NO_BUFFER) /* we buffer nothing */
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BUFFER_UNKNOWN);
+    check_init(&check, a, m->table_id);
+    res = ofp_instructions_check(&check, match, m->instructions, m->n_instructions, err);
+    return res ? res : translate_instructions(&a->arena, m->instructions, m->n_instructions, code);
+}
+
+/* Runs the request; the caller commits or aborts. */
+static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code)
+{
+    struct flow_query q = {
+        .table_id = m->table_id, .is_strict = m->command == OFPFC_MODIFY_STRICT || m->command == OFPFC_DELETE_STRICT,
+        .priority = m->priority, .match = match, .cookie = m->cookie, .cookie_mask = m->cookie_mask,
+        .out_port = FLOW_ANY, .out_group = FLOW_ANY,
+    };
+    struct flow_spec spec = {
+        .table_id = m->table_id, .priority = m->priority, .match = match, .cookie = m->cookie, .idle_s = m->idle_timeout,
+        .hard_s = m->hard_timeout, .flags = m->flags, .code = code,
+    };
+
+    if (m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT) {
+        q.out_port = m->out_port;
+        q.out_group = m->out_group;
+        return run_delete(a, &q);
+    }
+    wr_reset(&a->out);
+    ofp_instructions_encode(&a->out, OFP_VERSION_13, m->instructions, m->n_instructions);
+    if (a->out.bad || a->out.len > UINT16_MAX)
+        return -ENOMEM;
+    spec.instructions = a->out.p;
+    spec.n_instructions = (uint16_t)a->out.len;
+    return m->command == OFPFC_ADD ? flow_add(a->flows, &spec) : flow_modify(a->flows, &q, &spec);
+}
+
+static int explain(int res, struct ofp_err *err)
+{
+    switch (res) {
+    case -EEXIST: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP);
+    case -ENOSPC: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL);
+    default: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_UNKNOWN);
+    }
+}
+
+int handle_flow_mod(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
+{
+    const struct ofp_flow_mod *m = &msg->flow_mod;
+    bool is_delete = m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT;
+    struct agent *a = s->agent;
+    struct rule_code code = { .goto_table = NO_GOTO };
+    struct match match;
+    int res = check_table(m, err);
+
+    if (!res)
+        res = ofp_match_to_match(&match, &m->match, err);
+    if (!res && !is_delete) /* what a deletion carries beside its match is not looked at */
+        res = prepare(a, m, &match, &code, err);
+    if (res == -EBADMSG)
+        return res;
+    if (!res)
+        res = run(a, m, &match, &code);
+    if (res) {
+        flow_table_abort(a->flows);
+        return explain(res, err);
+    }
+    flow_table_commit(a->flows);
+    return 0;
+}
+
+int agent_add_normal_flow(struct agent *a)
+{
+    struct ofp_action normal = { .type = OFPAT_OUTPUT, .output = { .port = OFPP_NORMAL } };
+    struct ofp_instruction apply = {
+        .type = OFPIT_APPLY_ACTIONS, .apply_actions = { .actions = &normal, .n_actions = 1 },
+    };
+    struct ofp_flow_mod m = { .command = OFPFC_ADD, .instructions = &apply, .n_instructions = 1 };
+    struct match any = { 0 };
+    struct rule_code code;
+    int err;
+
+    arena_reset(&a->arena);
+    err = translate_instructions(&a->arena, &apply, 1, &code);
+    if (!err)
+        err = run(a, &m, &any, &code);
+    if (err)
+        flow_table_abort(a->flows);
+    else
+        flow_table_commit(a->flows);
+    return err;
+}
+
+/* --- flow-removed --- */
+
+void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec)
+{
+    *sec = (uint32_t)(ns / NSEC_PER_S);
+    *nsec = (uint32_t)(ns % NSEC_PER_S);
+}
+
+void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
+{
+    struct agent *a = arg;
+    struct rule_stat stat;
+    struct match match;
+    struct arena arena;
+
+    if (!(f->flags & FLOW_SEND_REMOVED) || !agent_has_listener(a, ASYNC_FLOW_REMOVED, why))
+        return;
+
+    struct ofp_msg m = {
+        .type = OFPT_FLOW_REMOVED,
+        .flow_removed = {
+            .cookie = f->rule->cookie, .priority = f->rule->priority, .reason = (enum ofp_flow_removed_reason)why,
+            .table_id = f->rule->table_id, .idle_timeout = f->idle_s, .hard_timeout = f->hard_s,
+        },
+    };
+
+    flow_stats(a->flows, f, &stat);
+    m.flow_removed.packet_count = stat.packets;
+    m.flow_removed.byte_count = stat.bytes;
+    duration_split(flow_age_ns(a->flows, f), &m.flow_removed.duration_sec, &m.flow_removed.duration_nsec);
+    compact_match_expand(&match, f->rule->match);
+    arena_init(&arena); /* the agent's may be in use: this can come from within a flow-mod */
+    if (match_to_ofp_match(&m.flow_removed.match, &arena, &match))
+        a->stats.async_dropped++;
+    else
+        agent_broadcast(a, ASYNC_FLOW_REMOVED, why, &m);
+    arena_fini(&arena);
+}
+
+/* --- what there is none of --- */
+
+int handle_group_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    switch (m->group_mod.command) {
+    case OFPGC_ADD: return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_GROUPS);
+    case OFPGC_MODIFY: return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP);
+    case OFPGC_DELETE: return 0; /* deleting what is not there is no error */
+    }
+    return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_COMMAND);
+}
+
+int handle_meter_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    switch (m->meter_mod.command) {
+    case OFPMC_ADD: return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_METERS);
+    case OFPMC_MODIFY: return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
+    case OFPMC_DELETE: return 0;
+    }
+    return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_BAD_COMMAND);
+}
+
+/* 7.3.3: the settings are deprecated, and do nothing. */
+int handle_table_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    enum { DEPRECATED = 3 };
+
+    if (m->table_mod.table_id >= DP_TABLES && m->table_mod.table_id != OFPTT_ALL)
+        return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_TABLE);
+    if (m->table_mod.config & ~(uint32_t)DEPRECATED)
+        return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_CONFIG);
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_impl.h - what the files of the agent share.  Private to vswitch/agent*.c. */
+#ifndef VSWITCH_AGENT_IMPL_H
+#define VSWITCH_AGENT_IMPL_H
+
+#include <errno.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/list.h"
+#include "openflow/multipart.h"
+#include "openflow/ofp.h"
+#include "openflow/semantics.h"
+#include "vswitch/agent.h"
+#include "vswitch/flow_table.h"
+
+struct agent {
+    struct agent_conf conf;
+    char name[64];
+    struct flow_table *flows;
+    struct hmap ports;         /* struct agent_port, by number */
+    unsigned n_ports;
+    struct list sessions;
+    struct arena arena;        /* of the message being handled */
+    struct wr out;             /* of the message being written */
+    bool has_generation;
+    uint64_t generation_id;    /* the highest seen, 6.3.6 */
+    struct agent_stats stats;
+};
+
+/* A reply about flows that goes on over many turns of the loop. */
+struct dump {
+    bool is_active, is_aggregate;
+    uint8_t version;
+    uint32_t xid;
+    struct flow_cursor cursor;
+    struct ofp_mp mp;
+    struct wr out;
+    struct ofp_aggregate_stats sum;
+    struct arena arena;
+};
+
+struct session {
+    struct list link;
+    struct agent *agent;
+    enum session_kind kind;
+    const struct session_ops *ops;
+    void *arg;
+    enum ofp_controller_role role;
+    struct ofp_async_config async;
+    uint16_t miss_send_len;
+    bool is_held;              /* no message until there is room */
+    struct dump dump;
+};
+
+/* Handles one decoded message.  0; -EBADMSG with `err`; -ENOMEM and the like: answered with a general error. */
+typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
+
+handler_fn handle_flow_mod, handle_group_mod, handle_meter_mod, handle_table_mod;             /* agent_flow.c */
+handler_fn handle_port_mod, handle_queue_config;                                              /* agent_port.c */
+handler_fn handle_packet_out;                                                                 /* agent_packet.c */
+handler_fn handle_multipart;                                                                  /* agent_multipart.c */
+
+static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
+{
+    *err = (struct ofp_err){ .type = type, .code = code };
+    return -EBADMSG;
+}
+
+/* A message of `s`'s version; `m` has type and body. */
+void session_send(struct session *s, struct ofp_msg *m, uint32_t xid);
+void session_send_bytes(struct session *s, const void *p, size_t n);
+/* Asynchronous messages, to the sessions whose role and settings ask for this reason. */
+enum async_kind { ASYNC_PACKET_IN, ASYNC_PORT_STATUS, ASYNC_FLOW_REMOVED };
+void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, struct ofp_msg *m);
+bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason);
+
+/* agent_action.c */
+int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out, uint16_t *n_out);
+int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out);
+void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
+
+/* agent_flow.c */
+void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
+/* agent_port.c */
+void port_describe(const struct agent_port *p, struct ofp_port *out);
+void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
+/* agent_dump.c */
+int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow_stats_request *q, bool is_aggregate,
+               struct ofp_err *err);
+bool dump_run(struct session *s); /* more to do at once, without waiting for room */
+void dump_end(struct session *s);
+/* agent_features.c */
+void table_features(struct agent *a, uint8_t table_id, struct arena *arena, struct ofp_table_features *out);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_multipart.c - what controllers ask of the switch (OpenFlow 1.3.5, 7.3.5). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "vswitch/agent_impl.h"
+#include "vswitch/version.h"
+
+typedef int part_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
+
+/* Replies that are lists: begin, add, finish. */
+static void list_begin(struct session *s, struct ofp_mp *mp, const struct ofp_msg *m)
+{
+    wr_reset(&s->agent->out);
+    ofp_mp_begin(mp, &s->agent->out, m->version, m->xid, m->multipart_request.type);
+}
+
+static int list_finish(struct session *s, struct ofp_mp *mp)
+{
+    ofp_mp_end(mp);
+    if (s->agent->out.bad)
+        return -ENOMEM;
+    session_send_bytes(s, s->agent->out.p, s->agent->out.len);
+    return 0;
+}
+
+static int empty_list(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_mp mp;
+
+    list_begin(s, &mp, m);
+    return list_finish(s, &mp);
+}
+
+static int desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_DESC } };
+    struct utsname host;
+    char hw[256];
+
+    if (uname(&host))
+        snprintf(hw, sizeof hw, "unknown");
+    else
+        snprintf(hw, sizeof hw, "%s %s, DPDK", host.sysname, host.machine);
+    reply.multipart_reply.desc = (struct ofp_desc){
+        .mfr_desc = "trama", .hw_desc = hw, .sw_desc = "trama-switchd " TRAMA_VERSION, .serial_num = "None",
+        .dp_desc = s->agent->name,
+    };
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int flow(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    int res = dump_begin(s, m, &m->multipart_request.flow, false, err);
+
+    if (!res)
+        dump_run(s);
+    return res;
+}
+
+static int aggregate(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    int res = dump_begin(s, m, &m->multipart_request.aggregate, true, err);
+
+    if (!res)
+        dump_run(s);
+    return res;
+}
+
+static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct agent *a = s->agent;
+    struct ofp_mp mp;
+
+    list_begin(s, &mp, m);
+    for (uint8_t i = 0; i < DP_TABLES; i++) {
+        struct table_stats st;
+
+        bridge_table_stats(a->conf.bridge, i, &st);
+
+        struct ofp_table_stats x = {
+            .table_id = i, .active_count = flow_table_count(a->flows, i), .lookup_count = st.lookups, .matched_count = st.matched,
+        };
+
+        ofp_mp_add_table(&mp, &x);
+    }
+    return list_finish(s, &mp);
+}
+
+static void add_port_stats(struct ofp_mp *mp, const struct agent *a, const struct agent_port *p)
+{
+    struct port_stats st = { 0 };
+    struct ofp_port_stats x = { .port_no = p->number };
+
+    p->port->ops->stats(p->port, &st);
+    x.rx_packets = st.rx_packets;
+    x.tx_packets = st.tx_packets;
+    x.rx_bytes = st.rx_bytes;
+    x.tx_bytes = st.tx_bytes;
+    x.rx_dropped = st.rx_dropped;
+    x.tx_dropped = st.tx_dropped;
+    x.rx_errors = st.rx_errors;
+    x.tx_errors = st.tx_errors;
+    x.rx_frame_err = st.rx_frame_err;
+    x.rx_over_err = st.rx_over_err;
+    x.rx_crc_err = st.rx_crc_err;
+    x.collisions = st.collisions;
+    duration_split(clock_now(a->conf.clock) - p->added_ns, &x.duration_sec, &x.duration_nsec);
+    ofp_mp_add_port_stats(mp, &x);
+}
+
+static int port_stats(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    uint32_t number = m->multipart_request.port_stats.port_no;
+    const struct agent_port *one = agent_port_find(s->agent, number);
+    struct ofp_mp mp;
+
+    if (number != OFPP_ANY && !one)
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
+    list_begin(s, &mp, m);
+    if (one)
+        add_port_stats(&mp, s->agent, one);
+    else
+        for_each_hmap(struct agent_port, p, &s->agent->ports, by_number)
+            add_port_stats(&mp, s->agent, p);
+    return list_finish(s, &mp);
+}
+
+static int port_desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_mp mp;
+
+    list_begin(s, &mp, m);
+    for_each_hmap(struct agent_port, p, &s->agent->ports, by_number) {
+        struct ofp_port x;
+
+        port_describe(p, &x);
+        ofp_mp_add_port(&mp, &x);
+    }
+    return list_finish(s, &mp);
+}
+
+/* No port has queues. */
+static int queue(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    const struct ofp_queue_stats_request *r = &m->multipart_request.queue;
+
+    if (r->port_no != OFPP_ANY && !agent_port_find(s->agent, r->port_no))
+        return refuse(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT);
+    if (r->queue_id != OFPQ_ALL)
+        return refuse(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_QUEUE);
+    return empty_list(s, m, err);
+}
+
+/* There are no groups and no meters. */
+static int group_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_GROUP_FEATURES } };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+static int meter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    uint32_t id = m->multipart_request.type == OFPMP_METER ? m->multipart_request.meter.meter_id
+                                                           : m->multipart_request.meter_config.meter_id;
+
+    if (id != OFPM_ALL)
+        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
+    return empty_list(s, m, err);
+}
+
+static int meter_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_METER_FEATURES } };
+
+    session_send(s, &reply, m->xid);
+    return 0;
+}
+
+/* 7.3.5.5: a request with tables wants to change them. */
+static int features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    struct ofp_mp mp;
+
+    if (m->multipart_request.table_features.n_tables)
+        return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
+    list_begin(s, &mp, m);
+    for (uint8_t i = 0; i < DP_TABLES; i++) {
+        struct ofp_table_features x;
+
+        table_features(s->agent, i, &s->agent->arena, &x);
+        ofp_mp_add_table_features(&mp, &x);
+    }
+    return list_finish(s, &mp);
+}
+
+static int experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
+}
+
+static part_fn *const parts[] = {
+    [OFPMP_DESC] = desc,
+    [OFPMP_FLOW] = flow,
+    [OFPMP_AGGREGATE] = aggregate,
+    [OFPMP_TABLE] = table,
+    [OFPMP_PORT_STATS] = port_stats,
+    [OFPMP_QUEUE] = queue,
+    [OFPMP_GROUP] = empty_list,
+    [OFPMP_GROUP_DESC] = empty_list,
+    [OFPMP_GROUP_FEATURES] = group_features,
+    [OFPMP_METER] = meter,
+    [OFPMP_METER_CONFIG] = meter,
+    [OFPMP_METER_FEATURES] = meter_features,
+    [OFPMP_TABLE_FEATURES] = features,
+    [OFPMP_PORT_DESC] = port_desc,
+};
+
+int handle_multipart(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    enum ofp_multipart_type type = m->multipart_request.type;
+
+    if (type == OFPMP_EXPERIMENTER)
+        return experimenter(s, m, err);
+    if (type >= sizeof parts / sizeof *parts || !parts[type])
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_MULTIPART);
+    if (m->multipart_request.flags & OFPMPF_REQ_MORE) /* requests in several parts are not put together */
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW);
+    return parts[type](s, m, err);
+}
