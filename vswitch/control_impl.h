@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control_impl.h - what the files of the control socket share.  Private to vswitch/control*.c. */
+#ifndef VSWITCH_CONTROL_IMPL_H
+#define VSWITCH_CONTROL_IMPL_H
+
+#include "io/rpc.h"
+#include "vswitch/control.h"
+#include "vswitch/vswitch_impl.h"
+
+struct control {
+    struct control_conf conf;
+    struct rpc_server *server;
+    char path[ENDPOINT_PATH_SIZE], link[ENDPOINT_PATH_SIZE];
+};
+
+/* Who sends parameters by name gets JSON; who sends an array of words (ovs-appctl) gets the same as text.  Takes `result`. */
+void control_reply(struct rpc_request *r, const json_t *params, json_t *result);
+
+rpc_method_fn show_switch, show_ports, show_port_stats, show_stats, show_macs;  /* control_show.c */
+rpc_method_fn test_warp, test_give, test_take;                                  /* control_test.c */
+
+#endif

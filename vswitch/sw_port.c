@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sw_port.c - a port's life: device, datapath, agent, and back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "vswitch/vswitch_impl.h"
+
+int sw_port_open(struct port **out, const struct sw_port_conf *conf, struct errbuf *e)
+{
+    struct port_handle h = { 0 };
+    int err = port_acquire(&h, &conf->port, e);
+
+    return err ? err : port_open(out, &conf->port, &h, eal_pool(), e);
+}
+
+/* Is the number asked for by a port of the bridge's configuration? */
+static bool is_reserved(const struct sw_bridge *b, uint32_t number)
+{
+    for (size_t i = 0; i < b->conf->n_ports; i++)
+        if (b->conf->ports[i].ofport == number)
+            return true;
+    return false;
+}
+
+static uint32_t free_number(const struct sw_bridge *b)
+{
+    uint32_t n = 1;
+
+    while (is_reserved(b, n) || agent_port_find(b->agent, n))
+        n++;
+    return n;
+}
+
+int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_port_conf *conf, struct port *port,
+                   struct errbuf *e)
+{
+    struct sw_port *p = calloc(1, sizeof *p);
+    int err;
+
+    if (!p) {
+        port_close(port);
+        return errbuf_set(e, -ENOMEM, "port %s: not enough memory", conf->port.name);
+    }
+    p->bridge = b;
+    p->conf = *conf;
+    p->at.port = port;
+    p->at.number = conf->ofport ? conf->ofport : free_number(b);
+    snprintf(p->at.name, sizeof p->at.name, "%s", conf->port.name);
+    err = datapath_port_add(b->bridge, port, p->at.number, &conf->vlan, &p->at.index, e);
+    if (err) {
+        port_close(port);
+        free(p);
+        return err;
+    }
+    list_push_back(&b->ports, &p->link);
+    agent_port_add(b->agent, &p->at);
+    agent_port_set_flags(&p->at, conf->flags);
+    log_info("port %s: %s on bridge %s as port %u", p->at.name, port->ops->type_name, b->name, p->at.number);
+    if (out)
+        *out = p;
+    return 0;
+}
+
+void sw_port_close(struct sw_port *p)
+{
+    struct vswitch *sw = p->bridge->sw;
+
+    capture_end_port(sw, p);
+    agent_port_remove(p->bridge->agent, &p->at);
+    datapath_port_remove(sw->dp, p->at.index);
+    port_close(p->at.port);
+    list_remove(&p->link);
+    log_info("port %s: removed from bridge %s", p->at.name, p->bridge->name);
+    if (p->is_by_command)
+        doc_fini(&p->doc);
+    free(p);
+}
+
+struct sw_port *sw_port_find(const struct vswitch *sw, const char *name)
+{
+    for_each_list(struct sw_bridge, b, &sw->bridges, link)
+        for_each_list(struct sw_port, p, &b->ports, link)
+            if (!strcmp(p->at.name, name))
+                return p;
+    return NULL;
+}
+
+struct sw_port *sw_port_by_index(const struct vswitch *sw, uint16_t index)
+{
+    for_each_list(struct sw_bridge, b, &sw->bridges, link)
+        for_each_list(struct sw_port, p, &b->ports, link)
+            if (p->at.index == index)
+                return p;
+    return NULL;
+}
+
+/* Takes over settings that need no other device or number. */
+void sw_port_update(struct sw_port *p, const struct sw_port_conf *conf)
+{
+    unsigned diff = sw_port_conf_diff(&p->conf, conf);
+
+    if (diff & SW_PORT_VLAN_DIFFERS && datapath_port_set_vlan(p->bridge->sw->dp, p->at.index, &conf->vlan))
+        log_error("port %s: not enough memory to change its VLANs", p->at.name);
+    if (diff & SW_PORT_FLAGS_DIFFER)
+        agent_port_set_flags(&p->at, conf->flags);
+    p->conf = *conf;
+}
