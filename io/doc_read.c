@@ -272,6 +272,7 @@ int doc_read_enum(const struct doc_node *n, const void *arg, void *out, struct e
     for (int i = 0; names[i]; i++) {
         if (!strcmp(names[i], text)) {
             *(int *)out = i;
+            str_fini(&known);
             return 0;
         }
         str_printf(&known, "%s%s", i ? ", " : "", names[i]);
