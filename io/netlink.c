@@ -49,9 +49,12 @@ static int errno_of(int nle)
 /* 0, or the errno with "interface NAME: what failed: why". */
 static int check(int nle, const char *name, const char *what, struct errbuf *e)
 {
+    int err = errno_of(nle);
+
     if (nle >= 0)
         return 0;
-    return errbuf_set(e, errno_of(nle), "interface %.32s: %s: %s", name, what, nl_geterror(nle));
+    errbuf_set(e, err, "interface %.32s: %s: %s", name, what, nl_geterror(nle));
+    return err < 0 ? err : -EIO;
 }
 
 static int sock_open(void *arg)
@@ -76,7 +79,9 @@ static int sock_open_in(struct nl_sock **out, const char *netns, struct errbuf *
 {
     int err = netns ? netns_run(netns, sock_open, out, e) : sock_open(out);
 
-    return err ? errbuf_set(e, err, "netlink: %s", strerror(-err)) : 0;
+    if (err)
+        errbuf_set(e, err, "netlink: %s", strerror(-err));
+    return err;
 }
 
 int netlink_open(struct netlink **out, const char *netns, struct errbuf *e)
