@@ -5,7 +5,7 @@
  * is good for one version: met in a newer one it is a miss, and rewritten in place.  Programs are interned by content:
  * many keys share one, and a table change that does not touch a key's way leads back to the same program.  When the
  * program pool is full, or a wider mask comes, `cache_clear` empties all of it at once by a new epoch: no free lists, no
- * bookkeeping per entry.  `is_aside`: when WINDOW lookups brought fewer than one hit in HIT_PART, the next windows are
+ * bookkeeping per entry.  `aside`: when WINDOW lookups brought fewer than one hit in HIT_PART, the next windows are
  * not looked up at all, since probing would only cost. */
 #include "datapath/cache.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* eal.c - see eal.h.
  *
- * Theory: `--in-memory` (with ordinary memory: `--no-shconf`) keeps DPDK from creating files that another process could open, so
- * nothing must be cleaned up after a kill; what it still makes is an empty directory, which is put below run_dir by way of RUNTIME_DIRECTORY.  Its log is not
- * for our users: the first line of an attempt is kept, and goes into the sentence with which a port is refused. */
+ * Theory: `--in-memory` (with ordinary memory: `--no-shconf`) keeps DPDK from creating files that another process could
+ * open, so nothing must be cleaned up after a kill; what it still makes is an empty directory, which is put below run_dir
+ * by way of RUNTIME_DIRECTORY.  Its log is not for our users: the first line of an attempt is kept, and goes into the
+ * sentence with which a port is refused. */
 #include "datapath/eal.h"
 
 #include <errno.h>

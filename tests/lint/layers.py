@@ -15,11 +15,11 @@ TABLE = {
     "openflow": ("base", ""),
     "io": ("base openflow", "ev jansson yaml nl"),
     "net": ("base openflow io", ""),
-    "datapath": ("base", "dpdk pcap nl nftables"),
-    "vswitch": ("base openflow io datapath", "ev jansson"),
+    "datapath": ("base", "mbuf dpdk pcap nl nftables"),
+    "vswitch": ("base openflow io datapath", "mbuf ev jansson"),
     "controller": ("base openflow io net", "ev jansson"),
     "tools": ("base openflow io net", "ev jansson pcap edit"),
-    "tests": ("base openflow io net datapath vswitch controller tools", "ev jansson yaml nl dpdk pcap cmocka"),
+    "tests": ("base openflow io net datapath vswitch controller tools tests", "ev jansson yaml nl mbuf dpdk pcap cmocka"),
 }
 
 # library -> what its headers' names begin with
@@ -29,6 +29,7 @@ LIBRARIES = {
     "yaml": ["yaml.h"],
     "nl": ["netlink/"],
     "nftables": ["nftables/"],
+    "mbuf": ["rte_mbuf.h"],  # frames, which the datapath hands over its border
     "dpdk": ["rte_"],
     "pcap": ["pcap.h", "pcap/"],
     "edit": ["histedit.h", "editline/"],

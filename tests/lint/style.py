@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 
-LINES_MAX, FUNCTION_MAX, COLUMNS_MAX = 1000, 100, 140
+LINES_MAX, FUNCTION_MAX, COLUMNS_MAX = 1000, 100, 132
+LONG_TEXT = re.compile(r'"[^"]{40,}"')  # is not broken, so that it can be searched for
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 NAMED = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)(?:\(\))?`")
@@ -45,7 +46,7 @@ def check_lines(path, lines, is_c):
             yield number, "white space at the end"
         if "\t" in line and is_c:
             yield number, "a tab"
-        if is_c and len(line) > COLUMNS_MAX:
+        if is_c and len(line) > COLUMNS_MAX and not LONG_TEXT.search(line):
             yield number, f"{len(line)} columns; at most {COLUMNS_MAX}"
         if UNFINISHED.search(line) and path.suffix != ".py":
             yield number, "unfinished work: only TODO(#issue) is possible"
