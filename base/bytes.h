@@ -144,9 +144,9 @@ struct wr {
     bool bad;
 };
 
-void wr_init(struct wr *w);             /* empty; allocates nothing */
-void wr_fini(struct wr *w);             /* frees the buffer */
-uint8_t *wr_room(struct wr *w, size_t n); /* appends n bytes, not cleared; NULL when out of memory */
+void wr_init(struct wr *w);                  /* empty; allocates nothing */
+void wr_fini(struct wr *w);                  /* frees the buffer */
+uint8_t *wr_room(struct wr *w, size_t n);    /* appends n bytes, not cleared; NULL when out of memory */
 uint8_t *wr_take(struct wr *w, size_t *len); /* gives the buffer (caller frees); `w` is empty again */
 
 static inline void wr_reset(struct wr *w)

@@ -25,10 +25,10 @@ struct field_cond {
 };
 
 struct field_info {
-    const char *name;                /* the specification's name, lower case */
-    const char *names[FIELD_NAMES];  /* what text syntax accepts too; NULL ends */
-    uint16_t bits;                   /* 1..64, or 128 */
-    uint8_t word, shift;             /* place: bits >> shift of key word `word`; a 128-bit field has `word` (high) and `word`+1 */
+    const char *name;               /* the specification's name, lower case */
+    const char *names[FIELD_NAMES]; /* what text syntax accepts too; NULL ends */
+    uint16_t bits;                  /* 1..64, or 128 */
+    uint8_t word, shift; /* place: bits >> shift of key word `word`; a 128-bit field has `word` (high) and `word`+1 */
     enum layer layer;
     enum field_form form;
     bool is_settable;

@@ -21,8 +21,8 @@ struct hmap {
     size_t n;                   /* items */
 };
 
-void hmap_init(struct hmap *m);  /* all zero is as good */
-void hmap_fini(struct hmap *m);  /* frees the buckets; the items are the caller's */
+void hmap_init(struct hmap *m); /* all zero is as good */
+void hmap_fini(struct hmap *m); /* frees the buckets; the items are the caller's */
 void hmap_insert(struct hmap *m, struct hmap_link *link, uint32_t hash);
 void hmap_remove(struct hmap *m, struct hmap_link *link); /* `link` must be in `m` */
 /* The link behind `link` in walking order, the first one for NULL; NULL at the end. */
@@ -52,18 +52,19 @@ static inline void *hmap_item_at(const struct hmap_link *link, size_t offset)
 }
 
 /* Every item with this hash; the body may not remove it (unless it leaves the loop then). */
-#define for_each_hmap_hash(type_, it_, map_, hash_, member_)                                            \
-    for (type_ *it_ = hmap_item_at(hmap_first_of((map_), (hash_)), offsetof(type_, member_)); it_;      \
+#define for_each_hmap_hash(type_, it_, map_, hash_, member_) \
+    for (type_ *it_ = hmap_item_at(hmap_first_of((map_), (hash_)), offsetof(type_, member_)); it_; \
          it_ = hmap_item_at(hmap_next_of(&it_->member_), offsetof(type_, member_)))
 
 /* Every item, in no order; the body may neither insert nor remove. */
-#define for_each_hmap(type_, it_, map_, member_)                                              \
-    for (type_ *it_ = hmap_item_at(hmap_next((map_), NULL), offsetof(type_, member_)); it_;   \
+#define for_each_hmap(type_, it_, map_, member_) \
+    for (type_ *it_ = hmap_item_at(hmap_next((map_), NULL), offsetof(type_, member_)); it_; \
          it_ = hmap_item_at(hmap_next((map_), &it_->member_), offsetof(type_, member_)))
 
 /* Every item; the body may remove and free `it_`, not `next_`, and may not insert. */
-#define for_each_hmap_safe(type_, it_, next_, map_, member_)                                            \
-    for (type_ *next_, *it_ = hmap_item_at(hmap_next((map_), NULL), offsetof(type_, member_));          \
-         it_ && ((next_ = hmap_item_at(hmap_next((map_), &it_->member_), offsetof(type_, member_))), true); it_ = next_)
+#define for_each_hmap_safe(type_, it_, next_, map_, member_) \
+    for (type_ * next_, *it_ = hmap_item_at(hmap_next((map_), NULL), offsetof(type_, member_)); \
+         it_ && ((next_ = hmap_item_at(hmap_next((map_), &it_->member_), offsetof(type_, member_))), true); \
+         it_ = next_)
 
 #endif

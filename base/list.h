@@ -82,13 +82,12 @@ static inline void *list_item_at(const struct list *head, const struct list *lin
     ((type_ *)list_item_at((head_), (item_)->member_.next, offsetof(type_, member_)))
 
 /* for_each_list(struct port, p, &ports, link) { ... } - the body may not remove `p`. */
-#define for_each_list(type_, it_, head_, member_)                   \
-    for (type_ *it_ = list_first((head_), type_, member_); it_;     \
-         it_ = list_after((head_), it_, type_, member_))
+#define for_each_list(type_, it_, head_, member_) \
+    for (type_ *it_ = list_first((head_), type_, member_); it_; it_ = list_after((head_), it_, type_, member_))
 
 /* The body may remove and free `it_`, but not the item behind it, which is `next_`. */
-#define for_each_list_safe(type_, it_, next_, head_, member_)                                  \
-    for (type_ *next_, *it_ = list_first((head_), type_, member_);                             \
+#define for_each_list_safe(type_, it_, next_, head_, member_) \
+    for (type_ * next_, *it_ = list_first((head_), type_, member_); \
          it_ && ((next_ = list_after((head_), it_, type_, member_)), true); it_ = next_)
 
 #endif

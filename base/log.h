@@ -20,8 +20,8 @@ void log_close(void); /* back to stderr */
 
 void log_set_level(enum log_level most); /* LOG_INFORM at first: errors up to that */
 bool log_is_on(enum log_level level);
-const char *log_level_name(enum log_level level);  /* "error", "warning", "notice", "info", "debug" */
-int log_level_by_name(const char *name);           /* enum log_level, or -ENOENT */
+const char *log_level_name(enum log_level level); /* "error", "warning", "notice", "info", "debug" */
+int log_level_by_name(const char *name);          /* enum log_level, or -ENOENT */
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -41,16 +41,16 @@ void log_write_limited(struct log_limit *l, enum log_level level, const char *fm
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_write(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFORM, __VA_ARGS__)
-#define log_debug(...)                          \
-    do {                                        \
-        if (log_is_on(LOG_DETAIL))              \
+#define log_debug(...) \
+    do { \
+        if (log_is_on(LOG_DETAIL)) \
             log_write(LOG_DETAIL, __VA_ARGS__); \
     } while (0)
-#define log_limited(level_, ...)                                    \
-    do {                                                            \
-        static struct log_limit limit_;                             \
-        if (log_is_on(level_))                                      \
-            log_write_limited(&limit_, (level_), __VA_ARGS__);      \
+#define log_limited(level_, ...) \
+    do { \
+        static struct log_limit limit_; \
+        if (log_is_on(level_)) \
+            log_write_limited(&limit_, (level_), __VA_ARGS__); \
     } while (0)
 
 #endif

@@ -135,7 +135,7 @@ void compact_match_init(struct compact_match *c, const struct match *m)
 
     c->map = mask_map(&m->mask);
     c->n = (uint16_t)map_count(&c->map);
-    for_each_key_word(word, &c->map) {
+    for_each_key_word (word, &c->map) {
         c->w[i] = m->value.w[word];
         c->w[c->n + i] = m->mask.w[word];
         i++;
@@ -147,7 +147,7 @@ void compact_match_expand(struct match *out, const struct compact_match *c)
     unsigned word, i = 0;
 
     memset(out, 0, sizeof *out);
-    for_each_key_word(word, &c->map) {
+    for_each_key_word (word, &c->map) {
         out->value.w[word] = c->w[i];
         out->mask.w[word] = c->w[c->n + i];
         i++;
@@ -176,7 +176,7 @@ bool compact_match_covers(const struct compact_match *wide, const struct compact
     for (unsigned j = 0; j < KEY_MAP_WORDS; j++)
         if (wide->map.bits[j] & ~narrow->map.bits[j])
             return false;
-    for_each_key_word(word, &wide->map) {
+    for_each_key_word (word, &wide->map) {
         unsigned at = place_of(narrow, word);
         uint64_t mask = wide->w[wide->n + i];
 
@@ -194,7 +194,7 @@ bool compact_match_overlaps(const struct compact_match *a, const struct compact_
 
     for (unsigned j = 0; j < KEY_MAP_WORDS; j++)
         both.bits[j] = a->map.bits[j] & b->map.bits[j];
-    for_each_key_word(word, &both) {
+    for_each_key_word (word, &both) {
         unsigned i = place_of(a, word), k = place_of(b, word);
 
         if ((a->w[i] ^ b->w[k]) & a->w[a->n + i] & b->w[b->n + k])

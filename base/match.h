@@ -50,9 +50,9 @@ static inline void key_set_u64(struct key *k, enum field_id id, uint64_t v)
 
 /* Adds "field & mask == v & mask" to the match; an earlier condition on those bits is replaced. */
 void match_set_masked(struct match *m, enum field_id id, struct value v, struct value mask);
-void match_set(struct match *m, enum field_id id, uint64_t v);          /* exact, 64 bits at most */
-bool match_is_exact(const struct match *m, enum field_id id);           /* every bit of the field is in the mask */
-bool match_has(const struct match *m, enum field_id id);                /* some bit of the field's place is in the mask */
+void match_set(struct match *m, enum field_id id, uint64_t v); /* exact, 64 bits at most */
+bool match_is_exact(const struct match *m, enum field_id id);  /* every bit of the field is in the mask */
+bool match_has(const struct match *m, enum field_id id);       /* some bit of the field's place is in the mask */
 bool match_equal(const struct match *a, const struct match *b);
 uint32_t match_hash(const struct match *m, uint32_t basis);
 /* Every frame that `narrow` matches is matched by `wide` too (the loose comparison of non-strict flow-mods). */
@@ -75,7 +75,7 @@ struct compact_match {
     uint64_t w[];
 };
 
-size_t compact_match_size(const struct match *m); /* bytes */
+size_t compact_match_size(const struct match *m);                        /* bytes */
 void compact_match_init(struct compact_match *c, const struct match *m); /* `c`: compact_match_size() bytes */
 void compact_match_expand(struct match *out, const struct compact_match *c);
 bool compact_match_equal(const struct compact_match *a, const struct compact_match *b);
@@ -96,6 +96,7 @@ static inline const uint64_t *compact_match_masks(const struct compact_match *c)
 /* Runs the body for every key word `word_` in use. */
 #define for_each_key_word(word_, map_) \
     for (unsigned mw_ = 0; mw_ < KEY_MAP_WORDS; mw_++) \
-        for (uint64_t mb_ = (map_)->bits[mw_]; mb_ && ((word_ = mw_ * 64 + (unsigned)__builtin_ctzll(mb_)), true); mb_ &= mb_ - 1)
+        for (uint64_t mb_ = (map_)->bits[mw_]; mb_ && ((word_ = mw_ * 64 + (unsigned)__builtin_ctzll(mb_)), true); \
+             mb_ &= mb_ - 1)
 
 #endif

@@ -15,7 +15,7 @@ struct str {
 };
 
 void str_init(struct str *s);
-void str_fini(struct str *s); /* frees; `s` is empty again */
+void str_fini(struct str *s);  /* frees; `s` is empty again */
 void str_reset(struct str *s); /* forgets the text, keeps the memory */
 void str_add(struct str *s, const char *text);
 void str_add_len(struct str *s, const char *text, size_t len);
@@ -23,6 +23,6 @@ void str_add_char(struct str *s, char c);
 void str_cut(struct str *s, size_t len); /* shortens to `len` characters; longer: nothing */
 void str_printf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *str_text(const struct str *s); /* never NULL; borrows until the next change */
-char *str_take(struct str *s); /* gives the text (caller frees), NULL when bad; `s` is empty again */
+char *str_take(struct str *s);             /* gives the text (caller frees), NULL when bad; `s` is empty again */
 
 #endif

@@ -112,7 +112,7 @@ static void advance(struct wheel *w, uint64_t to)
         list_splice(&moved, &w->slots[level][slot]);
         w->map[level] &= ~(UINT64_C(1) << slot);
         w->tick = tick;
-        for_each_list_safe(struct wheel_link, l, next, &moved, link) {
+        for_each_list_safe (struct wheel_link, l, next, &moved, link) {
             list_remove(&l->link);
             hang(w, l);
         }

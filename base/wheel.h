@@ -21,15 +21,15 @@ struct wheel_link {
 };
 
 struct wheel {
-    uint64_t tick;                 /* everything before it was moved to `due` */
-    uint64_t map[WHEEL_LEVELS];    /* bit i: slot i is not empty */
+    uint64_t tick;              /* everything before it was moved to `due` */
+    uint64_t map[WHEEL_LEVELS]; /* bit i: slot i is not empty */
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
-    struct list due;               /* expired, not taken yet, in order of ticks */
+    struct list due; /* expired, not taken yet, in order of ticks */
 };
 
 void wheel_init(struct wheel *w, uint64_t now_ns);
-void wheel_link_init(struct wheel_link *l);          /* in no wheel */
-bool wheel_is_armed(const struct wheel_link *l);     /* in a wheel, due or not */
+void wheel_link_init(struct wheel_link *l);      /* in no wheel */
+bool wheel_is_armed(const struct wheel_link *l); /* in a wheel, due or not */
 /* Arms `l` for `at_ns`, moving it when it is armed already.  A time that has passed is due at once. */
 void wheel_arm(struct wheel *w, struct wheel_link *l, uint64_t at_ns);
 void wheel_disarm(struct wheel *w, struct wheel_link *l); /* nothing happens when it is not armed */

@@ -70,7 +70,8 @@ int ip_prefix_parse(struct ip_addr *out, const char *text, struct errbuf *e)
     if (!bytes_parse(out, addr))
         return errbuf_set(e, -EINVAL, "'%.64s' does not begin with an IPv4 or IPv6 address", text);
     if (!digits_parse(&prefix_len, slash + 1, strlen(slash + 1), bits_of(out)))
-        return errbuf_set(e, -EINVAL, "'%.64s' has a prefix length that is not a number from 0 to %u", text, bits_of(out));
+        return errbuf_set(e, -EINVAL, "'%.64s' has a prefix length that is not a number from 0 to %u", text,
+                          bits_of(out));
     out->prefix_len = (uint8_t)prefix_len;
     return 0;
 }
@@ -82,7 +83,7 @@ void ip_network(struct ip_addr *out, const struct ip_addr *a)
         unsigned keep = a->prefix_len > i * 8 ? a->prefix_len - i * 8 : 0;
 
         if (keep < 8)
-            out->bytes[i] &= (uint8_t)~(0xff >> keep);
+            out->bytes[i] &= (uint8_t) ~(0xff >> keep);
     }
 }
 
@@ -252,8 +253,10 @@ int endpoint_parse(struct endpoint *out, const char *text, struct errbuf *e)
         enum endpoint_kind kind;
         bool is_passive;
     } forms[] = {
-        { "tcp:", ENDPOINT_TCP, false }, { "ptcp:", ENDPOINT_TCP, true },
-        { "unix:", ENDPOINT_UNIX, false }, { "punix:", ENDPOINT_UNIX, true },
+        { "tcp:", ENDPOINT_TCP, false },
+        { "ptcp:", ENDPOINT_TCP, true },
+        { "unix:", ENDPOINT_UNIX, false },
+        { "punix:", ENDPOINT_UNIX, true },
     };
 
     *out = (struct endpoint){ .port = OPENFLOW_TCP_PORT };

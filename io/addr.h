@@ -28,9 +28,9 @@ int ip_subnet_parse(struct ip_addr *out, const char *text, struct errbuf *e);
 /* Writes at most `size` bytes; both return `text`.  ADDR_TEXT_SIZE is always enough. */
 const char *ip_format(const struct ip_addr *a, char *text, size_t size);
 const char *ip_prefix_format(const struct ip_addr *a, char *text, size_t size);
-bool ip_equal(const struct ip_addr *a, const struct ip_addr *b);         /* family and bytes; not the prefix */
-bool ip_is_in(const struct ip_addr *a, const struct ip_addr *subnet);    /* `a` lies in the prefix of `subnet` */
-void ip_network(struct ip_addr *out, const struct ip_addr *a);           /* the bits behind the prefix cleared */
+bool ip_equal(const struct ip_addr *a, const struct ip_addr *b);      /* family and bytes; not the prefix */
+bool ip_is_in(const struct ip_addr *a, const struct ip_addr *subnet); /* `a` lies in the prefix of `subnet` */
+void ip_network(struct ip_addr *out, const struct ip_addr *a);        /* the bits behind the prefix cleared */
 
 /* "02:00:00:00:00:0a"; also with '-'.  Six bytes. */
 int mac_parse(uint8_t out[6], const char *text, struct errbuf *e);

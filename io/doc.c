@@ -118,7 +118,7 @@ struct doc_node *doc_find(const struct doc_node *map, const char *key)
 
         return at ? map->pairs[at - 1].value : NULL;
     }
-    for_each_doc_pair(p, map)
+    for_each_doc_pair (p, map)
         if (!strcmp(p->key->text, key))
             return p->value;
     return NULL;
@@ -410,8 +410,7 @@ bool doc_is_null(const struct doc_node *n)
 {
     if (!n)
         return true;
-    return n->kind == DOC_SCALAR && n->is_plain &&
-           (!n->text[0] || !strcmp(n->text, "~") || !strcmp(n->text, "null"));
+    return n->kind == DOC_SCALAR && n->is_plain && (!n->text[0] || !strcmp(n->text, "~") || !strcmp(n->text, "null"));
 }
 
 const char *doc_kind_name(enum doc_kind kind)

@@ -19,17 +19,17 @@ enum doc_kind { DOC_SCALAR, DOC_MAP, DOC_SEQ };
 
 struct doc_node {
     enum doc_kind kind;
-    bool is_plain;               /* scalar without quotes: may be a number, a bool or null */
-    unsigned line, column;       /* from 1 */
-    uint32_t n;                  /* pairs or items */
-    uint32_t n_nodes;            /* this node and all below, aliases followed */
-    struct doc *doc;             /* the document it belongs to */
+    bool is_plain;         /* scalar without quotes: may be a number, a bool or null */
+    unsigned line, column; /* from 1 */
+    uint32_t n;            /* pairs or items */
+    uint32_t n_nodes;      /* this node and all below, aliases followed */
+    struct doc *doc;       /* the document it belongs to */
     union {
         const char *text;        /* scalar; UTF-8, ends with NUL, contains none */
         struct doc_pair *pairs;  /* map; in the order of the file */
         struct doc_node **items; /* seq */
     };
-    uint32_t *index;             /* map: places of the pairs by hash of the key, 2^index_bits of them; see doc_find */
+    uint32_t *index; /* map: places of the pairs by hash of the key, 2^index_bits of them; see doc_find */
     uint8_t index_bits;
 };
 
@@ -40,8 +40,8 @@ struct doc_pair {
 /* Owns the tree; what schema readers allocate for their results lives here too, until doc_fini. */
 struct doc {
     struct arena arena;
-    const char *name;            /* for messages: the file's name as given */
-    struct doc_node *root;       /* NULL: the document is empty */
+    const char *name;      /* for messages: the file's name as given */
+    struct doc_node *root; /* NULL: the document is empty */
 };
 
 /* Reads a file; "-" is not special.  On failure `d` is empty and `e` says "FILE:LINE: what" (or "FILE: what").
@@ -53,7 +53,7 @@ void doc_fini(struct doc *d);
 
 /* The value of a key, NULL when there is none or the node is no map.  Takes the same time however many keys there are. */
 struct doc_node *doc_find(const struct doc_node *map, const char *key);
-bool doc_is_null(const struct doc_node *n); /* a plain ~, null or nothing at all; or `n` is NULL */
+bool doc_is_null(const struct doc_node *n);    /* a plain ~, null or nothing at all; or `n` is NULL */
 const char *doc_kind_name(enum doc_kind kind); /* "a value", "a map", "a list" */
 
 /* Writes "FILE:LINE: sentence" and returns -EINVAL. */

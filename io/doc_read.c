@@ -39,7 +39,7 @@ int doc_read_map(const struct doc_node *n, const struct doc_field *fields, void 
     if (!is_empty && n->kind != DOC_MAP)
         return doc_error(n, e, "a map (key: value) is expected here, not %s", doc_kind_name(n->kind));
     if (!is_empty) {
-        for_each_doc_pair(p, n) {
+        for_each_doc_pair (p, n) {
             const struct doc_field *f = field_find(fields, p->key->text);
             int err = f ? f->read(p->value, f->arg, (char *)out + f->offset, e) : unknown_key(p->key, fields, e);
 
@@ -128,7 +128,9 @@ static int scalar(const struct doc_node *n, const char *what, const char **out, 
 }
 
 const struct doc_text doc_name_rule = {
-    .min = 1, .max = 63, .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+    .min = 1,
+    .max = 63,
+    .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
 };
 
 static int text_check(const struct doc_node *n, const struct doc_text *rule, struct errbuf *e)
@@ -140,7 +142,8 @@ static int text_check(const struct doc_node *n, const struct doc_text *rule, str
     while (!rule->chars && bad < len && !iscntrl((unsigned char)n->text[bad]))
         bad++;
     if (bad < len)
-        return doc_error(n, e, "'%.64s' contains a character that is not possible here, at place %zu", n->text, bad + 1);
+        return doc_error(n, e, "'%.64s' contains a character that is not possible here, at place %zu", n->text,
+                         bad + 1);
     return 0;
 }
 
@@ -198,7 +201,8 @@ int doc_read_bool(const struct doc_node *n, const void *arg, void *out, struct e
     return doc_error(n, e, "'%.64s' is neither true nor false", text);
 }
 
-static int number(const struct doc_node *n, const struct doc_range *range, uint64_t fits, uint64_t *out, struct errbuf *e)
+static int number(const struct doc_node *n, const struct doc_range *range, uint64_t fits, uint64_t *out,
+                  struct errbuf *e)
 {
     uint64_t min = range ? range->min : 0, max = range ? range->max : fits;
     const char *text, *s;
@@ -213,7 +217,8 @@ static int number(const struct doc_node *n, const struct doc_range *range, uint6
     }
     errno = 0;
     *out = strtoull(s, NULL, base);
-    if (!*s || s[strspn(s, base == 16 ? "0123456789abcdefABCDEF" : "0123456789")] || (base == 10 && s[0] == '0' && s[1]))
+    if (!*s || s[strspn(s, base == 16 ? "0123456789abcdefABCDEF" : "0123456789")] ||
+        (base == 10 && s[0] == '0' && s[1]))
         return doc_error(n, e, "'%.64s' is not a whole number", text);
     if (errno || *out < min || *out > max)
         return doc_error(n, e, "%.64s is out of range: %ju to %ju are possible", text, (uintmax_t)min, (uintmax_t)max);
@@ -288,8 +293,14 @@ int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct e
         const char *unit;
         uint64_t ns;
     } units[] = {
-        { "", NSEC_PER_S }, { "ns", 1 }, { "us", NSEC_PER_US }, { "ms", NSEC_PER_MS }, { "s", NSEC_PER_S },
-        { "min", 60 * (uint64_t)NSEC_PER_S }, { "h", 3600 * (uint64_t)NSEC_PER_S }, { "d", 86400 * (uint64_t)NSEC_PER_S },
+        { "", NSEC_PER_S },
+        { "ns", 1 },
+        { "us", NSEC_PER_US },
+        { "ms", NSEC_PER_MS },
+        { "s", NSEC_PER_S },
+        { "min", 60 * (uint64_t)NSEC_PER_S },
+        { "h", 3600 * (uint64_t)NSEC_PER_S },
+        { "d", 86400 * (uint64_t)NSEC_PER_S },
     };
     const struct doc_range *range = arg;
     const char *text;

@@ -40,15 +40,16 @@ struct doc_array {
 
 /* Arg of doc_read_list and doc_read_named. */
 struct doc_items {
-    size_t size;           /* of one item */
-    doc_read_fn *read;     /* reads one item (a list's) or one value (a map's) ... */
-    const void *arg;       /* ... with this */
-    const void *defaults;  /* what an item is before it is read; NULL: zeros */
-    size_t name_offset;    /* doc_read_named: of the `const char *` that gets the key */
-    doc_read_fn *read_name; /* doc_read_named: checks the key, such as doc_read_name; NULL: doc_read_name with its rule */
+    size_t size;          /* of one item */
+    doc_read_fn *read;    /* reads one item (a list's) or one value (a map's) ... */
+    const void *arg;      /* ... with this */
+    const void *defaults; /* what an item is before it is read; NULL: zeros */
+    size_t name_offset;   /* doc_read_named: of the `const char *` that gets the key */
+    doc_read_fn
+        *read_name; /* doc_read_named: checks the key, such as doc_read_name; NULL: doc_read_name with its rule */
     const void *name_arg;
-    size_t node_offset;    /* of a `const struct doc_node *` in the item, for later messages; 0: none */
-    size_t min, max;       /* how many there must be; max 0: any number */
+    size_t node_offset; /* of a `const struct doc_node *` in the item, for later messages; 0: none */
+    size_t min, max;    /* how many there must be; max 0: any number */
 };
 
 int doc_read_list(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);  /* struct doc_array */
@@ -85,10 +86,11 @@ int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct e
 int doc_read_ip(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 int doc_read_ip_prefix(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 int doc_read_subnet(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
-int doc_read_mac(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);  /* uint8_t[6], not a group's */
-int doc_read_dpid(const struct doc_node *n, const void *arg, void *out, struct errbuf *e); /* uint64_t */
-int doc_read_mtu(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);  /* uint16_t, 68..65535 */
-int doc_read_vid(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);  /* uint16_t, 1..4094 */
+int doc_read_mac(const struct doc_node *n, const void *arg, void *out,
+                 struct errbuf *e); /* uint8_t[6], not a group's */
+int doc_read_dpid(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);     /* uint64_t */
+int doc_read_mtu(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);      /* uint16_t, 68..65535 */
+int doc_read_vid(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);      /* uint16_t, 1..4094 */
 int doc_read_endpoint(const struct doc_node *n, const void *arg, void *out, struct errbuf *e); /* struct endpoint */
 /* `out`: const struct doc_node *: for what a table cannot say; the caller reads it by hand. */
 int doc_read_node(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);

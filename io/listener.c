@@ -124,8 +124,8 @@ static int socket_listen(struct endpoint *at)
     return fd;
 }
 
-int listener_open(struct listener **out, struct ev_loop *loop, const struct endpoint *at, listener_accepted_fn *accepted,
-                  void *arg, struct errbuf *e)
+int listener_open(struct listener **out, struct ev_loop *loop, const struct endpoint *at,
+                  listener_accepted_fn *accepted, void *arg, struct errbuf *e)
 {
     char text[ENDPOINT_TEXT_SIZE];
     struct listener *l;

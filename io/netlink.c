@@ -35,9 +35,10 @@ static int errno_of(int nle)
     static const struct {
         int nle, err;
     } map[] = {
-        { NLE_NODEV, ENODEV }, { NLE_OBJ_NOTFOUND, ENOENT }, { NLE_EXIST, EEXIST }, { NLE_PERM, EPERM },
-        { NLE_NOACCESS, EACCES }, { NLE_NOMEM, ENOMEM }, { NLE_INVAL, EINVAL }, { NLE_RANGE, ERANGE },
-        { NLE_OPNOTSUPP, EOPNOTSUPP }, { NLE_BUSY, EBUSY }, { NLE_NOADDR, EADDRNOTAVAIL }, { NLE_AGAIN, EAGAIN },
+        { NLE_NODEV, ENODEV }, { NLE_OBJ_NOTFOUND, ENOENT },  { NLE_EXIST, EEXIST },
+        { NLE_PERM, EPERM },   { NLE_NOACCESS, EACCES },      { NLE_NOMEM, ENOMEM },
+        { NLE_INVAL, EINVAL }, { NLE_RANGE, ERANGE },         { NLE_OPNOTSUPP, EOPNOTSUPP },
+        { NLE_BUSY, EBUSY },   { NLE_NOADDR, EADDRNOTAVAIL }, { NLE_AGAIN, EAGAIN },
     };
 
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
@@ -115,8 +116,11 @@ static void link_fill(struct netlink_link *out, struct rtnl_link *l)
     unsigned flags = rtnl_link_get_flags(l);
 
     *out = (struct netlink_link){
-        .ifindex = rtnl_link_get_ifindex(l), .mtu = rtnl_link_get_mtu(l), .peer_ifindex = rtnl_link_get_link(l),
-        .is_up = flags & IFF_UP, .has_carrier = rtnl_link_get_carrier(l) || flags & IFF_RUNNING,
+        .ifindex = rtnl_link_get_ifindex(l),
+        .mtu = rtnl_link_get_mtu(l),
+        .peer_ifindex = rtnl_link_get_link(l),
+        .is_up = flags & IFF_UP,
+        .has_carrier = rtnl_link_get_carrier(l) || flags & IFF_RUNNING,
     };
     if (name)
         strncpy(out->name, name, sizeof out->name - 1);
@@ -371,7 +375,8 @@ int netlink_route_add(struct netlink *nl, const struct ip_addr *to, const struct
         int nle = rtnl_route_add(nl->sock, r, NLM_F_CREATE | NLM_F_EXCL);
 
         if (nle < 0)
-            err = errbuf_set(e, errno_of(nle), "route by %s: %s", ip_format(gateway, text, sizeof text), nl_geterror(nle));
+            err = errbuf_set(e, errno_of(nle), "route by %s: %s", ip_format(gateway, text, sizeof text),
+                             nl_geterror(nle));
     }
     rtnl_route_put(r);
     return err;

@@ -24,9 +24,9 @@ struct netlink_link {
     char kind[NETLINK_KIND_SIZE]; /* "veth", "tun", "bridge"; "" for a plain device */
     uint8_t mac[6];
     uint32_t mtu;
-    bool is_up;        /* administratively */
+    bool is_up; /* administratively */
     bool has_carrier;
-    int peer_ifindex;  /* veth: the other end, maybe in another namespace; 0: none */
+    int peer_ifindex; /* veth: the other end, maybe in another namespace; 0: none */
 };
 
 /* `netns`: a name or path as in netns.h; NULL: the calling thread's own. */

@@ -47,7 +47,8 @@ int netns_open(const char *name, struct errbuf *e)
     if (err)
         return err;
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? errbuf_set(e, -errno, "network namespace %s: %s", name ? name : "of this process", strerror(errno)) : fd;
+    return fd < 0 ? errbuf_set(e, -errno, "network namespace %s: %s", name ? name : "of this process", strerror(errno))
+                  : fd;
 }
 
 int netns_enter(const char *name, struct errbuf *e)

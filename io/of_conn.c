@@ -129,7 +129,9 @@ int of_conn_send_bytes(struct of_conn *c, const uint8_t *p, size_t n)
 static int error_send(struct of_conn *c, uint8_t version, uint32_t xid, struct ofp_err err, const void *data, size_t n)
 {
     struct ofp_msg m = {
-        .version = version, .xid = xid, .type = OFPT_ERROR,
+        .version = version,
+        .xid = xid,
+        .type = OFPT_ERROR,
         .error = { .type = err.type, .code = err.code, .data = data, .n_data = n },
     };
 
@@ -169,8 +171,8 @@ static void went_down(struct of_conn *c, const char *why)
     c->stats.since_ns = now_of(c);
     if (c->is_active) {
         timer_set(c, now_of(c) + c->backoff_ns);
-        log_limited(LOG_INFORM, "%s: %s (%s), next attempt in %.1f s", c->name, was_up ? "connection lost" : "no connection",
-                    why, (double)c->backoff_ns / NSEC_PER_S);
+        log_limited(LOG_INFORM, "%s: %s (%s), next attempt in %.1f s", c->name,
+                    was_up ? "connection lost" : "no connection", why, (double)c->backoff_ns / NSEC_PER_S);
         c->backoff_ns = c->backoff_ns * 2 < c->conf.backoff_max_ns ? c->backoff_ns * 2 : c->conf.backoff_max_ns;
     } else {
         log_debug("%s: connection ended: %s", c->name, why);
@@ -195,7 +197,10 @@ static void hello_send(struct of_conn *c)
     uint32_t bitmap = c->conf.versions;
     struct ofp_hello_elem elem = { .type = OFPHET_VERSIONBITMAP, .versionbitmap = { &bitmap, 1 } };
     struct ofp_msg m = {
-        .version = version_max(c->conf.versions), .xid = of_conn_next_xid(c), .type = OFPT_HELLO, .hello = { &elem, 1 },
+        .version = version_max(c->conf.versions),
+        .xid = of_conn_next_xid(c),
+        .type = OFPT_HELLO,
+        .hello = { &elem, 1 },
     };
 
     (void)msg_send(c, &m, 0); /* a fresh stream has room */
@@ -296,8 +301,8 @@ static void message_take(struct of_conn *c, const uint8_t *p, size_t n)
         stream_fail(c->stream, rc, strerror(ENOMEM));
     } else if (rc) {
         c->stats.n_bad++;
-        log_limited(LOG_WARNING, "%s: a message of type %u and %zu bytes is not as it should be: error type %u code %u", c->name,
-                    p[1], n, err.type, err.code);
+        log_limited(LOG_WARNING, "%s: a message of type %u and %zu bytes is not as it should be: error type %u code %u",
+                    c->name, p[1], n, err.type, err.code);
         (void)of_conn_send_error(c, p, n, err);
     } else if (m.type == OFPT_ECHO_REQUEST) {
         echo_answer(c, &m);
@@ -312,7 +317,8 @@ static void length_fail(struct of_conn *c, const uint8_t *p, size_t n, const str
     uint8_t v = c->version ? c->version : version_max(c->conf.versions);
 
     c->stats.n_bad++;
-    (void)error_send(c, v, h->xid, (struct ofp_err){ OFPET_BAD_REQUEST, OFPBRC_BAD_LEN }, p, n < ERROR_DATA ? n : ERROR_DATA);
+    (void)error_send(c, v, h->xid, (struct ofp_err){ OFPET_BAD_REQUEST, OFPBRC_BAD_LEN }, p,
+                     n < ERROR_DATA ? n : ERROR_DATA);
     stream_fail(c->stream, -EBADMSG, "a message of fewer than 8 bytes");
 }
 
@@ -369,7 +375,10 @@ static void on_room(void *arg)
 }
 
 static const struct stream_events stream_events = {
-    .opened = on_opened, .received = on_received, .has_room = on_room, .closed = on_closed,
+    .opened = on_opened,
+    .received = on_received,
+    .has_room = on_room,
+    .closed = on_closed,
 };
 
 /* ---- time ---- */

@@ -40,7 +40,7 @@ struct of_conn_conf {
     uint32_t versions;         /* bit v: wire version v is possible; 0: 1.3 only */
     uint64_t probe_ns;         /* silence until an echo request, and again until the connection is given up; 0: 5 s */
     uint64_t backoff_min_ns, backoff_max_ns; /* pause between attempts to connect, doubling; 0: 1 s and 8 s */
-    size_t max_out;            /* bytes that may wait for the peer to read; 0: 16 MiB */
+    size_t max_out;                          /* bytes that may wait for the peer to read; 0: 16 MiB */
 };
 
 /* Connects, and connects again whenever it fails, until closed.  Returns 0, -ENOMEM or -EINVAL (a passive endpoint). */
@@ -78,11 +78,11 @@ const struct endpoint *of_conn_peer(const struct of_conn *c);
 const char *of_conn_last_error(const struct of_conn *c); /* why it ended or did not come up, "" when it never failed */
 
 struct of_conn_stats {
-    uint64_t n_in, n_out;         /* messages, since the conn was made */
-    uint64_t n_bad;               /* answered with an error because they could not be decoded */
-    uint64_t n_dropped;           /* asynchronous ones that found no room */
-    uint64_t n_ups;               /* how often it came up */
-    uint64_t since_ns;            /* when it last came up or went down */
+    uint64_t n_in, n_out; /* messages, since the conn was made */
+    uint64_t n_bad;       /* answered with an error because they could not be decoded */
+    uint64_t n_dropped;   /* asynchronous ones that found no room */
+    uint64_t n_ups;       /* how often it came up */
+    uint64_t since_ns;    /* when it last came up or went down */
 };
 void of_conn_stats(const struct of_conn *c, struct of_conn_stats *out);
 

@@ -61,8 +61,8 @@ static void finish(struct rpc_request *r, json_t *result, json_t *error)
 
     if (c && !r->is_notification) {
         json_t *id = json_object_get(r->message, "id");
-        int err = message_send(c, json_pack("{s:O, s:o, s:o}", "id", id, "result", result ? result : json_null(), "error",
-                                            error ? error : json_null()));
+        int err = message_send(c, json_pack("{s:O, s:o, s:o}", "id", id, "result", result ? result : json_null(),
+                                            "error", error ? error : json_null()));
 
         if (err == -ENOBUFS)
             err = message_send(c, json_pack("{s:O, s:n, s:s}", "id", id, "result", "error", "the reply is too large"));
@@ -272,7 +272,7 @@ void rpc_server_close(struct rpc_server *s)
     if (!s)
         return;
     listener_close(s->listener);
-    for_each_list_safe(struct rpc_conn, c, next, &s->conns, link) {
+    for_each_list_safe (struct rpc_conn, c, next, &s->conns, link) {
         stream_close(c->stream);
         conn_free(c);
     }

@@ -142,7 +142,8 @@ static int read_message(struct rpc_client *c, uint64_t end_ns, json_t **out, str
 /* Takes `params`. */
 static int request_send(struct rpc_client *c, const char *method, json_t *params, struct errbuf *e)
 {
-    json_t *message = json_pack("{s:i, s:s, s:o}", "id", ++c->id, "method", method, "params", params ? params : json_array());
+    json_t *message =
+        json_pack("{s:i, s:s, s:o}", "id", ++c->id, "method", method, "params", params ? params : json_array());
     char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     size_t left = text ? strlen(text) : 0, at = 0;
     int err = 0;

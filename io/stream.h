@@ -51,7 +51,7 @@ int stream_send(struct stream *s, const void *p, size_t n);
 /* Bytes queued and bytes that would still be taken. */
 size_t stream_pending(const struct stream *s);
 size_t stream_room(const struct stream *s);
-void stream_want_room(struct stream *s); /* asks for one `has_room`, from the loop, now or when it is so */
+void stream_want_room(struct stream *s);            /* asks for one `has_room`, from the loop, now or when it is so */
 uint64_t stream_sent_bytes(const struct stream *s); /* what the socket has taken since the beginning */
 /* Stops reading, so that the peer feels our slowness; nor do we notice then that it is gone.  stream_resume reads again,
  * held or not, and offers again what is already here. */
@@ -67,9 +67,9 @@ typedef void listener_accepted_fn(void *arg, int fd, const struct endpoint *peer
 
 /* Listens at a passive endpoint.  A unix socket is made with mode 0600, in place of one that nobody listens on.
  * Returns 0 or a negative errno with `e` set. */
-int listener_open(struct listener **out, struct ev_loop *loop, const struct endpoint *at, listener_accepted_fn *accepted,
-                  void *arg, struct errbuf *e);
-void listener_close(struct listener *l); /* NULL is fine; removes the unix socket */
+int listener_open(struct listener **out, struct ev_loop *loop, const struct endpoint *at,
+                  listener_accepted_fn *accepted, void *arg, struct errbuf *e);
+void listener_close(struct listener *l);                            /* NULL is fine; removes the unix socket */
 const struct endpoint *listener_endpoint(const struct listener *l); /* with the port that the kernel chose */
 
 #endif

@@ -15,10 +15,10 @@ static void names_find_fields(void **state)
         const char *name;
         enum field_id want;
     } cases[] = {
-        { "in_port", FIELD_IN_PORT },   { "eth_dst", FIELD_ETH_DST },   { "dl_dst", FIELD_ETH_DST },
-        { "nw_src", FIELD_IPV4_SRC },   { "tp_dst", FIELD_TCP_DST },    { "reg1", FIELD_REG1 },
-        { "reg15", FIELD_REG15 },       { "nd_tll", FIELD_ND_TLL },     { "", FIELD_NONE },
-        { "reg", FIELD_NONE },          { "reg16", FIELD_NONE },        { "zzz", FIELD_NONE },
+        { "in_port", FIELD_IN_PORT }, { "eth_dst", FIELD_ETH_DST }, { "dl_dst", FIELD_ETH_DST },
+        { "nw_src", FIELD_IPV4_SRC }, { "tp_dst", FIELD_TCP_DST },  { "reg1", FIELD_REG1 },
+        { "reg15", FIELD_REG15 },     { "nd_tll", FIELD_ND_TLL },   { "", FIELD_NONE },
+        { "reg", FIELD_NONE },        { "reg16", FIELD_NONE },      { "zzz", FIELD_NONE },
     };
 
     (void)state;

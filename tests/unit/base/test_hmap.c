@@ -17,7 +17,7 @@ struct item {
 
 static struct item *find(const struct hmap *m, uint32_t v, uint32_t hash)
 {
-    for_each_hmap_hash(struct item, it, m, hash, link)
+    for_each_hmap_hash (struct item, it, m, hash, link)
         if (it->v == v)
             return it;
     return NULL;
@@ -27,7 +27,7 @@ static uint64_t sum(const struct hmap *m)
 {
     uint64_t s = 0;
 
-    for_each_hmap(struct item, it, m, link)
+    for_each_hmap (struct item, it, m, link)
         s += it->v;
     return s;
 }
@@ -48,7 +48,7 @@ static void fill_and_empty(unsigned shift)
     assert_int_equal(sum(&m), N * (N - 1) / 2);
     for (uint32_t i = 0; i < N; i++)
         assert_ptr_equal(find(&m, i, items[i].link.hash), &items[i]);
-    for_each_hmap_safe(struct item, it, next, &m, link)
+    for_each_hmap_safe (struct item, it, next, &m, link)
         if (it->v % 2)
             hmap_remove(&m, &it->link);
     assert_int_equal(m.n, N / 2);

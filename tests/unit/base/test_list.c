@@ -16,7 +16,7 @@ static int digits(struct list *head)
 {
     int all = 0;
 
-    for_each_list(struct item, it, head, link)
+    for_each_list (struct item, it, head, link)
         all = all * 10 + it->v;
     return all;
 }
@@ -51,7 +51,7 @@ static void remove_while_walking(void **state)
         items[i].v = i + 1;
         list_push_back(&head, &items[i].link);
     }
-    for_each_list_safe(struct item, it, next, &head, link)
+    for_each_list_safe (struct item, it, next, &head, link)
         if (it->v % 2)
             list_remove(&it->link);
     assert_int_equal(digits(&head), 246);
@@ -77,13 +77,13 @@ static void loops_can_be_left(void **state)
         items[i].v = i;
         list_push_back(&head, &items[i].link);
     }
-    for_each_list(struct item, it, &head, link) {
+    for_each_list (struct item, it, &head, link) {
         if (it->v == 0)
             continue;
         seen++;
         break;
     }
-    for_each_list_safe(struct item, it, next, &head, link) {
+    for_each_list_safe (struct item, it, next, &head, link) {
         if (it->v == 0)
             continue;
         seen++;

@@ -14,9 +14,16 @@ static void one_timeout(void **state)
     static const struct {
         uint64_t start, at;
     } cases[] = {
-        { 0, 1 }, { 0, TICK }, { 5 * TICK + 3, 6 * TICK + 1 }, { 63 * TICK, 64 * TICK }, { 0, 64 * TICK },
-        { 1, 4096 * TICK + 7 }, { 77 * TICK, UINT64_C(100000000000) }, { 12345, UINT64_C(3600000000000) },
-        { UINT64_C(999999999999), UINT64_C(31536000000000000) }, { 7, UINT64_MAX / 2 },
+        { 0, 1 },
+        { 0, TICK },
+        { 5 * TICK + 3, 6 * TICK + 1 },
+        { 63 * TICK, 64 * TICK },
+        { 0, 64 * TICK },
+        { 1, 4096 * TICK + 7 },
+        { 77 * TICK, UINT64_C(100000000000) },
+        { 12345, UINT64_C(3600000000000) },
+        { UINT64_C(999999999999), UINT64_C(31536000000000000) },
+        { 7, UINT64_MAX / 2 },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

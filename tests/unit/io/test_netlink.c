@@ -23,7 +23,8 @@ static int make(void **state)
 
     snprintf(ns_a, sizeof ns_a, "utest-%d-a", (int)getpid());
     snprintf(ns_b, sizeof ns_b, "utest-%d-b", (int)getpid());
-    if (netns_create(ns_a, &e) || netns_create(ns_b, &e) || netlink_open(&nl_a, ns_a, &e) || netlink_open(&nl_b, ns_b, &e)) {
+    if (netns_create(ns_a, &e) || netns_create(ns_b, &e) || netlink_open(&nl_a, ns_a, &e) ||
+        netlink_open(&nl_b, ns_b, &e)) {
         print_error("%s\n", e.text);
         return -1;
     }

@@ -158,7 +158,10 @@ static void negotiation(void **state)
         { "1.5 without elements", { 6, 0, 0, 8, 0, 0, 0, 7 }, 8, 4 },
         { "1.0", { 1, 0, 0, 8, 0, 0, 0, 7 }, 8, 0, 1 },
         { "1.0 with rubbish behind", { 1, 0, 0, 10, 0, 0, 0, 7, 1, 2 }, 10, 0, 1 },
-        { "unknown element first", { 4, 0, 0, 24, 0, 0, 0, 7, 0, 9, 0, 7, 1, 2, 3, 0, 0, 1, 0, 8, 0, 0, 0, 0x10 }, 24, 4 },
+        { "unknown element first",
+          { 4, 0, 0, 24, 0, 0, 0, 7, 0, 9, 0, 7, 1, 2, 3, 0, 0, 1, 0, 8, 0, 0, 0, 0x10 },
+          24,
+          4 },
         { "not a hello", { 4, 20, 0, 8, 0, 0, 0, 7 }, 8, 0, 4 },
         { "bitmap cut off", { 4, 0, 0, 14, 0, 0, 0, 7, 0, 1, 0, 8, 0, 0 }, 14, 0, 4 },
     };
@@ -180,7 +183,7 @@ static void negotiation(void **state)
             assert_true(n > 12);
             assert_int_equal(in[0], cases[i].error_version);
             assert_int_equal(in[1], 1);
-            assert_int_equal(in[7], 7);                   /* the hello's xid */
+            assert_int_equal(in[7], 7);                 /* the hello's xid */
             assert_memory_equal(in + 8, "\0\0\0\0", 4); /* HELLO_FAILED, INCOMPATIBLE */
             assert_int_equal(side.n_down, 1);
             assert_int_equal(recv(peer, in, 1, 0), 0);

@@ -74,9 +74,12 @@ static void run_wake(struct rpc_request *r, json_t *params, void *arg)
 }
 
 static const struct rpc_method methods[] = {
-    { "test/echo", "ANYTHING...", 0, 10, run_echo }, { "test/text", "TEXT", 1, 1, run_text },
-    { "test/big", "", 0, 0, run_big },               { "test/later", "", 0, 0, run_later },
-    { "test/wake", "", 0, 0, run_wake },             { NULL },
+    { "test/echo", "ANYTHING...", 0, 10, run_echo },
+    { "test/text", "TEXT", 1, 1, run_text },
+    { "test/big", "", 0, 0, run_big },
+    { "test/later", "", 0, 0, run_later },
+    { "test/wake", "", 0, 0, run_wake },
+    { NULL },
 };
 
 /* What one client thread does and gets. */
@@ -134,14 +137,16 @@ static void calls(void **state)
         const char *want; /* result as JSON, or the error's text */
     } cases[] = {
         { "test/echo", "[]", 0, "[]" },
-        { "test/echo", "[\"a\\\"b{\", \"\\\\\", {\"k\":[1,2.5,null]}]", 0, "[\"a\\\"b{\",\"\\\\\",{\"k\":[1,2.5,null]}]" },
+        { "test/echo", "[\"a\\\"b{\", \"\\\\\", {\"k\":[1,2.5,null]}]", 0,
+          "[\"a\\\"b{\",\"\\\\\",{\"k\":[1,2.5,null]}]" },
         { "test/echo", "{\"x\":7}", 0, "{\"x\":7}" },
         { "test/text", "[\"h\\u00e9\"]", 0, "\"h\xc3\xa9\"" },
         { "test/text", "{\"text\":\"t\"}", 0, "\"t\"" },
         { "test/text", "{}", -EREMOTEIO, "text is missing" },
         { "test/text", "[]", -EREMOTEIO, "\"test/text\" command requires at least 1 arguments" },
         { "test/text", "[\"a\",\"b\"]", -EREMOTEIO, "\"test/text\" command takes at most 1 arguments" },
-        { "nothing", "[]", -EREMOTEIO, "\"nothing\" is not a valid command (use \"list-commands\" to see a list of them)" },
+        { "nothing", "[]", -EREMOTEIO,
+          "\"nothing\" is not a valid command (use \"list-commands\" to see a list of them)" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -254,7 +259,8 @@ static void byte_by_byte(void **state)
     char out[512];
 
     raw(two, sizeof two - 1, out, sizeof out, 3); /* one '}' is text */
-    assert_string_equal(out, "{\"id\":5,\"result\":\"}\",\"error\":null}{\"id\":\"q\",\"result\":\"b\",\"error\":null}");
+    assert_string_equal(out,
+                        "{\"id\":5,\"result\":\"}\",\"error\":null}{\"id\":\"q\",\"result\":\"b\",\"error\":null}");
 }
 
 static void garbage(void **state)
@@ -276,8 +282,11 @@ static void nobody_there(void **state)
     assert_int_equal(rpc_call("/nonexistent/x.ctl", "a", NULL, 100, &result, &e), -ENOENT);
     assert_string_equal(e.text, "no daemon answers at /nonexistent/x.ctl (No such file or directory)");
     e.text[0] = '\0';
-    assert_int_equal(rpc_call("/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789"
-                              "/23456789/23456789", "a", NULL, 100, &result, &e), -ENAMETOOLONG);
+    assert_int_equal(
+        rpc_call("/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789/23456789"
+                 "/23456789/23456789",
+                 "a", NULL, 100, &result, &e),
+        -ENAMETOOLONG);
 }
 
 static void scanner(void **state)
@@ -286,8 +295,8 @@ static void scanner(void **state)
         const char *text;
         long want;
     } cases[] = {
-        { "{}", 2 }, { "  {}", 4 }, { "{\"a}\":\"\\\"}\"}", 12 }, { "{{}", 0 }, { "{\"", 0 }, { "", 0 }, { "]", -EBADMSG },
-        { "{[]}x", 4 },
+        { "{}", 2 },       { "  {}", 4 },  { "{\"a}\":\"\\\"}\"}", 12 }, { "{{}", 0 }, { "{\"", 0 }, { "", 0 },
+        { "]", -EBADMSG }, { "{[]}x", 4 },
     };
     char deep[JSON_DEPTH_MAX + 2];
     struct json_scan s = { 0 };
@@ -324,9 +333,9 @@ static int close_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scanner),         cmocka_unit_test(calls),        cmocka_unit_test(list_commands),
-        cmocka_unit_test(big_reply),       cmocka_unit_test(deferred_reply), cmocka_unit_test(client_gives_up),
-        cmocka_unit_test(byte_by_byte),    cmocka_unit_test(garbage),      cmocka_unit_test(nobody_there),
+        cmocka_unit_test(scanner),      cmocka_unit_test(calls),          cmocka_unit_test(list_commands),
+        cmocka_unit_test(big_reply),    cmocka_unit_test(deferred_reply), cmocka_unit_test(client_gives_up),
+        cmocka_unit_test(byte_by_byte), cmocka_unit_test(garbage),        cmocka_unit_test(nobody_there),
     };
 
     return cmocka_run_group_tests(tests, open_server, close_server);

@@ -16,7 +16,7 @@
 /* One end: what happened to it. */
 struct end {
     struct stream *stream;
-    size_t take;        /* bytes taken per call, 0: none */
+    size_t take; /* bytes taken per call, 0: none */
     char got[256];
     size_t n_got, n_total;
     int n_opened, n_closed, n_room, err;
@@ -65,7 +65,10 @@ static void on_closed(void *arg, int err, const char *why)
 }
 
 static const struct stream_events events = {
-    .opened = on_opened, .received = on_received, .has_room = on_room, .closed = on_closed,
+    .opened = on_opened,
+    .received = on_received,
+    .has_room = on_room,
+    .closed = on_closed,
 };
 
 static void on_accepted(void *arg, int fd, const struct endpoint *peer)
