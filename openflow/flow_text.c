@@ -114,8 +114,9 @@ static int take_cookie(struct flow *f, const struct word *w, uint64_t v, struct 
         return err;
     if (has_mask && f->cmd == FLOW_TEXT_ADD)
         return errbuf_set(e, -EINVAL, "cookie: '%.*s' has a mask, but a new flow has all of its cookie", SPAN_ARG(w->value));
-    if (!has_mask && IN_DELETES >> f->cmd & 1)
-        return errbuf_set(e, -EINVAL, "cookie: to choose flows, write cookie=%.*s/-1", SPAN_ARG(w->value));
+    if (!has_mask && f->cmd != FLOW_TEXT_ADD)
+        return errbuf_set(e, -EINVAL, "cookie: only a new flow gets one; to choose flows, write cookie=%.*s/-1",
+                          SPAN_ARG(w->value));
     return 0;
 }
 
@@ -262,17 +263,13 @@ static void print_match(struct str *s, unsigned priority, const struct ofp_match
         str_add_char(s, ' ');
 }
 
-/* Only what the command heeds. */
-static void print_cookie(struct str *s, const struct ofp_flow_mod *fm, bool is_delete)
+/* Only what the command heeds: a new flow's cookie, or which cookies are chosen. */
+static void print_cookie(struct str *s, const struct ofp_flow_mod *fm)
 {
-    bool has_mask = fm->cookie_mask && fm->command != OFPFC_ADD;
-
-    if (!has_mask && (is_delete || !fm->cookie))
-        return;
-    str_printf(s, "cookie=%#" PRIx64, fm->cookie);
-    if (has_mask)
-        str_printf(s, "/%#" PRIx64, fm->cookie_mask);
-    str_add_char(s, ',');
+    if (fm->command == OFPFC_ADD && fm->cookie)
+        str_printf(s, "cookie=%#" PRIx64 ",", fm->cookie);
+    if (fm->command != OFPFC_ADD && fm->cookie_mask)
+        str_printf(s, "cookie=%#" PRIx64 "/%#" PRIx64 ",", fm->cookie, fm->cookie_mask);
 }
 
 void flow_text_print_mod(struct str *s, const struct ofp_flow_mod *fm, const struct port_names *names)
@@ -281,7 +278,7 @@ void flow_text_print_mod(struct str *s, const struct ofp_flow_mod *fm, const str
 
     if (fm->table_id != (is_delete ? OFPTT_ALL : 0))
         str_printf(s, "table=%u,", fm->table_id);
-    print_cookie(s, fm, is_delete);
+    print_cookie(s, fm);
     if (fm->idle_timeout)
         str_printf(s, "idle_timeout=%u,", fm->idle_timeout);
     if (fm->hard_timeout)
@@ -305,10 +302,23 @@ void flow_text_print_mod(struct str *s, const struct ofp_flow_mod *fm, const str
     }
 }
 
+/* Seconds, with as many decimals as needed, but none or three at least. */
+static void print_duration(struct str *s, uint32_t sec, uint32_t nsec)
+{
+    str_printf(s, "duration=%" PRIu32, sec);
+    if (nsec) {
+        str_printf(s, ".%09" PRIu32, nsec);
+        for (unsigned digits = 9; digits > 3 && s->len && s->s[s->len - 1] == '0'; digits--)
+            str_cut(s, s->len - 1);
+    }
+    str_add(s, "s, ");
+}
+
 void flow_text_print_stats(struct str *s, const struct ofp_flow_stats *fs, const struct port_names *names)
 {
-    str_printf(s, "cookie=0x%" PRIx64 ", duration=%" PRIu32 ".%03" PRIu32 "s, table=%u, ", fs->cookie, fs->duration_sec,
-               fs->duration_nsec / 1000000, fs->table_id);
+    str_printf(s, "cookie=0x%" PRIx64 ", ", fs->cookie);
+    print_duration(s, fs->duration_sec, fs->duration_nsec);
+    str_printf(s, "table=%u, ", fs->table_id);
     str_printf(s, "n_packets=%" PRIu64 ", n_bytes=%" PRIu64 ", ", fs->packet_count, fs->byte_count);
     if (fs->idle_timeout)
         str_printf(s, "idle_timeout=%u, ", fs->idle_timeout);

@@ -411,6 +411,14 @@ static void print_vlan(struct printer *p)
         str_printf(p->s, "dl_vlan_pcp=%" PRIu64, pcp);
 }
 
+/* All five digits; set_field shows no more than there are. */
+static void print_flow_label(struct str *s, struct masked_value v)
+{
+    str_printf(s, "0x%05" PRIx64, v.value.lo);
+    if (v.mask.lo != field_ones(FIELD_IPV6_FLABEL).lo)
+        str_printf(s, "/0x%05" PRIx64, v.mask.lo);
+}
+
 static void print_field(struct printer *p, enum field_id id)
 {
     if (!p->has[id])
@@ -426,6 +434,10 @@ static void print_field(struct printer *p, enum field_id id)
         return;
     }
     str_printf(p->s, "%s=", name_in_match(id));
+    if (id == FIELD_IPV6_FLABEL) {
+        print_flow_label(p->s, p->v[id]);
+        return;
+    }
     value_text_print(p->s, id, p->v[id], p->names);
 }
 

@@ -137,6 +137,12 @@ static const char *const *flag_names(enum field_id id)
     return NULL;
 }
 
+/* What the field is compared under when no mask is said: for connection states, the flags that there are. */
+static struct value whole_mask(enum field_id id)
+{
+    return field_table[id].form == FORM_CTSTATE ? value_of(0xff) : field_ones(id);
+}
+
 static bool find_flag(const char *const *names, struct span s, uint64_t *bit)
 {
     for (unsigned i = 0; i < 64; i++)
@@ -175,7 +181,7 @@ static bool parse_signed_flags(const char *const *names, struct span s, struct m
 static bool parse_flag_list(enum field_id id, struct span s, struct masked_value *out)
 {
     const char *const *names = flag_names(id);
-    struct masked_value v = { .mask = field_ones(id) };
+    struct masked_value v = { .mask = whole_mask(id) };
     struct span part;
     bool has_more;
 
@@ -341,6 +347,8 @@ int value_text_parse(enum field_id id, const struct word *w, const struct port_n
         return bad_value(id, w, false, e);
     if (has_mask && !parse_mask(id, rest, &v.mask))
         return bad_value(id, w, true, e);
+    if (!has_mask && !(v.value.lo & ~whole_mask(id).lo))
+        v.mask = whole_mask(id);
     v.value.hi &= v.mask.hi;
     v.value.lo &= v.mask.lo;
     *out = v;
@@ -383,8 +391,6 @@ static void print_hex(struct str *s, enum field_id id, struct value v)
         str_printf(s, "0x%" PRIx64 "%016" PRIx64, v.hi, v.lo);
     else if (id == FIELD_ETH_TYPE)
         str_printf(s, "0x%04" PRIx64, v.lo);
-    else if (id == FIELD_IPV6_FLABEL)
-        str_printf(s, "0x%05" PRIx64, v.lo);
     else
         str_printf(s, "%#" PRIx64, v.lo); /* zero is "0" */
 }
@@ -392,7 +398,7 @@ static void print_hex(struct str *s, enum field_id id, struct value v)
 static void print_flags(struct str *s, enum field_id id, struct masked_value v)
 {
     const char *const *names = flag_names(id);
-    bool is_full = v.mask.lo == field_ones(id).lo, is_first = true;
+    bool is_full = v.mask.lo == whole_mask(id).lo, is_first = true;
 
     if (is_full && !v.value.lo)
         str_add(s, "0");
@@ -418,7 +424,7 @@ static bool can_print_flags(enum field_id id, struct masked_value v)
 
     if (!names || !v.mask.lo)
         return false;
-    if (v.mask.lo == field_ones(id).lo)
+    if (v.mask.lo == whole_mask(id).lo)
         return true;
     for (unsigned i = 0; i < 64; i++)
         if (v.mask.lo >> i & 1 && !names[i])
@@ -468,7 +474,7 @@ void value_text_print(struct str *s, enum field_id id, struct masked_value v, co
         print_flags(s, id, v);
         return;
     }
-    if (v.mask.hi == ones.hi && v.mask.lo == ones.lo) {
+    if (v.mask.hi == ones.hi && v.mask.lo == ones.lo && v.mask.lo == whole_mask(id).lo) {
         print_plain(s, id, v.value, names);
         return;
     }

@@ -65,7 +65,6 @@ static const struct {
       "table=3,cookie=0x5,send_flow_rem,priority=8,in_port=6 actions=NORMAL" },
     { FLOW_TEXT_ADD, "buffer_id=7,actions=1", "buffer_id=7,actions=output:1" },
     { FLOW_TEXT_MODIFY, "cookie=5/-1,actions=1", "cookie=0x5/0xffffffffffffffff,actions=output:1" },
-    { FLOW_TEXT_MODIFY, "cookie=5,actions=1", "cookie=0x5,actions=output:1" },
     { FLOW_TEXT_MODIFY_STRICT, "priority=5,ip actions=output:1", NULL },
     { FLOW_TEXT_DELETE, "", NULL },
     { FLOW_TEXT_DELETE, "table=4", NULL },
@@ -111,6 +110,8 @@ static const struct {
     { FLOW_TEXT_ADD, "tcp,tcp_flags=fin|[400] actions=drop", NULL },
     { FLOW_TEXT_ADD, "tcp,tcp_flags=0 actions=drop", NULL },
     { FLOW_TEXT_ADD, "tcp,tcp_flags=0x400/0x402 actions=drop", NULL },
+    { FLOW_TEXT_ADD, "ct_state=0x21,actions=drop", "ct_state=new|trk actions=drop" },
+    { FLOW_TEXT_ADD, "ct_state=0x21/0xffffffff actions=drop", NULL },
     { FLOW_TEXT_ADD, "ct_state=+new+trk,ct_zone=5,ct_mark=0x6/0xf,ct_label=0x12345678901234567890,ip actions=drop", NULL },
     { FLOW_TEXT_ADD, "mpls,mpls_label=5,mpls_tc=3,mpls_ttl=9,mpls_bos=1 actions=drop", NULL },
     { FLOW_TEXT_ADD, "mplsm actions=drop", NULL },
@@ -138,7 +139,7 @@ static const struct {
       "udp6 actions=set_field:5->udp_src,set_field:6->udp_dst,set_field:7->udp_dst" },
     { FLOW_TEXT_ADD, "arp,actions=set_field:2->arp_op,set_field:1.1.1.1->nw_src", "arp actions=set_field:2->arp_op,set_field:1.1.1.1->arp_spa" },
     { FLOW_TEXT_ADD, "ipv6 actions=set_field:2001:db8::1->ipv6_dst,set_field:0x5->ipv6_label,set_field:8->nw_tos",
-      "ipv6 actions=set_field:2001:db8::1->ipv6_dst,set_field:0x00005->ipv6_label,set_field:2->ip_dscp" },
+      "ipv6 actions=set_field:2001:db8::1->ipv6_dst,set_field:0x5->ipv6_label,set_field:2->ip_dscp" },
     { FLOW_TEXT_ADD, "icmp6,icmp_type=136 actions=set_field:::5->nd_target,set_field:135->icmpv6_type", NULL },
     { FLOW_TEXT_ADD, "actions=set_field:0x5/0xffffffff->reg3,set_tunnel:7,set_field:8->metadata", "actions=set_field:0x5->reg3,set_field:0x7->tun_id,set_field:0x8->metadata" },
     { FLOW_TEXT_ADD, "mpls actions=set_field:5->mpls_label,set_mpls_ttl(7),dec_mpls_ttl,copy_ttl_in,copy_ttl_out,pop_mpls:0x0800", NULL },
@@ -192,7 +193,8 @@ static const struct {
     { FLOW_TEXT_ADD, "table=256,actions=drop", "table: '256' is not a number from 0 to 255" },
     { FLOW_TEXT_ADD, "cookie=1/2,actions=drop", "cookie: '1/2' has a mask, but a new flow has all of its cookie" },
     { FLOW_TEXT_ADD, "cookie=x,actions=drop", "cookie: 'x' is not a number from 0 to 18446744073709551615" },
-    { FLOW_TEXT_DELETE, "cookie=1", "cookie: to choose flows, write cookie=1/-1" },
+    { FLOW_TEXT_MODIFY, "cookie=5,actions=1", "cookie: only a new flow gets one; to choose flows, write cookie=5/-1" },
+    { FLOW_TEXT_DELETE, "cookie=1", "cookie: only a new flow gets one; to choose flows, write cookie=1/-1" },
     { FLOW_TEXT_DELETE, "priority=1", "priority cannot be said here" },
     { FLOW_TEXT_DELETE, "actions=drop", "actions cannot be said here" },
     { FLOW_TEXT_DELETE, "send_flow_rem", "send_flow_rem cannot be said here" },
@@ -307,7 +309,7 @@ static void test_mistake_changes_nothing(void **state)
 
 static void test_stats(void **state)
 {
-    struct ofp_flow_stats fs = { .table_id = 3, .duration_sec = 12, .duration_nsec = 34567890, .cookie = 0xab, .packet_count = 5,
+    struct ofp_flow_stats fs = { .table_id = 3, .duration_sec = 12, .duration_nsec = 34000000, .cookie = 0xab, .packet_count = 5,
                                  .byte_count = 678, .idle_timeout = 9, .hard_timeout = 10, .flags = OFPFF_SEND_FLOW_REM };
     const char *text = "priority=11,tcp,in_port=uplink actions=output:12,goto_table:13";
     struct errbuf e = { "" };
