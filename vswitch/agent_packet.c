@@ -34,6 +34,7 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BUFFER_UNKNOWN);
     res = check_in_port(a, m->in_port, err);
     check_init(&check, a, OFPTT_ALL);
+    check.is_packet_out = true;
     if (!res)
         res = ofp_actions_check(&check, NULL, m->actions, m->n_actions, err);
     if (!res && m->n_data < FRAME_MIN)

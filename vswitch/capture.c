@@ -148,6 +148,18 @@ static void put_frame(struct wr *w, const struct event *ev, uint64_t wall_ns, ui
 
 /* --- the reader --- */
 
+static void on_opened(void *arg)
+{
+    struct capture *c = arg;
+
+    wr_reset(&c->out);
+    put_head(&c->out, c->name, c->snaplen);
+    if (c->out.bad || stream_send(c->stream, c->out.p, c->out.len))
+        stream_fail(c->stream, -ENOMEM, "no memory");
+    else
+        update_snaplen(c->sw, c->index);
+}
+
 static size_t on_received(void *arg, const uint8_t *p, size_t n)
 {
     return n; /* there is nothing to say to a capture */
@@ -161,7 +173,7 @@ static void on_closed(void *arg, int err, const char *why)
     capture_end(c);
 }
 
-static const struct stream_events events = { .received = on_received, .closed = on_closed };
+static const struct stream_events events = { .opened = on_opened, .received = on_received, .closed = on_closed };
 
 static void on_accepted(void *arg, int fd, const struct endpoint *peer)
 {
@@ -173,11 +185,6 @@ static void on_accepted(void *arg, int fd, const struct endpoint *peer)
         return;
     }
     ev_timer_stop(c->sw->loop, &c->timeout);
-    wr_reset(&c->out);
-    put_head(&c->out, c->name, c->snaplen);
-    if (c->out.bad || stream_send(c->stream, c->out.p, c->out.len))
-        stream_fail(c->stream, -ENOMEM, "no memory");
-    update_snaplen(c->sw, c->index);
 }
 
 static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)

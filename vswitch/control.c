@@ -24,16 +24,13 @@ void control_reply(struct rpc_request *r, const json_t *params, json_t *result)
     }
     text = json_is_string(result) ? strdup(json_string_value(result)) : json_dumps(result, JSON_INDENT(2) | JSON_ENCODE_ANY);
     json_decref(result);
-    if (text)
-        rpc_reply_text(r, text);
-    else
-        rpc_reply_error(r, "not enough memory");
+    rpc_reply(r, text ? json_sprintf("%s\n", text) : NULL);
     free(text);
 }
 
 static void run_version(struct rpc_request *r, json_t *params, void *arg)
 {
-    rpc_reply_text(r, "trama-switchd " TRAMA_VERSION);
+    control_reply(r, params, json_string("trama-switchd " TRAMA_VERSION));
 }
 
 static void run_port_add(struct rpc_request *r, json_t *params, void *arg)

@@ -23,7 +23,7 @@ void test_warp(struct rpc_request *r, json_t *params, void *arg)
         return;
     }
     clock_warp(c->conf.clock, ms * NSEC_PER_MS);
-    rpc_reply_text(r, "warped");
+    control_reply(r, params, json_string("warped"));
 }
 
 static struct port *test_port(struct rpc_request *r, const struct control *c, const char *name)
