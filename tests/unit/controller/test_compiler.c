@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { SWITCHES_MAX = 6, ROUNDS = 600 };
+enum { SWITCHES_MAX = 6, ROUNDS = 400 };
 #define PORT_CONTROLLER UINT32_C(0xfffffffd)
 #define BROADCAST UINT64_C(0xffffffffffff)
 
@@ -232,13 +232,13 @@ static void test_random_networks(void **state)
     }
 }
 
-/* Floods while every switch has either the flows of `a` or those of `b`. */
-static void check_mixed(struct run *a, struct run *b, const struct world *w)
+/* Floods while switch i has the flows of `a` or, where bit i of `which` is set, those of `b`. */
+static void check_mixed(struct run *a, struct run *b, const struct world *w, unsigned which)
 {
     const struct flow_set *mixed[SWITCHES_MAX];
 
     for (size_t i = 0; i < w->doc->n_switches; i++)
-        mixed[i] = pick(2) ? a->flows[i] : b->flows[i];
+        mixed[i] = which >> i & 1 ? b->flows[i] : a->flows[i];
     b->net.flows = mixed;
     for (size_t i = 0; i < w->doc->n_hosts; i++)
         check_flood(b, w, (int)i, false);
@@ -267,9 +267,9 @@ static void test_no_circle_on_the_way(void **state)
         run_init(&between, &w, tree);
         run_init(&after, &w, want);
         n_two_steps += !is_final;
-        for (int i = 0; i < 4; i++) {
-            check_mixed(&before, &between, &w);
-            check_mixed(&between, &after, &w);
+        for (unsigned which = 0; which < 1u << w.doc->n_switches; which++) {
+            check_mixed(&before, &between, &w, which);
+            check_mixed(&between, &after, &w, which);
         }
         if (is_final)
             check_all(&between, &w);
@@ -279,6 +279,37 @@ static void test_no_circle_on_the_way(void **state)
         world_fini(&w);
     }
     assert_true(n_two_steps > 10); /* the case that it is about occurred */
+}
+
+/* A link of a ring is restored: between the old tree and the new one all four links would carry floods. */
+static void test_ring_restored(void **state)
+{
+    static struct run before, between, after;
+    bool want[4], tree[4], is_final;
+    struct world w;
+
+    world_init(&w, "networks: {red: {vlan: 10}}\n"
+                   "switches: {s0: {datapath_id: 1}, s1: {datapath_id: 2}, s2: {datapath_id: 3}, s3: {datapath_id: 4}}\n"
+                   "links: [['s0:5', 's1:6'], ['s1:7', 's2:8'], ['s2:9', 's3:10'], ['s3:11', 's0:12']]\n"
+                   "hosts: {h0: {network: red, switch: s0}, h2: {network: red, switch: s2}, h1: {network: red, switch: s1},\n"
+                   "        h3: {network: red, switch: s3}}\n");
+    w.link_is_up[0] = false;
+    run_init(&before, &w, NULL);
+    w.link_is_up[0] = true;
+    assert_int_equal(compile_trees(w.doc, &w.view, want), 0);
+    assert_int_equal(compile_trees_toward(w.doc, &w.view, before.plan.tree, want, tree, &is_final), 0);
+    assert_false(is_final);
+    run_init(&between, &w, tree);
+    run_init(&after, &w, want);
+    for (unsigned which = 0; which < 16; which++) {
+        check_mixed(&before, &between, &w, which);
+        check_mixed(&between, &after, &w, which);
+    }
+    check_all(&after, &w);
+    run_fini(&before);
+    run_fini(&between);
+    run_fini(&after);
+    world_fini(&w);
 }
 
 /* --- by hand: two switches, two networks --- */
@@ -462,6 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_networks), cmocka_unit_test(test_no_circle_on_the_way), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_ring_restored),
         cmocka_unit_test(test_lldp_and_learning), cmocka_unit_test(test_port_full), cmocka_unit_test(test_problems),
         cmocka_unit_test(test_unknown_ports),
     };
