@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "vswitch/agent_impl.h"
-#include "vswitch/version.h"
+#include "base/version.h"
 
 typedef int part_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 

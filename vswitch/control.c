@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "datapath/mac_table.h"
 #include "vswitch/control_impl.h"
-#include "vswitch/version.h"
+#include "base/version.h"
 
 void control_reply(struct rpc_request *r, const json_t *params, json_t *result)
 {

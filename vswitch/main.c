@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "vswitch/control.h"
-#include "vswitch/version.h"
+#include "base/version.h"
 #include "vswitch/vswitch.h"
 
 enum { EXIT_USAGE = 2 };

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - trama-controller: command line, listeners, signals, start and end. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ev.h>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "controller/control.h"
+#include "controller/controller.h"
+#include "io/addr.h"
+#include "io/daemon.h"
+#include "io/stream.h"
+
+enum { EXIT_USAGE = 2, LISTEN_MAX = 16, CONNECT_MAX = 256 };
+
+struct options {
+    const char *doc, *run_dir, *log, *pidfile;
+    struct endpoint listen[LISTEN_MAX], connect[CONNECT_MAX];
+    size_t n_listen, n_connect;
+    bool is_daemon, is_check;
+    int level;
+};
+
+struct program {
+    struct options opts;
+    struct daemon daemon;
+    struct ev_loop *loop;
+    struct clock clock;
+    struct controller controller;
+    struct control *control;
+    struct listener *listeners[LISTEN_MAX];
+    ev_signal hup, term, interrupt, usr1;
+};
+
+static void usage(FILE *out)
+{
+    fputs("Usage: trama-controller -d NET.yaml [OPTION]...\n"
+          "Brings OpenFlow 1.3 switches to carry the network that the document describes.\n\n"
+          "  -d, --document FILE  the network document (YAML)\n"
+          "      --listen WHERE   switches connect there: ptcp:[PORT][:IP] or punix:PATH; several are possible;\n"
+          "                       default ptcp:6653:127.0.0.1\n"
+          "      --connect WHERE  a switch that waits there: tcp:IP[:PORT] or unix:PATH; several are possible\n"
+          "      --run-dir DIR    where the control socket trama-controller.ctl is; default /run/trama\n"
+          "      --check          only read the document; exit code 0 when it is good\n"
+          "      --log FILE       log there instead of to stderr\n"
+          "      --log-level L    error, warning, notice, info or debug\n"
+          "      --daemon         go to the background once everything is up\n"
+          "      --pidfile FILE   write the process id there\n"
+          "  -h, --help           this\n"
+          "  -V, --version        the version\n\n"
+          "Signals: HUP reads the document anew, USR1 opens the log file anew, TERM and INT end.\n", out);
+}
+
+enum { OPT_RUN_DIR = 256, OPT_LISTEN, OPT_CONNECT, OPT_CHECK, OPT_LOG, OPT_LEVEL, OPT_DAEMON, OPT_PIDFILE };
+
+static int add_endpoint(struct endpoint *list, size_t *n, size_t max, bool is_passive)
+{
+    struct errbuf e = { 0 };
+    int err;
+
+    if (*n == max) {
+        fprintf(stderr, "trama-controller: more than %zu of one option are not possible\n", max);
+        return EXIT_USAGE;
+    }
+    err = endpoint_parse(&list[*n], optarg, &e);
+    if (!err && list[*n].is_passive != is_passive)
+        err = errbuf_set(&e, -EINVAL, "'%.128s' is where %s; %s is for that", optarg,
+                         is_passive ? "somebody waits" : "we would wait", is_passive ? "--connect" : "--listen");
+    if (err) {
+        fprintf(stderr, "trama-controller: %s\n", e.text);
+        return EXIT_USAGE;
+    }
+    ++*n;
+    return 0;
+}
+
+static int set_option(struct options *o, int opt)
+{
+    switch (opt) {
+    case 'd': o->doc = optarg; break;
+    case OPT_RUN_DIR: o->run_dir = optarg; break;
+    case OPT_LISTEN: return add_endpoint(o->listen, &o->n_listen, LISTEN_MAX, true);
+    case OPT_CONNECT: return add_endpoint(o->connect, &o->n_connect, CONNECT_MAX, false);
+    case OPT_CHECK: o->is_check = true; break;
+    case OPT_LOG: o->log = optarg; break;
+    case OPT_DAEMON: o->is_daemon = true; break;
+    case OPT_PIDFILE: o->pidfile = optarg; break;
+    case OPT_LEVEL:
+        o->level = log_level_by_name(optarg);
+        if (o->level >= 0)
+            break;
+        fprintf(stderr, "trama-controller: there is no log level '%s'; error, warning, notice, info and debug are\n", optarg);
+        return EXIT_USAGE;
+    case 'h': usage(stdout); exit(0);
+    case 'V': puts("trama-controller " TRAMA_VERSION); exit(0);
+    default: fputs("Try 'trama-controller --help'.\n", stderr); return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static int parse_options(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        { "document", required_argument, NULL, 'd' },        { "run-dir", required_argument, NULL, OPT_RUN_DIR },
+        { "listen", required_argument, NULL, OPT_LISTEN },   { "connect", required_argument, NULL, OPT_CONNECT },
+        { "check", no_argument, NULL, OPT_CHECK },           { "log", required_argument, NULL, OPT_LOG },
+        { "log-level", required_argument, NULL, OPT_LEVEL }, { "daemon", no_argument, NULL, OPT_DAEMON },
+        { "pidfile", required_argument, NULL, OPT_PIDFILE }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },               { 0 },
+    };
+    int opt, err = 0;
+
+    *o = (struct options){ .level = LOG_INFORM, .run_dir = "/run/trama" };
+    while (!err && (opt = getopt_long(argc, argv, "d:hV", longs, NULL)) != -1)
+        err = set_option(o, opt);
+    if (err)
+        return err;
+    if (optind < argc)
+        fprintf(stderr, "trama-controller: '%s' is no option\n", argv[optind]);
+    else if (!o->doc)
+        fputs("trama-controller: a network document is needed: -d FILE\n", stderr);
+    else if (o->run_dir[0] != '/')
+        fprintf(stderr, "trama-controller: --run-dir '%s' must begin with '/'\n", o->run_dir);
+    else
+        return 0;
+    return EXIT_USAGE;
+}
+
+/* --- the document --- */
+static int apply_file(struct program *p, struct errbuf *e)
+{
+    FILE *f = fopen(p->opts.doc, "re");
+    struct stat st;
+    char *text = NULL;
+    size_t n;
+    int err = 0;
+
+    if (!f || fstat(fileno(f), &st))
+        err = errbuf_set(e, -errno, "%s: %s", p->opts.doc, strerror(errno));
+    else if (S_ISDIR(st.st_mode) || st.st_size > DOC_SIZE_MAX)
+        err = errbuf_set(e, -EINVAL, "%s: not a document", p->opts.doc);
+    if (!err) {
+        text = malloc((size_t)st.st_size + 1);
+        err = text ? 0 : errbuf_set(e, -ENOMEM, "%s: not enough memory", p->opts.doc);
+    }
+    if (!err) {
+        n = fread(text, 1, (size_t)st.st_size, f);
+        err = ferror(f) ? errbuf_set(e, -EIO, "%s: cannot be read", p->opts.doc)
+                        : controller_apply(&p->controller, p->opts.doc, text, n, e);
+    }
+    if (f)
+        fclose(f);
+    free(text);
+    return err;
+}
+
+/* --- signals --- */
+static void on_hup(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    struct errbuf e = { 0 };
+
+    if (apply_file(w->data, &e))
+        log_error("%s; the document before stays in force", e.text);
+}
+
+static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    int err = log_reopen();
+
+    if (err)
+        log_error("the log file could not be opened anew: %s", strerror(-err));
+}
+
+static void on_end(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void watch_signal(struct program *p, ev_signal *w, void (*fn)(struct ev_loop *loop, ev_signal *w, int revents), int signo)
+{
+    ev_signal_init(w, fn, signo);
+    w->data = p;
+    ev_signal_start(p->loop, w);
+}
+
+/* --- the run --- */
+static void on_accepted(void *arg, int fd, const struct endpoint *peer)
+{
+    struct program *p = arg;
+    int err = controller_add_fd(&p->controller, fd, peer);
+
+    if (err)
+        log_limited(LOG_ERROR, "a switch's connection cannot be served: %s", strerror(-err));
+}
+
+static int open_endpoints(struct program *p, struct errbuf *e)
+{
+    int err = 0;
+
+    if (!p->opts.n_listen && !p->opts.n_connect)
+        err = endpoint_parse(&p->opts.listen[p->opts.n_listen++], "ptcp:6653:127.0.0.1", e);
+    for (size_t i = 0; i < p->opts.n_listen && !err; i++)
+        err = listener_open(&p->listeners[i], p->loop, &p->opts.listen[i], on_accepted, p, e);
+    for (size_t i = 0; i < p->opts.n_connect && !err; i++)
+        err = controller_add_endpoint(&p->controller, &p->opts.connect[i], e);
+    return err;
+}
+
+static int run(struct program *p, struct errbuf *e)
+{
+    char path[DAEMON_PATH_SIZE];
+    int err = controller_init(&p->controller, p->loop, &p->clock);
+
+    if (err) {
+        controller_fini(&p->controller);
+        return errbuf_set(e, err, "no random numbers from the kernel: %s", strerror(-err));
+    }
+    signal(SIGPIPE, SIG_IGN);
+    watch_signal(p, &p->hup, on_hup, SIGHUP);
+    watch_signal(p, &p->usr1, on_usr1, SIGUSR1);
+    watch_signal(p, &p->term, on_end, SIGTERM);
+    watch_signal(p, &p->interrupt, on_end, SIGINT);
+    snprintf(path, sizeof path, "%s/trama-controller.ctl", p->opts.run_dir);
+    err = apply_file(p, e);
+    if (!err)
+        err = control_open(&p->control, &p->controller, path, e);
+    if (!err)
+        err = open_endpoints(p, e);
+    if (!err)
+        err = daemon_write_pidfile(&p->daemon, p->opts.pidfile, e);
+    if (!err) {
+        log_notice("trama-controller " TRAMA_VERSION " is up, document %s", p->opts.doc);
+        daemon_tell_ready(&p->daemon);
+        ev_run(p->loop, 0);
+        daemon_tell_stopping();
+        log_notice("trama-controller ends; the switches keep their flows");
+    }
+    for (size_t i = 0; i < p->opts.n_listen; i++)
+        listener_close(p->listeners[i]);
+    control_close(p->control);
+    controller_fini(&p->controller);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program p; /* large; control thread only */
+    struct errbuf e = { 0 };
+    int err = parse_options(&p.opts, argc, argv);
+
+    if (err)
+        return err;
+    daemon_init(&p.daemon);
+    log_set_level((enum log_level)p.opts.level);
+    if (p.opts.is_check) {
+        struct net_doc *doc = NULL;
+
+        err = net_doc_load(&doc, p.opts.doc, &e);
+        net_doc_free(doc);
+        if (err)
+            fprintf(stderr, "trama-controller: %s\n", e.text);
+        return err ? 1 : 0;
+    }
+    err = log_open("trama-controller", p.opts.log);
+    if (err) {
+        fprintf(stderr, "trama-controller: log file %s: %s\n", p.opts.log, strerror(-err));
+        return 1;
+    }
+    if (p.opts.is_daemon)
+        err = daemon_detach(&p.daemon);
+    if (!err)
+        err = daemon_lock(&p.daemon, "trama-controller", p.opts.run_dir, &e);
+    if (!err) {
+        p.loop = ev_default_loop(0);
+        err = p.loop ? run(&p, &e) : errbuf_set(&e, -ENOMEM, "libev found no way to wait for events");
+    }
+    if (err) {
+        fprintf(stderr, "trama-controller: %s\n", e.text[0] ? e.text : strerror(-err));
+        if (p.opts.log)
+            log_error("%s", e.text[0] ? e.text : strerror(-err));
+    }
+    daemon_fini(&p.daemon);
+    log_close();
+    return err ? 1 : 0;
+}
