@@ -16,9 +16,9 @@ struct walk {
     const struct ofp_check *check;
     struct ofp_err *err;
     struct match frame;
-    bool is_known;        /* false: prerequisites are not asked */
-    unsigned n_tags;      /* VLAN tags that are known to be there */
-    unsigned n_pushed;    /* bytes */
+    bool is_known;     /* false: prerequisites are not asked */
+    unsigned n_tags;   /* VLAN tags that are known to be there */
+    unsigned n_pushed; /* bytes */
 };
 
 static int refuse(struct ofp_err *err, enum ofp_error_type type, unsigned code)
@@ -84,7 +84,12 @@ static void set_tags(struct walk *w, unsigned n)
 static int check_output(struct walk *w, uint32_t port)
 {
     switch (port) {
-    case OFPP_IN_PORT: case OFPP_NORMAL: case OFPP_FLOOD: case OFPP_ALL: case OFPP_CONTROLLER: case OFPP_LOCAL:
+    case OFPP_IN_PORT:
+    case OFPP_NORMAL:
+    case OFPP_FLOOD:
+    case OFPP_ALL:
+    case OFPP_CONTROLLER:
+    case OFPP_LOCAL:
         return 0;
     case OFPP_TABLE:
         return w->check->is_packet_out ? 0 : bad_action(w, OFPBAC_BAD_OUT_PORT);
@@ -186,15 +191,23 @@ static int check_action(struct walk *w, const struct ofp_action *act)
         if (!c->has_queue || !c->has_queue(c->arg, act->set_queue.queue_id))
             return bad_action(w, OFPBAC_BAD_QUEUE);
         return 0;
-    case OFPAT_PUSH_VLAN: case OFPAT_PUSH_MPLS: case OFPAT_PUSH_PBB:
+    case OFPAT_PUSH_VLAN:
+    case OFPAT_PUSH_MPLS:
+    case OFPAT_PUSH_PBB:
         return check_push(w, act);
-    case OFPAT_POP_VLAN: case OFPAT_POP_MPLS: case OFPAT_POP_PBB:
+    case OFPAT_POP_VLAN:
+    case OFPAT_POP_MPLS:
+    case OFPAT_POP_PBB:
         return check_pop(w, act);
     case OFPAT_SET_FIELD:
         return check_set_field(w, &act->set_field.field);
-    case OFPAT_SET_NW_TTL: case OFPAT_DEC_NW_TTL:
+    case OFPAT_SET_NW_TTL:
+    case OFPAT_DEC_NW_TTL:
         return ask(w, is_ip(w));
-    case OFPAT_SET_MPLS_TTL: case OFPAT_DEC_MPLS_TTL: case OFPAT_COPY_TTL_OUT: case OFPAT_COPY_TTL_IN:
+    case OFPAT_SET_MPLS_TTL:
+    case OFPAT_DEC_MPLS_TTL:
+    case OFPAT_COPY_TTL_OUT:
+    case OFPAT_COPY_TTL_IN:
         return ask(w, is_mpls(w));
     case OFPAT_EXPERIMENTER:
         return bad_action(w, OFPBAC_BAD_EXPERIMENTER);
@@ -227,7 +240,8 @@ static int check_instruction(const struct ofp_check *c, const struct match *m, c
         if (inst->goto_table.table_id <= c->table_id || inst->goto_table.table_id >= c->n_tables)
             return refuse(err, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID);
         return 0;
-    case OFPIT_WRITE_METADATA: case OFPIT_CLEAR_ACTIONS:
+    case OFPIT_WRITE_METADATA:
+    case OFPIT_CLEAR_ACTIONS:
         return 0;
     case OFPIT_WRITE_ACTIONS:
         return ofp_actions_check(c, NULL, inst->write_actions.actions, inst->write_actions.n_actions, err);
@@ -245,8 +259,8 @@ static int check_instruction(const struct ofp_check *c, const struct match *m, c
     return refuse(err, OFPET_BAD_INSTRUCTION, OFPBIC_UNKNOWN_INST);
 }
 
-int ofp_instructions_check(const struct ofp_check *c, const struct match *m, const struct ofp_instruction *insts, size_t n,
-                           struct ofp_err *err)
+int ofp_instructions_check(const struct ofp_check *c, const struct match *m, const struct ofp_instruction *insts,
+                           size_t n, struct ofp_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++)
@@ -277,9 +291,12 @@ int ofp_action_set_rank(const struct ofp_action *act)
         return 6;
     case OFPAT_COPY_TTL_OUT:
         return 7;
-    case OFPAT_DEC_NW_TTL: case OFPAT_DEC_MPLS_TTL:
+    case OFPAT_DEC_NW_TTL:
+    case OFPAT_DEC_MPLS_TTL:
         return 8;
-    case OFPAT_SET_FIELD: case OFPAT_SET_NW_TTL: case OFPAT_SET_MPLS_TTL:
+    case OFPAT_SET_FIELD:
+    case OFPAT_SET_NW_TTL:
+    case OFPAT_SET_MPLS_TTL:
         return 9;
     case OFPAT_SET_QUEUE:
         return 10;

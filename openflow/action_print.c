@@ -27,7 +27,8 @@ static void print_set_field(struct str *s, const struct ofp_oxm *o, const struct
         ofp_oxm_print(s, o);
         return;
     }
-    value_text_print(s, o->field, (struct masked_value){ o->value, o->has_mask ? o->mask : field_ones(o->field) }, names);
+    value_text_print(s, o->field, (struct masked_value){ o->value, o->has_mask ? o->mask : field_ones(o->field) },
+                     names);
     str_printf(s, "->%s", match_text_field_name(o->field));
 }
 
@@ -135,11 +136,12 @@ static bool is_empty(const struct ofp_instruction *inst)
     return inst->type == OFPIT_APPLY_ACTIONS && !inst->apply_actions.n_actions;
 }
 
-void instructions_text_print(struct str *s, const struct ofp_instruction *insts, size_t n, const struct port_names *names)
+void instructions_text_print(struct str *s, const struct ofp_instruction *insts, size_t n,
+                             const struct port_names *names)
 {
     static const enum ofp_instruction_type order[] = {
-        OFPIT_METER, OFPIT_APPLY_ACTIONS, OFPIT_CLEAR_ACTIONS, OFPIT_WRITE_ACTIONS, OFPIT_WRITE_METADATA, OFPIT_GOTO_TABLE,
-        OFPIT_EXPERIMENTER,
+        OFPIT_METER,          OFPIT_APPLY_ACTIONS, OFPIT_CLEAR_ACTIONS, OFPIT_WRITE_ACTIONS,
+        OFPIT_WRITE_METADATA, OFPIT_GOTO_TABLE,    OFPIT_EXPERIMENTER,
     };
     bool is_begun = false;
 

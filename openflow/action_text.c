@@ -56,7 +56,8 @@ static int add(struct list *l, struct ofp_action act)
 
 static int add_set(struct list *l, enum field_id id, uint64_t v)
 {
-    return add(l, (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, value_of(v)) } });
+    return add(l,
+               (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, value_of(v)) } });
 }
 
 static int number(struct list *l, const struct word *w, uint64_t max, uint64_t *v)
@@ -129,8 +130,8 @@ static int parse_controller_word(struct list *l, const struct word *w, uint64_t 
         if (err || !id)
             return err;
     }
-    return errbuf_set(l->t->e, -EINVAL, "controller: OpenFlow 1.3 cannot say '%.*s=%.*s', only max_len", SPAN_ARG(w->key),
-                      SPAN_ARG(w->value));
+    return errbuf_set(l->t->e, -EINVAL, "controller: OpenFlow 1.3 cannot say '%.*s=%.*s', only max_len",
+                      SPAN_ARG(w->key), SPAN_ARG(w->value));
 }
 
 static int parse_controller(struct list *l, const struct word *w, unsigned arg)
@@ -235,8 +236,8 @@ static int parse_mod_tos(struct list *l, const struct word *w, unsigned arg)
     if (err)
         return err;
     if (v & 3)
-        return errbuf_set(l->t->e, -EINVAL, "%.*s: '%.*s' sets the two lower bits, which are nw_ecn's", SPAN_ARG(w->key),
-                          SPAN_ARG(w->value));
+        return errbuf_set(l->t->e, -EINVAL, "%.*s: '%.*s' sets the two lower bits, which are nw_ecn's",
+                          SPAN_ARG(w->key), SPAN_ARG(w->value));
     return add_set(l, FIELD_IP_DSCP, v >> 2);
 }
 
@@ -292,7 +293,8 @@ static int parse_set_field(struct list *l, const struct word *w, unsigned arg)
 /* Open vSwitch's own actions, told apart from mistakes. */
 static int refuse_extension(struct list *l, const struct word *w, unsigned arg)
 {
-    return errbuf_set(l->t->e, -EINVAL, "%.*s is an extension of Open vSwitch, which is not supported", SPAN_ARG(w->key));
+    return errbuf_set(l->t->e, -EINVAL, "%.*s is an extension of Open vSwitch, which is not supported",
+                      SPAN_ARG(w->key));
 }
 
 static int refuse_enqueue(struct list *l, const struct word *w, unsigned arg)
@@ -416,9 +418,17 @@ static const char *complaint(const struct ofp_err *err)
         return "the field cannot have this value; a VLAN id needs bit 0x1000 (or write mod_vlan_vid)";
     case OFPBAC_MATCH_INCONSISTENT:
         return "match and earlier actions do not say that the frame has what this works on";
-    case OFPBAC_BAD_TYPE: case OFPBAC_BAD_LEN: case OFPBAC_BAD_EXPERIMENTER: case OFPBAC_BAD_EXP_TYPE: case OFPBAC_EPERM:
-    case OFPBAC_TOO_MANY: case OFPBAC_BAD_QUEUE: case OFPBAC_BAD_OUT_GROUP: case OFPBAC_UNSUPPORTED_ORDER:
-    case OFPBAC_BAD_SET_TYPE: case OFPBAC_BAD_SET_LEN:
+    case OFPBAC_BAD_TYPE:
+    case OFPBAC_BAD_LEN:
+    case OFPBAC_BAD_EXPERIMENTER:
+    case OFPBAC_BAD_EXP_TYPE:
+    case OFPBAC_EPERM:
+    case OFPBAC_TOO_MANY:
+    case OFPBAC_BAD_QUEUE:
+    case OFPBAC_BAD_OUT_GROUP:
+    case OFPBAC_UNSUPPORTED_ORDER:
+    case OFPBAC_BAD_SET_TYPE:
+    case OFPBAC_BAD_SET_LEN:
         break;
     }
     return "not allowed here";
@@ -482,7 +492,8 @@ int actions_text_parse(struct action_list *out, const struct action_text *t, con
 /* In the order in which they are done, which is the order they must be written in. */
 enum step { STEP_METER, STEP_APPLY, STEP_CLEAR, STEP_WRITE, STEP_METADATA, STEP_GOTO, STEP_N };
 
-static const char *const step_name[] = { "meter", "actions", "clear_actions", "write_actions", "write_metadata", "goto_table" };
+static const char *const step_name[] = { "meter",         "actions",        "clear_actions",
+                                         "write_actions", "write_metadata", "goto_table" };
 static_assert(sizeof step_name / sizeof *step_name == STEP_N, "a name for every step");
 
 struct program {
@@ -552,7 +563,8 @@ static int parse_instruction(struct program *p, enum step step, const struct wor
         err = number_parse(w->key, w->value, OFPTT_MAX, &v, p->t->e);
         *inst = (struct ofp_instruction){ .type = OFPIT_GOTO_TABLE, .goto_table = { .table_id = (uint8_t)v } };
         return err;
-    case STEP_APPLY: case STEP_N:
+    case STEP_APPLY:
+    case STEP_N:
         break;
     }
     return parse_action(&p->apply, w);

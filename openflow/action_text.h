@@ -42,6 +42,7 @@ int instructions_text_parse(struct instruction_list *out, const struct action_te
 
 /* Write what the parsers read; an empty list is "drop". */
 void actions_text_print(struct str *s, const struct ofp_action *acts, size_t n, const struct port_names *names);
-void instructions_text_print(struct str *s, const struct ofp_instruction *insts, size_t n, const struct port_names *names);
+void instructions_text_print(struct str *s, const struct ofp_instruction *insts, size_t n,
+                             const struct port_names *names);
 
 #endif

@@ -113,7 +113,8 @@ static int take_cookie(struct flow *f, const struct word *w, uint64_t v, struct 
     if (err)
         return err;
     if (has_mask && f->cmd == FLOW_TEXT_ADD)
-        return errbuf_set(e, -EINVAL, "cookie: '%.*s' has a mask, but a new flow has all of its cookie", SPAN_ARG(w->value));
+        return errbuf_set(e, -EINVAL, "cookie: '%.*s' has a mask, but a new flow has all of its cookie",
+                          SPAN_ARG(w->value));
     if (!has_mask && f->cmd != FLOW_TEXT_ADD)
         return errbuf_set(e, -EINVAL, "cookie: only a new flow gets one; to choose flows, write cookie=%.*s/-1",
                           SPAN_ARG(w->value));
@@ -206,8 +207,12 @@ int flow_text_parse(struct ofp_flow_mod *out, struct arena *a, const char *text,
 {
     bool is_delete = IN_DELETES >> cmd & 1;
     struct ofp_flow_mod fm = {
-        .command = commands[cmd], .table_id = is_delete ? OFPTT_ALL : 0, .priority = DEFAULT_PRIORITY,
-        .buffer_id = OFP_NO_BUFFER, .out_port = OFPP_ANY, .out_group = OFPG_ANY,
+        .command = commands[cmd],
+        .table_id = is_delete ? OFPTT_ALL : 0,
+        .priority = DEFAULT_PRIORITY,
+        .buffer_id = OFP_NO_BUFFER,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
     };
     struct flow f = { .fm = &fm, .cmd = cmd, .names = names };
     struct action_text t = { .arena = a, .names = names, .e = e };

@@ -17,10 +17,10 @@ struct str;
 
 /* What the flow is for, which decides what may be said of it. */
 enum flow_text_command {
-    FLOW_TEXT_ADD,           /* needs actions */
-    FLOW_TEXT_MODIFY,        /* needs actions; cookie=V/MASK chooses flows, as with all that follow */
+    FLOW_TEXT_ADD,    /* needs actions */
+    FLOW_TEXT_MODIFY, /* needs actions; cookie=V/MASK chooses flows, as with all that follow */
     FLOW_TEXT_MODIFY_STRICT,
-    FLOW_TEXT_DELETE,        /* no actions, no priority; every table and any cookie when not said; also a filter for dumps */
+    FLOW_TEXT_DELETE, /* no actions, no priority; every table and any cookie when not said; also a filter for dumps */
     FLOW_TEXT_DELETE_STRICT, /* no actions */
     FLOW_TEXT_N
 };

@@ -15,8 +15,10 @@
 static const struct {
     const char *name;
     enum ofp_group_type type;
-} types[] = { /* the first of a type is written */
-    { "all", OFPGT_ALL }, { "select", OFPGT_SELECT }, { "indirect", OFPGT_INDIRECT }, { "ff", OFPGT_FF }, { "fast_failover", OFPGT_FF },
+} types[] = {
+    /* the first of a type is written */
+    { "all", OFPGT_ALL }, { "select", OFPGT_SELECT },    { "indirect", OFPGT_INDIRECT },
+    { "ff", OFPGT_FF },   { "fast_failover", OFPGT_FF },
 };
 
 struct group {
@@ -106,7 +108,8 @@ static int parse_bucket(struct group *g, struct ofp_bucket *b, struct span text)
             actions = span_is(w.key, "actions") || span_is(w.key, "action") ? w.value.p : w.key.p;
     }
     if (!actions)
-        return errbuf_set(g->t.e, -EINVAL, "a bucket has no actions; end it with actions=..., if need be with actions=drop");
+        return errbuf_set(g->t.e, -EINVAL,
+                          "a bucket has no actions; end it with actions=..., if need be with actions=drop");
     actions = arena_dup(g->t.arena, actions, (size_t)(text.p + text.n - actions));
     if (!actions)
         return errbuf_set(g->t.e, -ENOMEM, "out of memory");
@@ -194,7 +197,8 @@ int group_text_parse(struct ofp_group_mod *out, struct arena *a, const char *tex
 
 /* --- writing --- */
 
-static void print_bucket(struct str *s, enum ofp_group_type type, const struct ofp_bucket *b, const struct port_names *names)
+static void print_bucket(struct str *s, enum ofp_group_type type, const struct ofp_bucket *b,
+                         const struct port_names *names)
 {
     str_add(s, ",bucket=");
     if (b->weight != (type == OFPGT_SELECT))
@@ -225,7 +229,10 @@ void group_text_print_desc(struct str *s, const struct ofp_group_desc *g, const 
 void group_text_print_mod(struct str *s, const struct ofp_group_mod *gm, const struct port_names *names)
 {
     struct ofp_group_desc g = {
-        .type = gm->type, .group_id = gm->group_id, .buckets = gm->buckets, .n_buckets = gm->n_buckets,
+        .type = gm->type,
+        .group_id = gm->group_id,
+        .buckets = gm->buckets,
+        .n_buckets = gm->n_buckets,
     };
 
     if (gm->command != OFPGC_DELETE)

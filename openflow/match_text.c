@@ -22,10 +22,11 @@ static const struct protocol {
     uint16_t eth_type;
     int ip_proto;
 } protocols[] = {
-    { "icmp", 0x0800, 1 },   { "tcp", 0x0800, 6 },    { "udp", 0x0800, 17 },        { "sctp", 0x0800, 132 },
-    { "icmp6", 0x86dd, 58 }, { "tcp6", 0x86dd, 6 },   { "udp6", 0x86dd, 17 },       { "sctp6", 0x86dd, 132 },
-    { "ip", 0x0800, ANY_PROTO },    { "ipv6", 0x86dd, ANY_PROTO }, { "arp", 0x0806, ANY_PROTO },
-    { "rarp", 0x8035, ANY_PROTO },  { "mpls", 0x8847, ANY_PROTO }, { "mplsm", 0x8848, ANY_PROTO },
+    { "icmp", 0x0800, 1 },         { "tcp", 0x0800, 6 },           { "udp", 0x0800, 17 },
+    { "sctp", 0x0800, 132 },       { "icmp6", 0x86dd, 58 },        { "tcp6", 0x86dd, 6 },
+    { "udp6", 0x86dd, 17 },        { "sctp6", 0x86dd, 132 },       { "ip", 0x0800, ANY_PROTO },
+    { "ipv6", 0x86dd, ANY_PROTO }, { "arp", 0x0806, ANY_PROTO },   { "rarp", 0x8035, ANY_PROTO },
+    { "mpls", 0x8847, ANY_PROTO }, { "mplsm", 0x8848, ANY_PROTO },
 };
 
 /* Names whose field depends on the protocol.  FIELD_NONE ends a list; the first that the match allows is meant. */
@@ -49,16 +50,26 @@ static const struct {
     enum field_id id;
     const char *in_match, *in_set_field;
 } printed_names[] = {
-    { FIELD_ETH_SRC, "dl_src", "eth_src" },       { FIELD_ETH_DST, "dl_dst", "eth_dst" },
-    { FIELD_ETH_TYPE, "dl_type", "eth_type" },    { FIELD_IPV4_SRC, "nw_src", "ip_src" },
-    { FIELD_IPV4_DST, "nw_dst", "ip_dst" },       { FIELD_IP_PROTO, "nw_proto", "nw_proto" },
-    { FIELD_IP_ECN, "nw_ecn", "nw_ecn" },         { FIELD_IP_TTL, "nw_ttl", "nw_ttl" },
-    { FIELD_IP_FRAG, "nw_frag", "nw_frag" },      { FIELD_IPV6_FLABEL, "ipv6_label", "ipv6_label" },
-    { FIELD_TUNNEL_ID, "tun_id", "tun_id" },      { FIELD_TCP_SRC, "tp_src", "tcp_src" },
-    { FIELD_TCP_DST, "tp_dst", "tcp_dst" },       { FIELD_UDP_SRC, "tp_src", "udp_src" },
-    { FIELD_UDP_DST, "tp_dst", "udp_dst" },       { FIELD_SCTP_SRC, "tp_src", "sctp_src" },
-    { FIELD_SCTP_DST, "tp_dst", "sctp_dst" },     { FIELD_ICMPV4_TYPE, "icmp_type", "icmp_type" },
-    { FIELD_ICMPV4_CODE, "icmp_code", "icmp_code" }, { FIELD_ICMPV6_TYPE, "icmp_type", "icmpv6_type" },
+    { FIELD_ETH_SRC, "dl_src", "eth_src" },
+    { FIELD_ETH_DST, "dl_dst", "eth_dst" },
+    { FIELD_ETH_TYPE, "dl_type", "eth_type" },
+    { FIELD_IPV4_SRC, "nw_src", "ip_src" },
+    { FIELD_IPV4_DST, "nw_dst", "ip_dst" },
+    { FIELD_IP_PROTO, "nw_proto", "nw_proto" },
+    { FIELD_IP_ECN, "nw_ecn", "nw_ecn" },
+    { FIELD_IP_TTL, "nw_ttl", "nw_ttl" },
+    { FIELD_IP_FRAG, "nw_frag", "nw_frag" },
+    { FIELD_IPV6_FLABEL, "ipv6_label", "ipv6_label" },
+    { FIELD_TUNNEL_ID, "tun_id", "tun_id" },
+    { FIELD_TCP_SRC, "tp_src", "tcp_src" },
+    { FIELD_TCP_DST, "tp_dst", "tcp_dst" },
+    { FIELD_UDP_SRC, "tp_src", "udp_src" },
+    { FIELD_UDP_DST, "tp_dst", "udp_dst" },
+    { FIELD_SCTP_SRC, "tp_src", "sctp_src" },
+    { FIELD_SCTP_DST, "tp_dst", "sctp_dst" },
+    { FIELD_ICMPV4_TYPE, "icmp_type", "icmp_type" },
+    { FIELD_ICMPV4_CODE, "icmp_code", "icmp_code" },
+    { FIELD_ICMPV6_TYPE, "icmp_type", "icmpv6_type" },
     { FIELD_ICMPV6_CODE, "icmp_code", "icmpv6_code" },
 };
 
@@ -140,7 +151,8 @@ static int add(struct builder *b, enum field_id id, struct span key, struct mask
     struct value both = { .hi = mask.hi & v.mask.hi, .lo = mask.lo & v.mask.lo };
 
     if ((old.hi ^ v.value.hi) & both.hi || (old.lo ^ v.value.lo) & both.lo)
-        return errbuf_set(b->e, -EINVAL, "%.*s contradicts what was said of %s before", SPAN_ARG(key), name_in_match(id));
+        return errbuf_set(b->e, -EINVAL, "%.*s contradicts what was said of %s before", SPAN_ARG(key),
+                          name_in_match(id));
     b->key[id] = key;
     match_set_masked(&b->m, id, (struct value){ old.hi | v.value.hi, old.lo | v.value.lo },
                      (struct value){ mask.hi | v.mask.hi, mask.lo | v.mask.lo });
@@ -333,20 +345,22 @@ int match_text_parse(struct match *out, struct span text, const struct port_name
 
 /* In which order fields are shown; those that are not here follow in the registry's order. */
 static const enum field_id shown_first[] = {
-    FIELD_PKT_MARK, FIELD_ACTSET_OUTPUT, FIELD_CT_STATE, FIELD_CT_ZONE, FIELD_CT_MARK, FIELD_CT_LABEL, FIELD_CT_NW_SRC,
-    FIELD_CT_IPV6_SRC, FIELD_CT_NW_DST, FIELD_CT_IPV6_DST, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC, FIELD_CT_TP_DST,
-    FIELD_PACKET_TYPE,
+    FIELD_PKT_MARK,    FIELD_ACTSET_OUTPUT, FIELD_CT_STATE,    FIELD_CT_ZONE,     FIELD_CT_MARK,
+    FIELD_CT_LABEL,    FIELD_CT_NW_SRC,     FIELD_CT_IPV6_SRC, FIELD_CT_NW_DST,   FIELD_CT_IPV6_DST,
+    FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC,     FIELD_CT_TP_DST,   FIELD_PACKET_TYPE,
 };
 static const enum field_id shown_after_protocol[] = {
-    FIELD_REG0, FIELD_REG1, FIELD_REG2, FIELD_REG3, FIELD_REG4, FIELD_REG5, FIELD_REG6, FIELD_REG7, FIELD_REG8, FIELD_REG9,
-    FIELD_REG10, FIELD_REG11, FIELD_REG12, FIELD_REG13, FIELD_REG14, FIELD_REG15, FIELD_TUNNEL_ID, FIELD_TUN_SRC,
-    FIELD_TUN_DST, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST, FIELD_TUN_GBP_ID, FIELD_TUN_GBP_FLAGS, FIELD_TUN_FLAGS,
-    FIELD_METADATA, FIELD_IN_PORT, FIELD_IN_PHY_PORT, FIELD_VLAN_VID, FIELD_ETH_SRC, FIELD_ETH_DST, FIELD_ETH_TYPE,
-    FIELD_IPV4_SRC, FIELD_IPV4_DST, FIELD_IPV6_SRC, FIELD_IPV6_DST, FIELD_IPV6_FLABEL, FIELD_ARP_SPA, FIELD_ARP_TPA,
-    FIELD_IP_PROTO, FIELD_ARP_OP, FIELD_ARP_SHA, FIELD_ARP_THA, FIELD_IP_DSCP, FIELD_IP_ECN, FIELD_IP_TTL, FIELD_MPLS_LABEL,
-    FIELD_MPLS_TC, FIELD_MPLS_TTL, FIELD_MPLS_BOS, FIELD_IP_FRAG, FIELD_TCP_SRC, FIELD_TCP_DST, FIELD_UDP_SRC, FIELD_UDP_DST,
-    FIELD_SCTP_SRC, FIELD_SCTP_DST, FIELD_ICMPV4_TYPE, FIELD_ICMPV4_CODE, FIELD_ICMPV6_TYPE, FIELD_ICMPV6_CODE,
-    FIELD_ND_TARGET, FIELD_ND_SLL, FIELD_ND_TLL, FIELD_TCP_FLAGS,
+    FIELD_REG0,      FIELD_REG1,         FIELD_REG2,         FIELD_REG3,        FIELD_REG4,          FIELD_REG5,
+    FIELD_REG6,      FIELD_REG7,         FIELD_REG8,         FIELD_REG9,        FIELD_REG10,         FIELD_REG11,
+    FIELD_REG12,     FIELD_REG13,        FIELD_REG14,        FIELD_REG15,       FIELD_TUNNEL_ID,     FIELD_TUN_SRC,
+    FIELD_TUN_DST,   FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST, FIELD_TUN_GBP_ID,  FIELD_TUN_GBP_FLAGS, FIELD_TUN_FLAGS,
+    FIELD_METADATA,  FIELD_IN_PORT,      FIELD_IN_PHY_PORT,  FIELD_VLAN_VID,    FIELD_ETH_SRC,       FIELD_ETH_DST,
+    FIELD_ETH_TYPE,  FIELD_IPV4_SRC,     FIELD_IPV4_DST,     FIELD_IPV6_SRC,    FIELD_IPV6_DST,      FIELD_IPV6_FLABEL,
+    FIELD_ARP_SPA,   FIELD_ARP_TPA,      FIELD_IP_PROTO,     FIELD_ARP_OP,      FIELD_ARP_SHA,       FIELD_ARP_THA,
+    FIELD_IP_DSCP,   FIELD_IP_ECN,       FIELD_IP_TTL,       FIELD_MPLS_LABEL,  FIELD_MPLS_TC,       FIELD_MPLS_TTL,
+    FIELD_MPLS_BOS,  FIELD_IP_FRAG,      FIELD_TCP_SRC,      FIELD_TCP_DST,     FIELD_UDP_SRC,       FIELD_UDP_DST,
+    FIELD_SCTP_SRC,  FIELD_SCTP_DST,     FIELD_ICMPV4_TYPE,  FIELD_ICMPV4_CODE, FIELD_ICMPV6_TYPE,   FIELD_ICMPV6_CODE,
+    FIELD_ND_TARGET, FIELD_ND_SLL,       FIELD_ND_TLL,       FIELD_TCP_FLAGS,
 };
 
 struct printer {
@@ -401,7 +415,8 @@ static void print_vlan(struct printer *p)
 
     p->has[FIELD_VLAN_PCP] = false;
     begin(p);
-    if (!(vid & OFPVID_PRESENT) || (id_mask && id_mask != 0xfff) || (pcp_mask && pcp_mask != 7) || !(id_mask | pcp_mask)) {
+    if (!(vid & OFPVID_PRESENT) || (id_mask && id_mask != 0xfff) || (pcp_mask && pcp_mask != 7) ||
+        !(id_mask | pcp_mask)) {
         str_printf(p->s, "vlan_tci=0x%04" PRIx64 "/0x%04" PRIx64, vid | pcp << 13, vid_mask | pcp_mask << 13);
         return;
     }

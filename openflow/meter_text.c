@@ -14,7 +14,10 @@ static const struct {
     const char *name;
     uint16_t flag;
 } flags[] = {
-    { "kbps", OFPMF_KBPS }, { "pktps", OFPMF_PKTPS }, { "burst", OFPMF_BURST }, { "stats", OFPMF_STATS },
+    { "kbps", OFPMF_KBPS },
+    { "pktps", OFPMF_PKTPS },
+    { "burst", OFPMF_BURST },
+    { "stats", OFPMF_STATS },
 };
 
 static const struct {
@@ -219,7 +222,9 @@ static void print_id(struct str *s, uint32_t id)
 
 static void print_band(struct str *s, const struct ofp_meter_band *b, uint16_t meter_flags)
 {
-    str_add(s, b->type == OFPMBT_DROP ? "\ntype=drop" : b->type == OFPMBT_DSCP_REMARK ? "\ntype=dscp_remark" : "\ntype=experimenter");
+    str_add(s, b->type == OFPMBT_DROP          ? "\ntype=drop"
+               : b->type == OFPMBT_DSCP_REMARK ? "\ntype=dscp_remark"
+                                               : "\ntype=experimenter");
     str_printf(s, " rate=%" PRIu32, b->rate);
     if (meter_flags & OFPMF_BURST)
         str_printf(s, " burst_size=%" PRIu32, b->burst_size);
@@ -241,7 +246,10 @@ void meter_text_print_config(struct str *s, const struct ofp_meter_config *m)
 void meter_text_print_mod(struct str *s, const struct ofp_meter_mod *mm)
 {
     struct ofp_meter_config m = {
-        .flags = mm->flags, .meter_id = mm->meter_id, .bands = mm->bands, .n_bands = mm->n_bands,
+        .flags = mm->flags,
+        .meter_id = mm->meter_id,
+        .bands = mm->bands,
+        .n_bands = mm->n_bands,
     };
 
     if (mm->command == OFPMC_DELETE)

@@ -41,12 +41,12 @@ bool field_value_is_valid(enum field_id id, struct value v, struct value mask);
 
 /* What a check must know about the switch.  A callback that is NULL says no to everything. */
 struct ofp_check {
-    uint8_t table_id;      /* the flow's; OFPTT_ALL (255): no flow (packet-out, group bucket): no goto at all */
-    uint8_t n_tables;      /* goto and table ids end before this */
-    uint16_t max_actions;  /* of one list; 0: no limit */
-    bool is_packet_out;    /* output to TABLE is allowed */
-    bool can_mask_set;     /* set-field may have a mask (OpenFlow 1.5) */
-    void *arg;             /* given to the callbacks */
+    uint8_t table_id;     /* the flow's; OFPTT_ALL (255): no flow (packet-out, group bucket): no goto at all */
+    uint8_t n_tables;     /* goto and table ids end before this */
+    uint16_t max_actions; /* of one list; 0: no limit */
+    bool is_packet_out;   /* output to TABLE is allowed */
+    bool can_mask_set;    /* set-field may have a mask (OpenFlow 1.5) */
+    void *arg;            /* given to the callbacks */
     bool (*has_group)(void *arg, uint32_t group_id);
     bool (*has_meter)(void *arg, uint32_t meter_id);
     bool (*has_queue)(void *arg, uint32_t queue_id);
@@ -56,8 +56,8 @@ struct ofp_check {
  * not forward or past the last table (OFPBIC_BAD_TABLE_ID), a meter that is not there (OFPMMFC_UNKNOWN_METER), and those
  * of ofp_actions_check.  Write-actions are held to everything but prerequisites: what a frame is when its action set is
  * executed, no match here can say. */
-int ofp_instructions_check(const struct ofp_check *c, const struct match *m, const struct ofp_instruction *insts, size_t n,
-                           struct ofp_err *err);
+int ofp_instructions_check(const struct ofp_check *c, const struct match *m, const struct ofp_instruction *insts,
+                           size_t n, struct ofp_err *err);
 
 /* Checks a list that is applied in order to a frame that `m` matches; NULL: any frame, prerequisites are not asked
  * (packet-out, buckets).  Errors, all of OFPET_BAD_ACTION: BAD_OUT_PORT, BAD_OUT_GROUP, BAD_QUEUE, BAD_ARGUMENT, BAD_TAG,

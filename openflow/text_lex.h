@@ -28,8 +28,8 @@ struct word {
 };
 
 struct span span_of(const char *text);
-bool span_is(struct span s, const char *text);          /* exactly */
-bool span_is_nocase(struct span s, const char *text);   /* whatever the case of ASCII letters */
+bool span_is(struct span s, const char *text);        /* exactly */
+bool span_is_nocase(struct span s, const char *text); /* whatever the case of ASCII letters */
 /* Cuts `s` at the first `c`: the part before it goes to `head`, `s` keeps what follows.  False, and all of `s` is the head,
  * when there is no `c`. */
 bool span_cut(struct span *s, char c, struct span *head);

@@ -16,9 +16,9 @@ static const struct {
     const char *name;
     uint32_t number;
 } reserved_ports[] = {
-    { "IN_PORT", 0xfffffff8 }, { "TABLE", 0xfffffff9 },      { "NORMAL", 0xfffffffa },
-    { "FLOOD", 0xfffffffb },   { "ALL", 0xfffffffc },        { "CONTROLLER", 0xfffffffd },
-    { "LOCAL", 0xfffffffe },   { "ANY", 0xffffffff },        { "NONE", 0xffffffff },
+    { "IN_PORT", 0xfffffff8 }, { "TABLE", 0xfffffff9 }, { "NORMAL", 0xfffffffa },
+    { "FLOOD", 0xfffffffb },   { "ALL", 0xfffffffc },   { "CONTROLLER", 0xfffffffd },
+    { "LOCAL", 0xfffffffe },   { "ANY", 0xffffffff },   { "NONE", 0xffffffff },
 };
 
 bool port_text_parse(struct span s, const struct port_names *names, uint32_t *number)
@@ -118,7 +118,8 @@ static const struct masked_value frag_value[] = {
     { { .lo = 0 }, { .lo = 3 } }, { { .lo = 1 }, { .lo = 1 } }, { { .lo = 1 }, { .lo = 3 } },
     { { .lo = 3 }, { .lo = 3 } }, { { .lo = 0 }, { .lo = 2 } },
 };
-static_assert(sizeof frag_name / sizeof *frag_name == sizeof frag_value / sizeof *frag_value, "one value for each name");
+static_assert(sizeof frag_name / sizeof *frag_name == sizeof frag_value / sizeof *frag_value,
+              "one value for each name");
 
 static const char *const tcp_flag_name[64] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns" };
 static const char *const ct_flag_name[64] = { "new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat" };
@@ -130,8 +131,17 @@ static const char *const *flag_names(enum field_id id)
         return tcp_flag_name;
     case FORM_CTSTATE:
         return ct_flag_name;
-    case FORM_DEC: case FORM_HEX: case FORM_ETH: case FORM_IPV4: case FORM_IPV6: case FORM_PORT: case FORM_VLAN:
-    case FORM_FRAG: case FORM_PACKETTYPE: case FORM_BE64: case FORM_N:
+    case FORM_DEC:
+    case FORM_HEX:
+    case FORM_ETH:
+    case FORM_IPV4:
+    case FORM_IPV6:
+    case FORM_PORT:
+    case FORM_VLAN:
+    case FORM_FRAG:
+    case FORM_PACKETTYPE:
+    case FORM_BE64:
+    case FORM_N:
         break;
     }
     return NULL;
@@ -264,7 +274,13 @@ static bool parse_plain(enum field_id id, struct span s, const struct port_names
         if (parse_packet_type(s, out))
             return true;
         return span_number128(s, field_ones(id), out);
-    case FORM_DEC: case FORM_HEX: case FORM_VLAN: case FORM_FRAG: case FORM_TCPFLAGS: case FORM_CTSTATE: case FORM_BE64:
+    case FORM_DEC:
+    case FORM_HEX:
+    case FORM_VLAN:
+    case FORM_FRAG:
+    case FORM_TCPFLAGS:
+    case FORM_CTSTATE:
+    case FORM_BE64:
     case FORM_N:
         break;
     }
@@ -327,8 +343,8 @@ static int bad_value(enum field_id id, const struct word *w, bool has_mask, stru
     if (!w->value.n)
         return errbuf_set(e, -EINVAL, "%.*s needs a value", SPAN_ARG(w->key));
     if (f->bits < 64 && span_number(w->value, UINT64_MAX, &any) && any > field_ones(id).lo)
-        return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is more than its %u bits hold", SPAN_ARG(w->key), SPAN_ARG(w->value),
-                          f->bits);
+        return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is more than its %u bits hold", SPAN_ARG(w->key),
+                          SPAN_ARG(w->value), f->bits);
     return errbuf_set(e, -EINVAL, "%.*s: '%.*s' is not %s%s", SPAN_ARG(w->key), SPAN_ARG(w->value),
                       has_mask ? "value and mask of " : "", form_hint[f->form]);
 }
@@ -440,7 +456,8 @@ static void print_plain(struct str *s, enum field_id id, struct value v, const s
     case FORM_ETH:
         print_eth(s, v.lo);
         return;
-    case FORM_IPV4: case FORM_IPV6:
+    case FORM_IPV4:
+    case FORM_IPV6:
         print_ip(s, form, v);
         return;
     case FORM_PORT:
@@ -449,10 +466,16 @@ static void print_plain(struct str *s, enum field_id id, struct value v, const s
     case FORM_PACKETTYPE:
         str_printf(s, "(%u,0x%x)", (unsigned)(v.lo >> 16), (unsigned)(v.lo & 0xffff));
         return;
-    case FORM_DEC: case FORM_VLAN:
+    case FORM_DEC:
+    case FORM_VLAN:
         str_printf(s, "%" PRIu64, v.lo);
         return;
-    case FORM_HEX: case FORM_FRAG: case FORM_TCPFLAGS: case FORM_CTSTATE: case FORM_BE64: case FORM_N:
+    case FORM_HEX:
+    case FORM_FRAG:
+    case FORM_TCPFLAGS:
+    case FORM_CTSTATE:
+    case FORM_BE64:
+    case FORM_N:
         break;
     }
     print_hex(s, id, v);

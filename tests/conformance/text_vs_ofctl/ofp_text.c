@@ -87,9 +87,18 @@ static void dump_flow(const struct ofp_flow_mod *fm, struct ofp_msg *reply, stru
     static struct ofp_flow_stats fs;
 
     fs = (struct ofp_flow_stats){
-        .table_id = fm->table_id, .duration_sec = 12, .duration_nsec = 345678901, .priority = fm->priority,
-        .idle_timeout = fm->idle_timeout, .hard_timeout = fm->hard_timeout, .flags = fm->flags, .cookie = fm->cookie,
-        .packet_count = 6, .byte_count = 789, .match = fm->match, .instructions = fm->instructions,
+        .table_id = fm->table_id,
+        .duration_sec = 12,
+        .duration_nsec = 345678901,
+        .priority = fm->priority,
+        .idle_timeout = fm->idle_timeout,
+        .hard_timeout = fm->hard_timeout,
+        .flags = fm->flags,
+        .cookie = fm->cookie,
+        .packet_count = 6,
+        .byte_count = 789,
+        .match = fm->match,
+        .instructions = fm->instructions,
         .n_instructions = fm->n_instructions,
     };
     reply->multipart_reply.type = OFPMP_FLOW;
@@ -102,7 +111,10 @@ static void dump_group(const struct ofp_group_mod *gm, struct ofp_msg *reply, st
     static struct ofp_group_desc g;
 
     g = (struct ofp_group_desc){
-        .type = gm->type, .group_id = gm->group_id, .buckets = gm->buckets, .n_buckets = gm->n_buckets,
+        .type = gm->type,
+        .group_id = gm->group_id,
+        .buckets = gm->buckets,
+        .n_buckets = gm->n_buckets,
     };
     reply->multipart_reply.type = OFPMP_GROUP_DESC;
     reply->multipart_reply.group_desc = (struct ofp_group_desc_reply){ &g, 1 };
@@ -113,7 +125,9 @@ static void dump_meter(const struct ofp_meter_mod *mm, struct ofp_msg *reply, st
 {
     static struct ofp_meter_config m;
 
-    m = (struct ofp_meter_config){ .flags = mm->flags, .meter_id = mm->meter_id, .bands = mm->bands, .n_bands = mm->n_bands };
+    m = (struct ofp_meter_config){
+        .flags = mm->flags, .meter_id = mm->meter_id, .bands = mm->bands, .n_bands = mm->n_bands
+    };
     reply->multipart_reply.type = OFPMP_METER_CONFIG;
     reply->multipart_reply.meter_config = (struct ofp_meter_config_reply){ &m, 1 };
     meter_text_print_config(s, &m);
@@ -167,7 +181,8 @@ int main(int argc, char **argv)
 {
     static char line[1 << 18];
 
-    if (argc != 2 || (strcmp(argv[1], "encode") != 0 && strcmp(argv[1], "dump") != 0 && strcmp(argv[1], "print") != 0)) {
+    if (argc != 2 ||
+        (strcmp(argv[1], "encode") != 0 && strcmp(argv[1], "dump") != 0 && strcmp(argv[1], "print") != 0)) {
         fprintf(stderr, "usage: ofp_text encode|dump|print <LINES\n");
         return 2;
     }

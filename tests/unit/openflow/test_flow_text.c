@@ -56,12 +56,16 @@ static const struct {
     const char *in, *out; /* out NULL: as `in` */
 } cases[] = {
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2", NULL },
-    { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10,actions=strip_vlan,2", "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2" },
+    { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10,actions=strip_vlan,2",
+      "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2" },
     { FLOW_TEXT_ADD, "actions=", "actions=drop" },
     { FLOW_TEXT_ADD, "action=drop", "actions=drop" },
     { FLOW_TEXT_ADD, "priority=0 actions=CONTROLLER:128", NULL },
-    { FLOW_TEXT_ADD, "table=3,cookie=0x5,idle_timeout=6,hard_timeout=7,send_flow_rem,check_overlap,reset_counts,no_packet_counts,no_byte_counts,priority=8 actions=output:9", NULL },
-    { FLOW_TEXT_ADD, " cookie=0x5, duration=1.234s, table=3, n_packets=4, n_bytes=5, idle_age=3, send_flow_rem priority=8,in_port=6 actions=NORMAL",
+    { FLOW_TEXT_ADD,
+      "table=3,cookie=0x5,idle_timeout=6,hard_timeout=7,send_flow_rem,check_overlap,reset_counts,no_packet_counts,no_byte_counts,priority=8 actions=output:9",
+      NULL },
+    { FLOW_TEXT_ADD,
+      " cookie=0x5, duration=1.234s, table=3, n_packets=4, n_bytes=5, idle_age=3, send_flow_rem priority=8,in_port=6 actions=NORMAL",
       "table=3,cookie=0x5,send_flow_rem,priority=8,in_port=6 actions=NORMAL" },
     { FLOW_TEXT_ADD, "buffer_id=7,actions=1", "buffer_id=7,actions=output:1" },
     { FLOW_TEXT_MODIFY, "cookie=5/-1,actions=1", "cookie=0x5/0xffffffffffffffff,actions=output:1" },
@@ -95,8 +99,10 @@ static const struct {
       "udp,tp_src=5,tp_dst=0x100/0xff00 actions=drop" },
     { FLOW_TEXT_ADD, "sctp6,ipv6_src=2001:db8::/32,ipv6_dst=::1,ipv6_label=5,tp_src=6,actions=drop",
       "sctp6,ipv6_src=2001:db8::/32,ipv6_dst=::1,ipv6_label=0x00005,tp_src=6 actions=drop" },
-    { FLOW_TEXT_ADD, "ip,nw_tos=35,nw_ecn=2,nw_ttl=3,nw_frag=later actions=drop", "ip,nw_tos=32,nw_ecn=2,nw_ttl=3,nw_frag=later actions=drop" },
-    { FLOW_TEXT_ADD, "ipv6,ip_dscp=9,ip_ecn=2,ip_frag=not_later,nw_proto=99,actions=drop", "ipv6,nw_proto=99,nw_tos=36,nw_ecn=2,nw_frag=not_later actions=drop" },
+    { FLOW_TEXT_ADD, "ip,nw_tos=35,nw_ecn=2,nw_ttl=3,nw_frag=later actions=drop",
+      "ip,nw_tos=32,nw_ecn=2,nw_ttl=3,nw_frag=later actions=drop" },
+    { FLOW_TEXT_ADD, "ipv6,ip_dscp=9,ip_ecn=2,ip_frag=not_later,nw_proto=99,actions=drop",
+      "ipv6,nw_proto=99,nw_tos=36,nw_ecn=2,nw_frag=not_later actions=drop" },
     { FLOW_TEXT_ADD, "ip,ip_dscp=0x8/0xc actions=drop", NULL },
     { FLOW_TEXT_ADD, "arp,nw_src=1.2.3.4,arp_tpa=1.2.3.5,nw_proto=2,arp_sha=1:2:3:4:5:6,actions=drop",
       "arp,arp_spa=1.2.3.4,arp_tpa=1.2.3.5,arp_op=2,arp_sha=01:02:03:04:05:06 actions=drop" },
@@ -112,11 +118,13 @@ static const struct {
     { FLOW_TEXT_ADD, "tcp,tcp_flags=0x400/0x402 actions=drop", NULL },
     { FLOW_TEXT_ADD, "ct_state=0x21,actions=drop", "ct_state=new|trk actions=drop" },
     { FLOW_TEXT_ADD, "ct_state=0x21/0xffffffff actions=drop", NULL },
-    { FLOW_TEXT_ADD, "ct_state=+new+trk,ct_zone=5,ct_mark=0x6/0xf,ct_label=0x12345678901234567890,ip actions=drop", NULL },
+    { FLOW_TEXT_ADD, "ct_state=+new+trk,ct_zone=5,ct_mark=0x6/0xf,ct_label=0x12345678901234567890,ip actions=drop",
+      NULL },
     { FLOW_TEXT_ADD, "mpls,mpls_label=5,mpls_tc=3,mpls_ttl=9,mpls_bos=1 actions=drop", NULL },
     { FLOW_TEXT_ADD, "mplsm actions=drop", NULL },
     { FLOW_TEXT_ADD, "dl_type=0x88e7,pbb_isid=0x5/0xff,pbb_uca=1 actions=drop", NULL },
-    { FLOW_TEXT_ADD, "pkt_mark=0x4,reg0=0,reg1=0x5/0xf,reg15=0x6,tun_id=0x7/0xff,tun_src=1.1.1.1,metadata=0x8 actions=drop", NULL },
+    { FLOW_TEXT_ADD,
+      "pkt_mark=0x4,reg0=0,reg1=0x5/0xf,reg15=0x6,tun_id=0x7/0xff,tun_src=1.1.1.1,metadata=0x8 actions=drop", NULL },
     { FLOW_TEXT_ADD, "ipv6,ipv6_exthdr=0x5/0xd actions=drop", NULL },
     { FLOW_TEXT_ADD, "dl_type=0x0800/0xff00 actions=drop", NULL },
     { FLOW_TEXT_ADD, "metadata=5/0,actions=drop", "actions=drop" },
@@ -124,28 +132,38 @@ static const struct {
 
     /* actions */
     { FLOW_TEXT_ADD, "actions=NORMAL,FLOOD,ALL,IN_PORT,LOCAL,TABLE,output:4294967040", NULL },
-    { FLOW_TEXT_ADD, "actions=normal,output:flood,controller,output:CONTROLLER,controller(max_len=5,reason=action,id=0)",
+    { FLOW_TEXT_ADD,
+      "actions=normal,output:flood,controller,output:CONTROLLER,controller(max_len=5,reason=action,id=0)",
       "actions=NORMAL,FLOOD,CONTROLLER:65535,CONTROLLER:65535,CONTROLLER:5" },
     { FLOW_TEXT_ADD, "actions=group:5,set_queue:6,output:7", NULL },
     { FLOW_TEXT_ADD, "actions=push_vlan:0x88a8,set_field:4106->vlan_vid,set_field:3->vlan_pcp,output:1", NULL },
-    { FLOW_TEXT_ADD, "actions=mod_vlan_vid:10,mod_vlan_pcp:3", "actions=push_vlan:0x8100,set_field:4106->vlan_vid,set_field:3->vlan_pcp" },
+    { FLOW_TEXT_ADD, "actions=mod_vlan_vid:10,mod_vlan_pcp:3",
+      "actions=push_vlan:0x8100,set_field:4106->vlan_vid,set_field:3->vlan_pcp" },
     { FLOW_TEXT_ADD, "dl_vlan=5,actions=mod_vlan_vid:10", "dl_vlan=5 actions=set_field:4106->vlan_vid" },
-    { FLOW_TEXT_ADD, "dl_vlan=5,actions=pop_vlan,set_vlan_vid:10", "dl_vlan=5 actions=pop_vlan,push_vlan:0x8100,set_field:4106->vlan_vid" },
+    { FLOW_TEXT_ADD, "dl_vlan=5,actions=pop_vlan,set_vlan_vid:10",
+      "dl_vlan=5 actions=pop_vlan,push_vlan:0x8100,set_field:4106->vlan_vid" },
     { FLOW_TEXT_ADD, "ip actions=mod_nw_src:1.2.3.4,mod_nw_dst:1.2.3.5,mod_nw_tos:32,mod_nw_ecn:1,mod_nw_ttl:6,dec_ttl",
       "ip actions=set_field:1.2.3.4->ip_src,set_field:1.2.3.5->ip_dst,set_field:8->ip_dscp,set_field:1->nw_ecn,mod_nw_ttl:6,dec_ttl" },
     { FLOW_TEXT_ADD, "actions=mod_dl_src:1:2:3:4:5:6,mod_dl_dst:1:2:3:4:5:7",
       "actions=set_field:01:02:03:04:05:06->eth_src,set_field:01:02:03:04:05:07->eth_dst" },
     { FLOW_TEXT_ADD, "udp6,actions=mod_tp_src:5,mod_tp_dst:6,set_field:7->tp_dst",
       "udp6 actions=set_field:5->udp_src,set_field:6->udp_dst,set_field:7->udp_dst" },
-    { FLOW_TEXT_ADD, "arp,actions=set_field:2->arp_op,set_field:1.1.1.1->nw_src", "arp actions=set_field:2->arp_op,set_field:1.1.1.1->arp_spa" },
+    { FLOW_TEXT_ADD, "arp,actions=set_field:2->arp_op,set_field:1.1.1.1->nw_src",
+      "arp actions=set_field:2->arp_op,set_field:1.1.1.1->arp_spa" },
     { FLOW_TEXT_ADD, "ipv6 actions=set_field:2001:db8::1->ipv6_dst,set_field:0x5->ipv6_label,set_field:8->nw_tos",
       "ipv6 actions=set_field:2001:db8::1->ipv6_dst,set_field:0x5->ipv6_label,set_field:2->ip_dscp" },
     { FLOW_TEXT_ADD, "icmp6,icmp_type=136 actions=set_field:::5->nd_target,set_field:135->icmpv6_type", NULL },
-    { FLOW_TEXT_ADD, "actions=set_field:0x5/0xffffffff->reg3,set_tunnel:7,set_field:8->metadata", "actions=set_field:0x5->reg3,set_field:0x7->tun_id,set_field:0x8->metadata" },
-    { FLOW_TEXT_ADD, "mpls actions=set_field:5->mpls_label,set_mpls_ttl(7),dec_mpls_ttl,copy_ttl_in,copy_ttl_out,pop_mpls:0x0800", NULL },
-    { FLOW_TEXT_ADD, "actions=push_mpls:0x8847,set_mpls_label:6,set_mpls_tc:2,set_mpls_ttl:5", "actions=push_mpls:0x8847,set_field:6->mpls_label,set_field:2->mpls_tc,set_mpls_ttl(5)" },
+    { FLOW_TEXT_ADD, "actions=set_field:0x5/0xffffffff->reg3,set_tunnel:7,set_field:8->metadata",
+      "actions=set_field:0x5->reg3,set_field:0x7->tun_id,set_field:0x8->metadata" },
+    { FLOW_TEXT_ADD,
+      "mpls actions=set_field:5->mpls_label,set_mpls_ttl(7),dec_mpls_ttl,copy_ttl_in,copy_ttl_out,pop_mpls:0x0800",
+      NULL },
+    { FLOW_TEXT_ADD, "actions=push_mpls:0x8847,set_mpls_label:6,set_mpls_tc:2,set_mpls_ttl:5",
+      "actions=push_mpls:0x8847,set_field:6->mpls_label,set_field:2->mpls_tc,set_mpls_ttl(5)" },
     { FLOW_TEXT_ADD, "dl_type=0x88e7 actions=set_field:0x5->pbb_isid,pop_pbb,push_pbb:0x88e7", NULL },
-    { FLOW_TEXT_ADD, "actions=meter:3,output:4,clear_actions,write_actions(group:5,output:6),write_metadata:0x7/0xff,goto_table:8", NULL },
+    { FLOW_TEXT_ADD,
+      "actions=meter:3,output:4,clear_actions,write_actions(group:5,output:6),write_metadata:0x7/0xff,goto_table:8",
+      NULL },
     { FLOW_TEXT_ADD, "actions=write_actions(drop),goto_table:8", NULL },
     { FLOW_TEXT_ADD, "actions=write_actions(pop_vlan,dec_ttl),write_metadata:0x7", NULL },
 };
@@ -203,12 +221,17 @@ static const struct {
     { FLOW_TEXT_ADD, "check_overlap=1,actions=drop", "check_overlap takes no value, but got '1'" },
     { FLOW_TEXT_ADD, "dl_src=1:2:3:4:5,actions=drop", "dl_src: '1:2:3:4:5' is not an Ethernet address" },
     { FLOW_TEXT_ADD, "ip,nw_src=1.2.3,actions=drop", "nw_src: '1.2.3' is not an IPv4 address" },
-    { FLOW_TEXT_ADD, "ip,nw_src=1.2.3.4/33,actions=drop", "nw_src: '1.2.3.4/33' is not value and mask of an IPv4 address" },
-    { FLOW_TEXT_ADD, "dl_vlan=4096,actions=drop", "dl_vlan: '4096' is not a VLAN id from 0 to 4095, nor 0xffff for no tag" },
-    { FLOW_TEXT_ADD, "vlan_vid=5,actions=drop", "vlan_vid: bit 0x1000 must be set, it says that there is a tag (or write dl_vlan)" },
+    { FLOW_TEXT_ADD, "ip,nw_src=1.2.3.4/33,actions=drop",
+      "nw_src: '1.2.3.4/33' is not value and mask of an IPv4 address" },
+    { FLOW_TEXT_ADD, "dl_vlan=4096,actions=drop",
+      "dl_vlan: '4096' is not a VLAN id from 0 to 4095, nor 0xffff for no tag" },
+    { FLOW_TEXT_ADD, "vlan_vid=5,actions=drop",
+      "vlan_vid: bit 0x1000 must be set, it says that there is a tag (or write dl_vlan)" },
     { FLOW_TEXT_ADD, "vlan_tci=5,actions=drop", "vlan_tci: '5' wants a VLAN id or priority of frames without a tag" },
-    { FLOW_TEXT_ADD, "vlan_tci=0x6007,actions=drop", "vlan_tci: '0x6007' wants a VLAN id or priority of frames without a tag" },
-    { FLOW_TEXT_ADD, "dl_vlan=0xffff,dl_vlan_pcp=3,actions=drop", "dl_vlan_pcp: frames without a VLAN tag have no priority" },
+    { FLOW_TEXT_ADD, "vlan_tci=0x6007,actions=drop",
+      "vlan_tci: '0x6007' wants a VLAN id or priority of frames without a tag" },
+    { FLOW_TEXT_ADD, "dl_vlan=0xffff,dl_vlan_pcp=3,actions=drop",
+      "dl_vlan_pcp: frames without a VLAN tag have no priority" },
     { FLOW_TEXT_ADD, "ip,ip_dscp=64,actions=drop", "ip_dscp: '64' is more than its 6 bits hold" },
     { FLOW_TEXT_ADD, "tcp,udp,actions=drop", "udp contradicts what was said of nw_proto before" },
     { FLOW_TEXT_ADD, "in_port=1,in_port=2,actions=drop", "in_port contradicts what was said of in_port before" },
@@ -216,11 +239,15 @@ static const struct {
     { FLOW_TEXT_ADD, "ipv6,nw_src=1.2.3.4,actions=drop", "nw_src needs eth_type=0x0800 beside it" },
     { FLOW_TEXT_ADD, "ip,tp_dst=5,actions=drop", "tp_dst: say of which protocol, such as tcp or udp6" },
     { FLOW_TEXT_ADD, "udp,tcp_dst=5,actions=drop", "tcp_dst needs ip_proto=6 beside it" },
-    { FLOW_TEXT_ADD, "icmp6,nd_target=::1,actions=drop", "nd_target needs icmpv6_type=135 or icmpv6_type=136 beside it" },
+    { FLOW_TEXT_ADD, "icmp6,nd_target=::1,actions=drop",
+      "nd_target needs icmpv6_type=135 or icmpv6_type=136 beside it" },
     { FLOW_TEXT_ADD, "in_phy_port=1,actions=drop", "in_phy_port needs in_port beside it" },
-    { FLOW_TEXT_ADD, "tcp,tcp_flags=+syn-foo,actions=drop", "tcp_flags: '+syn-foo' is not a set of TCP flags (such as +syn-ack)" },
-    { FLOW_TEXT_ADD, "tcp,tcp_flags=+syn-syn,actions=drop", "tcp_flags: '+syn-syn' is not a set of TCP flags (such as +syn-ack)" },
-    { FLOW_TEXT_ADD, "ip,nw_frag=some,actions=drop", "nw_frag: 'some' is not a kind of fragment (no, yes, first, later, not_later)" },
+    { FLOW_TEXT_ADD, "tcp,tcp_flags=+syn-foo,actions=drop",
+      "tcp_flags: '+syn-foo' is not a set of TCP flags (such as +syn-ack)" },
+    { FLOW_TEXT_ADD, "tcp,tcp_flags=+syn-syn,actions=drop",
+      "tcp_flags: '+syn-syn' is not a set of TCP flags (such as +syn-ack)" },
+    { FLOW_TEXT_ADD, "ip,nw_frag=some,actions=drop",
+      "nw_frag: 'some' is not a kind of fragment (no, yes, first, later, not_later)" },
 
     { FLOW_TEXT_ADD, "actions=foo", "'foo' is not an action" },
     { FLOW_TEXT_ADD, "actions=foo:1", "'foo' is not an action" },
@@ -231,10 +258,12 @@ static const struct {
     { FLOW_TEXT_ADD, "actions=output:", "output: '' is not a port number or name" },
     { FLOW_TEXT_ADD, "actions=0", "output:0: no frame can be sent there" },
     { FLOW_TEXT_ADD, "actions=output:ANY", "output:ANY: no frame can be sent there" },
-    { FLOW_TEXT_ADD, "actions=output(port=1,max_len=5)", "output(port=1,max_len=5): OpenFlow 1.3 cannot cut a frame on its way out" },
+    { FLOW_TEXT_ADD, "actions=output(port=1,max_len=5)",
+      "output(port=1,max_len=5): OpenFlow 1.3 cannot cut a frame on its way out" },
     { FLOW_TEXT_ADD, "actions=NORMAL:5", "NORMAL takes no value, but got '5'" },
     { FLOW_TEXT_ADD, "actions=controller(id=5)", "controller: OpenFlow 1.3 cannot say 'id=5', only max_len" },
-    { FLOW_TEXT_ADD, "actions=controller(reason=no_match)", "controller: OpenFlow 1.3 cannot say 'reason=no_match', only max_len" },
+    { FLOW_TEXT_ADD, "actions=controller(reason=no_match)",
+      "controller: OpenFlow 1.3 cannot say 'reason=no_match', only max_len" },
     { FLOW_TEXT_ADD, "actions=controller:x", "controller: 'x' is not a number from 0 to 65535" },
     { FLOW_TEXT_ADD, "actions=group:all", "group: 'all' is not a number from 0 to 4294967040" },
     { FLOW_TEXT_ADD, "actions=set_queue:x", "set_queue: 'x' is not a number from 0 to 4294967295" },
@@ -243,36 +272,44 @@ static const struct {
     { FLOW_TEXT_ADD, "actions=load:5->reg0", "load is an extension of Open vSwitch, which is not supported" },
     { FLOW_TEXT_ADD, "actions=push_vlan:0x8847", "push_vlan:0x8847: not an Ethernet type of such a header" },
     { FLOW_TEXT_ADD, "actions=push_vlan:x", "push_vlan: 'x' is not a number from 0 to 65535" },
-    { FLOW_TEXT_ADD, "actions=push_pbb:0x88e7,push_pbb:0x88e7,push_pbb:0x88e7,push_pbb:0x88e7", "push_pbb:0x88e7: more headers than there is room for" },
-    { FLOW_TEXT_ADD, "actions=1,pop_vlan", "pop_vlan: match and earlier actions do not say that the frame has what this works on" },
+    { FLOW_TEXT_ADD, "actions=push_pbb:0x88e7,push_pbb:0x88e7,push_pbb:0x88e7,push_pbb:0x88e7",
+      "push_pbb:0x88e7: more headers than there is room for" },
+    { FLOW_TEXT_ADD, "actions=1,pop_vlan",
+      "pop_vlan: match and earlier actions do not say that the frame has what this works on" },
     { FLOW_TEXT_ADD, "actions=mod_vlan_vid:4096", "mod_vlan_vid: '4096' is not a number from 0 to 4095" },
     { FLOW_TEXT_ADD, "actions=dec_ttl(1,2)", "dec_ttl takes no value, but got '1,2'" },
     { FLOW_TEXT_ADD, "ip,actions=mod_nw_ttl:256", "mod_nw_ttl: '256' is not a number from 0 to 255" },
     { FLOW_TEXT_ADD, "ip,actions=mod_nw_tos:33", "mod_nw_tos: '33' sets the two lower bits, which are nw_ecn's" },
-    { FLOW_TEXT_ADD, "actions=mod_tp_dst:5", "set_field:5->tcp_dst: match and earlier actions do not say that the frame has what this works on" },
+    { FLOW_TEXT_ADD, "actions=mod_tp_dst:5",
+      "set_field:5->tcp_dst: match and earlier actions do not say that the frame has what this works on" },
     { FLOW_TEXT_ADD, "actions=mod_dl_src:5", "mod_dl_src: '5' is not an Ethernet address" },
-    { FLOW_TEXT_ADD, "actions=mod_dl_src:1:1:1:1:1:1/0:0:0:0:0:1", "mod_dl_src: '1:1:1:1:1:1/0:0:0:0:0:1' has a mask, but OpenFlow 1.3 cannot set part of a field" },
+    { FLOW_TEXT_ADD, "actions=mod_dl_src:1:1:1:1:1:1/0:0:0:0:0:1",
+      "mod_dl_src: '1:1:1:1:1:1/0:0:0:0:0:1' has a mask, but OpenFlow 1.3 cannot set part of a field" },
     { FLOW_TEXT_ADD, "actions=set_field:5", "set_field: '5' is not of the form VALUE->FIELD" },
     { FLOW_TEXT_ADD, "actions=set_field:5->", "set_field: '5->' is not of the form VALUE->FIELD" },
     { FLOW_TEXT_ADD, "actions=set_field:5->foo", "set_field: 'foo' is not a field of OpenFlow 1.3" },
     { FLOW_TEXT_ADD, "actions=set_field:5->in_port", "set_field: in_port cannot be set" },
-    { FLOW_TEXT_ADD, "actions=set_field:1/3->reg0", "reg0: '1/3' has a mask, but OpenFlow 1.3 cannot set part of a field" },
+    { FLOW_TEXT_ADD, "actions=set_field:1/3->reg0",
+      "reg0: '1/3' has a mask, but OpenFlow 1.3 cannot set part of a field" },
     { FLOW_TEXT_ADD, "actions=set_field:->reg0", "reg0 needs a value" },
-    { FLOW_TEXT_ADD, "dl_vlan=4,actions=set_field:5->vlan_vid", "set_field:5->vlan_vid: the field cannot have this value; a VLAN id needs bit 0x1000 (or write mod_vlan_vid)" },
+    { FLOW_TEXT_ADD, "dl_vlan=4,actions=set_field:5->vlan_vid",
+      "set_field:5->vlan_vid: the field cannot have this value; a VLAN id needs bit 0x1000 (or write mod_vlan_vid)" },
     { FLOW_TEXT_ADD, "actions=write_actions(1", "'write_actions(1' opens a parenthesis that is not closed" },
     { FLOW_TEXT_ADD, "actions=write_actions(1)2", "'2': a comma must follow the ')' of write_actions" },
     { FLOW_TEXT_ADD, "actions=1)", "'1)' closes a parenthesis that was not opened" },
     { FLOW_TEXT_ADD, "actions=output:1)", "'output:1)' closes a parenthesis that was not opened" },
     { FLOW_TEXT_ADD, "actions=output:(1", "'output:(1' opens a parenthesis that is not closed" },
     { FLOW_TEXT_ADD, "actions=write_actions:1", "write_actions needs its actions in parentheses" },
-    { FLOW_TEXT_ADD, "actions=write_actions(goto_table:1)", "goto_table is an instruction, but only actions can be here" },
+    { FLOW_TEXT_ADD, "actions=write_actions(goto_table:1)",
+      "goto_table is an instruction, but only actions can be here" },
     { FLOW_TEXT_ADD, "actions=write_actions(output:0)", "output:0: no frame can be sent there" },
     { FLOW_TEXT_ADD, "actions=goto_table:255", "goto_table: '255' is not a number from 0 to 254" },
     { FLOW_TEXT_ADD, "actions=goto_table:1,goto_table:2", "goto_table is there twice" },
     { FLOW_TEXT_ADD, "actions=goto_table:1,output:2", "output must stand before goto_table" },
     { FLOW_TEXT_ADD, "actions=output:2,meter:3", "meter must stand before actions" },
     { FLOW_TEXT_ADD, "actions=meter:0", "meter: there is no meter 0" },
-    { FLOW_TEXT_ADD, "actions=apply_actions(1)", "apply_actions is what happens anyway; write its actions as they are" },
+    { FLOW_TEXT_ADD, "actions=apply_actions(1)",
+      "apply_actions is what happens anyway; write its actions as they are" },
     { FLOW_TEXT_ADD, "actions=clear_actions:1", "clear_actions takes no value, but got '1'" },
     { FLOW_TEXT_ADD, "actions=write_metadata:x", "write_metadata: 'x' is not a number" },
 };
@@ -309,8 +346,15 @@ static void test_mistake_changes_nothing(void **state)
 
 static void test_stats(void **state)
 {
-    struct ofp_flow_stats fs = { .table_id = 3, .duration_sec = 12, .duration_nsec = 34000000, .cookie = 0xab, .packet_count = 5,
-                                 .byte_count = 678, .idle_timeout = 9, .hard_timeout = 10, .flags = OFPFF_SEND_FLOW_REM };
+    struct ofp_flow_stats fs = { .table_id = 3,
+                                 .duration_sec = 12,
+                                 .duration_nsec = 34000000,
+                                 .cookie = 0xab,
+                                 .packet_count = 5,
+                                 .byte_count = 678,
+                                 .idle_timeout = 9,
+                                 .hard_timeout = 10,
+                                 .flags = OFPFF_SEND_FLOW_REM };
     const char *text = "priority=11,tcp,in_port=uplink actions=output:12,goto_table:13";
     struct errbuf e = { "" };
     struct ofp_flow_mod fm;
@@ -325,9 +369,10 @@ static void test_stats(void **state)
     fs.instructions = fm.instructions;
     fs.n_instructions = fm.n_instructions;
     flow_text_print_stats(&s, &fs, &names);
-    assert_string_equal(str_text(&s), "cookie=0xab, duration=12.034s, table=3, n_packets=5, n_bytes=678, idle_timeout=9, "
-                                      "hard_timeout=10, send_flow_rem priority=11,tcp,in_port=uplink "
-                                      "actions=output:12,goto_table:13");
+    assert_string_equal(str_text(&s),
+                        "cookie=0xab, duration=12.034s, table=3, n_packets=5, n_bytes=678, idle_timeout=9, "
+                        "hard_timeout=10, send_flow_rem priority=11,tcp,in_port=uplink "
+                        "actions=output:12,goto_table:13");
     assert_int_equal(flow_text_parse(&fm, &a, str_text(&s), FLOW_TEXT_ADD, &names, &e), 0);
     assert_int_equal(fm.hard_timeout, 10);
     assert_int_equal(fm.flags, OFPFF_SEND_FLOW_REM);
@@ -401,7 +446,8 @@ static void random_match(struct match *m)
     if (match_allows_field(m, FIELD_IP_PROTO) && rnd(4))
         match_set(m, FIELD_IP_PROTO, protos[rnd(COUNT(protos))]);
     if (rnd(2))
-        match_set_masked(m, FIELD_VLAN_VID, value_of(OFPVID_PRESENT | rnd(4096)), value_of(OFPVID_PRESENT | (rnd(2) ? 0xfff : rnd(4096))));
+        match_set_masked(m, FIELD_VLAN_VID, value_of(OFPVID_PRESENT | rnd(4096)),
+                         value_of(OFPVID_PRESENT | (rnd(2) ? 0xfff : rnd(4096))));
     if (match_allows_field(m, FIELD_ICMPV6_TYPE) && rnd(2))
         match_set(m, FIELD_ICMPV6_TYPE, 134 + rnd(4));
     for (int i = 0; i < 12; i++) {
@@ -418,9 +464,15 @@ static void random_match(struct match *m)
 static void test_random(void **state)
 {
     for (int round = 0; round < 3000; round++) {
-        struct ofp_flow_mod fm = { .command = OFPFC_ADD, .priority = (uint16_t)rnd(65536), .cookie = random_value().lo,
-                                   .table_id = (uint8_t)rnd(255), .buffer_id = OFP_NO_BUFFER, .out_port = OFPP_ANY,
-                                   .out_group = OFPG_ANY, .flags = (uint16_t)rnd(32), .idle_timeout = (uint16_t)rnd(65536) };
+        struct ofp_flow_mod fm = { .command = OFPFC_ADD,
+                                   .priority = (uint16_t)rnd(65536),
+                                   .cookie = random_value().lo,
+                                   .table_id = (uint8_t)rnd(255),
+                                   .buffer_id = OFP_NO_BUFFER,
+                                   .out_port = OFPP_ANY,
+                                   .out_group = OFPG_ANY,
+                                   .flags = (uint16_t)rnd(32),
+                                   .idle_timeout = (uint16_t)rnd(65536) };
         struct errbuf e = { "" };
         struct ofp_flow_mod back;
         struct ofp_err err;
@@ -452,8 +504,12 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rewrite), cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_mistake_changes_nothing),
-        cmocka_unit_test(test_stats),   cmocka_unit_test(test_actions_alone), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_mistake_changes_nothing),
+        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_actions_alone),
+        cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,9 +25,18 @@ static struct ofp_oxm masked(enum field_id id, uint64_t v, uint64_t mask)
     return (struct ofp_oxm){ .field = id, .has_mask = true, .value = { .lo = v }, .mask = { .lo = mask } };
 }
 
-#define E(field_, v_) { .field = FIELD_##field_, .value = { .lo = (v_) } }
-#define M(field_, v_, mask_) { .field = FIELD_##field_, .has_mask = true, .value = { .lo = (v_) }, .mask = { .lo = (mask_) } }
-#define UNKNOWN { .field = FIELD_NONE }
+#define E(field_, v_) \
+    { \
+        .field = FIELD_##field_, .value = {.lo = (v_) } \
+    }
+#define M(field_, v_, mask_) \
+    { \
+        .field = FIELD_##field_, .has_mask = true, .value = { .lo = (v_) }, .mask = {.lo = (mask_) } \
+    }
+#define UNKNOWN \
+    { \
+        .field = FIELD_NONE \
+    }
 
 enum { OK = -1 };
 static const struct {
@@ -49,7 +58,10 @@ static const struct {
     { "udp port of tcp", OFPBMC_BAD_PREREQ, 3, { E(ETH_TYPE, 0x86dd), E(IP_PROTO, 6), E(UDP_DST, 80) } },
     { "icmpv6 over ipv4", OFPBMC_BAD_PREREQ, 3, { E(ETH_TYPE, 0x0800), E(IP_PROTO, 58), E(ICMPV6_TYPE, 135) } },
     { "nd", OK, 5, { E(ETH_TYPE, 0x86dd), E(IP_PROTO, 58), E(ICMPV6_TYPE, 135), E(ND_TARGET, 5), E(ND_SLL, 6) } },
-    { "nd, other type", OFPBMC_BAD_PREREQ, 4, { E(ETH_TYPE, 0x86dd), E(IP_PROTO, 58), E(ICMPV6_TYPE, 135), E(ND_TLL, 6) } },
+    { "nd, other type",
+      OFPBMC_BAD_PREREQ,
+      4,
+      { E(ETH_TYPE, 0x86dd), E(IP_PROTO, 58), E(ICMPV6_TYPE, 135), E(ND_TLL, 6) } },
     { "physical port alone", OFPBMC_BAD_PREREQ, 1, { E(IN_PHY_PORT, 7) } },
     { "mpls", OK, 2, { E(ETH_TYPE, 0x8848), E(MPLS_LABEL, 7) } },
     { "pbb", OFPBMC_BAD_PREREQ, 2, { E(ETH_TYPE, 0x8848), E(PBB_ISID, 7) } },
@@ -137,19 +149,58 @@ static void test_match_back(void **state)
 
 /* --- actions --- */
 
-#define OUT(port_) { .type = OFPAT_OUTPUT, .output = { .port = (port_) } }
-#define PUSH_VLAN(type_) { .type = OFPAT_PUSH_VLAN, .push_vlan = { .ethertype = (type_) } }
-#define PUSH_MPLS(type_) { .type = OFPAT_PUSH_MPLS, .push_mpls = { .ethertype = (type_) } }
-#define POP_MPLS(type_) { .type = OFPAT_POP_MPLS, .pop_mpls = { .ethertype = (type_) } }
-#define PUSH_PBB(type_) { .type = OFPAT_PUSH_PBB, .push_pbb = { .ethertype = (type_) } }
-#define POP_VLAN { .type = OFPAT_POP_VLAN }
-#define POP_PBB { .type = OFPAT_POP_PBB }
-#define DEC_TTL { .type = OFPAT_DEC_NW_TTL }
-#define SET(field_, v_) { .type = OFPAT_SET_FIELD, .set_field = { .field = E(field_, v_) } }
-#define SET_MASKED(field_, v_, mask_) { .type = OFPAT_SET_FIELD, .set_field = { .field = M(field_, v_, mask_) } }
-#define GROUP(id_) { .type = OFPAT_GROUP, .group = { .group_id = (id_) } }
-#define QUEUE(id_) { .type = OFPAT_SET_QUEUE, .set_queue = { .queue_id = (id_) } }
-#define SIMPLE(type_) { .type = (type_) }
+#define OUT(port_) \
+    { \
+        .type = OFPAT_OUTPUT, .output = {.port = (port_) } \
+    }
+#define PUSH_VLAN(type_) \
+    { \
+        .type = OFPAT_PUSH_VLAN, .push_vlan = {.ethertype = (type_) } \
+    }
+#define PUSH_MPLS(type_) \
+    { \
+        .type = OFPAT_PUSH_MPLS, .push_mpls = {.ethertype = (type_) } \
+    }
+#define POP_MPLS(type_) \
+    { \
+        .type = OFPAT_POP_MPLS, .pop_mpls = {.ethertype = (type_) } \
+    }
+#define PUSH_PBB(type_) \
+    { \
+        .type = OFPAT_PUSH_PBB, .push_pbb = {.ethertype = (type_) } \
+    }
+#define POP_VLAN \
+    { \
+        .type = OFPAT_POP_VLAN \
+    }
+#define POP_PBB \
+    { \
+        .type = OFPAT_POP_PBB \
+    }
+#define DEC_TTL \
+    { \
+        .type = OFPAT_DEC_NW_TTL \
+    }
+#define SET(field_, v_) \
+    { \
+        .type = OFPAT_SET_FIELD, .set_field = {.field = E(field_, v_) } \
+    }
+#define SET_MASKED(field_, v_, mask_) \
+    { \
+        .type = OFPAT_SET_FIELD, .set_field = {.field = M(field_, v_, mask_) } \
+    }
+#define GROUP(id_) \
+    { \
+        .type = OFPAT_GROUP, .group = {.group_id = (id_) } \
+    }
+#define QUEUE(id_) \
+    { \
+        .type = OFPAT_SET_QUEUE, .set_queue = {.queue_id = (id_) } \
+    }
+#define SIMPLE(type_) \
+    { \
+        .type = (type_) \
+    }
 
 enum frame { ANY, TAGGED, IP4, TCP4, IP6_ND, MPLS_, PBB_, ARP_ };
 
@@ -202,7 +253,11 @@ static const struct {
     { "port that no frame can go to", ANY, OFPBAC_BAD_OUT_PORT, 2, { OUT(3), OUT(OFPP_ANY) } },
     { "behind the last port", ANY, OFPBAC_BAD_OUT_PORT, 1, { OUT(0xffffff01u) } },
     { "table", ANY, OFPBAC_BAD_OUT_PORT, 1, { OUT(OFPP_TABLE) } },
-    { "reserved", ANY, OK, 6, { OUT(OFPP_IN_PORT), OUT(OFPP_NORMAL), OUT(OFPP_FLOOD), OUT(OFPP_ALL), OUT(OFPP_CONTROLLER), OUT(OFPP_LOCAL) } },
+    { "reserved",
+      ANY,
+      OK,
+      6,
+      { OUT(OFPP_IN_PORT), OUT(OFPP_NORMAL), OUT(OFPP_FLOOD), OUT(OFPP_ALL), OUT(OFPP_CONTROLLER), OUT(OFPP_LOCAL) } },
     { "group", ANY, OK, 1, { GROUP(44) } },
     { "no such group", ANY, OFPBAC_BAD_OUT_GROUP, 1, { GROUP(45) } },
     { "all groups", ANY, OFPBAC_BAD_OUT_GROUP, 1, { GROUP(OFPG_ALL) } },
@@ -212,7 +267,11 @@ static const struct {
     { "push of no tag", ANY, OFPBAC_BAD_ARGUMENT, 1, { PUSH_VLAN(0x8847) } },
     { "push of no label", ANY, OFPBAC_BAD_ARGUMENT, 1, { PUSH_MPLS(0x8100) } },
     { "push of no service tag", ANY, OFPBAC_BAD_ARGUMENT, 1, { PUSH_PBB(0x88a8) } },
-    { "too many headers", ANY, OFPBAC_BAD_TAG, 4, { PUSH_PBB(0x88e7), PUSH_PBB(0x88e7), PUSH_PBB(0x88e7), PUSH_PBB(0x88e7) } },
+    { "too many headers",
+      ANY,
+      OFPBAC_BAD_TAG,
+      4,
+      { PUSH_PBB(0x88e7), PUSH_PBB(0x88e7), PUSH_PBB(0x88e7), PUSH_PBB(0x88e7) } },
     { "pop", TAGGED, OK, 1, { POP_VLAN } },
     { "pop of nothing", ANY, OFPBAC_MATCH_INCONSISTENT, 1, { POP_VLAN } },
     { "pop twice", TAGGED, OFPBAC_MATCH_INCONSISTENT, 2, { POP_VLAN, POP_VLAN } },
@@ -222,7 +281,11 @@ static const struct {
     { "tag without its bit", TAGGED, OFPBAC_BAD_SET_ARGUMENT, 1, { SET(VLAN_VID, 5) } },
     { "no tag", TAGGED, OFPBAC_BAD_SET_ARGUMENT, 1, { SET(VLAN_VID, 0) } },
     { "field that cannot be set", ANY, OFPBAC_BAD_SET_TYPE, 1, { SET(IN_PORT, 5) } },
-    { "unknown field", ANY, OFPBAC_BAD_SET_TYPE, 1, { { .type = OFPAT_SET_FIELD, .set_field = { .field = UNKNOWN } } } },
+    { "unknown field",
+      ANY,
+      OFPBAC_BAD_SET_TYPE,
+      1,
+      { { .type = OFPAT_SET_FIELD, .set_field = { .field = UNKNOWN } } } },
     { "value too large", IP4, OFPBAC_BAD_SET_ARGUMENT, 1, { SET(IP_DSCP, 64) } },
     { "part of a field", ANY, OFPBAC_BAD_SET_ARGUMENT, 1, { SET_MASKED(METADATA, 4, 6) } },
     { "address", ANY, OK, 1, { SET(ETH_DST, 5) } },
@@ -239,7 +302,12 @@ static const struct {
     { "label", TCP4, OK, 4, { PUSH_MPLS(0x8848), SET(MPLS_LABEL, 5), POP_MPLS(0x0800), SET(IPV4_DST, 6) } },
     { "what is below a label", MPLS_, OFPBAC_MATCH_INCONSISTENT, 2, { POP_MPLS(0x0800), SET(TCP_DST, 6) } },
     { "pop of no label", IP4, OFPBAC_MATCH_INCONSISTENT, 1, { POP_MPLS(0x0800) } },
-    { "ttl of labels", MPLS_, OK, 4, { SIMPLE(OFPAT_DEC_MPLS_TTL), SIMPLE(OFPAT_SET_MPLS_TTL), SIMPLE(OFPAT_COPY_TTL_IN), SIMPLE(OFPAT_COPY_TTL_OUT) } },
+    { "ttl of labels",
+      MPLS_,
+      OK,
+      4,
+      { SIMPLE(OFPAT_DEC_MPLS_TTL), SIMPLE(OFPAT_SET_MPLS_TTL), SIMPLE(OFPAT_COPY_TTL_IN),
+        SIMPLE(OFPAT_COPY_TTL_OUT) } },
     { "ttl of no label", IP4, OFPBAC_MATCH_INCONSISTENT, 1, { SIMPLE(OFPAT_DEC_MPLS_TTL) } },
     { "service tag", PBB_, OK, 2, { SET(PBB_ISID, 5), POP_PBB } },
     { "service tag hides the tag", TAGGED, OFPBAC_MATCH_INCONSISTENT, 2, { PUSH_PBB(0x88e7), POP_VLAN } },
@@ -266,8 +334,12 @@ static bool has_66(void *arg, uint32_t id)
 
 static struct ofp_check check_of(const char *name)
 {
-    return (struct ofp_check){ .table_id = 7, .n_tables = 20, .max_actions = strcmp(name, "too many") ? 0 : 5,
-                               .has_group = has_44, .has_queue = has_55, .has_meter = has_66 };
+    return (struct ofp_check){ .table_id = 7,
+                               .n_tables = 20,
+                               .max_actions = strcmp(name, "too many") ? 0 : 5,
+                               .has_group = has_44,
+                               .has_queue = has_55,
+                               .has_meter = has_66 };
 }
 
 static void test_actions(void **state)
@@ -306,9 +378,18 @@ static void test_actions_options(void **state)
 
 /* --- instructions --- */
 
-#define GOTO(id_) { .type = OFPIT_GOTO_TABLE, .goto_table = { .table_id = (id_) } }
-#define METER(id_) { .type = OFPIT_METER, .meter = { .meter_id = (id_) } }
-#define WITH(type_, member_, act_) { .type = (type_), .member_ = { .actions = (act_), .n_actions = 1 } }
+#define GOTO(id_) \
+    { \
+        .type = OFPIT_GOTO_TABLE, .goto_table = {.table_id = (id_) } \
+    }
+#define METER(id_) \
+    { \
+        .type = OFPIT_METER, .meter = {.meter_id = (id_) } \
+    }
+#define WITH(type_, member_, act_) \
+    { \
+        .type = (type_), .member_ = {.actions = (act_), .n_actions = 1 } \
+    }
 
 static struct ofp_action out_3 = OUT(3), out_0 = OUT(0), pop = POP_VLAN;
 
@@ -320,8 +401,12 @@ static const struct {
     struct ofp_instruction insts[6];
 } instruction_cases[] = {
     { "none", OK, 0, 0, { { 0 } } },
-    { "all", OK, 0, 6, { METER(66), WITH(OFPIT_APPLY_ACTIONS, apply_actions, &out_3), SIMPLE(OFPIT_CLEAR_ACTIONS),
-                         WITH(OFPIT_WRITE_ACTIONS, write_actions, &out_3), SIMPLE(OFPIT_WRITE_METADATA), GOTO(8) } },
+    { "all",
+      OK,
+      0,
+      6,
+      { METER(66), WITH(OFPIT_APPLY_ACTIONS, apply_actions, &out_3), SIMPLE(OFPIT_CLEAR_ACTIONS),
+        WITH(OFPIT_WRITE_ACTIONS, write_actions, &out_3), SIMPLE(OFPIT_WRITE_METADATA), GOTO(8) } },
     { "last table", OK, 0, 1, { GOTO(19) } },
     { "goto itself", OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID, 1, { GOTO(7) } },
     { "goto backwards", OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID, 1, { GOTO(3) } },
@@ -332,9 +417,21 @@ static const struct {
     { "no such meter", OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER, 1, { METER(67) } },
     { "no meter", OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER, 1, { METER(0) } },
     { "all meters", OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER, 1, { METER(OFPM_ALL) } },
-    { "apply of a bad port", OFPET_BAD_ACTION, OFPBAC_BAD_OUT_PORT, 1, { WITH(OFPIT_APPLY_ACTIONS, apply_actions, &out_0) } },
-    { "write of a bad port", OFPET_BAD_ACTION, OFPBAC_BAD_OUT_PORT, 1, { WITH(OFPIT_WRITE_ACTIONS, write_actions, &out_0) } },
-    { "apply of a pop", OFPET_BAD_ACTION, OFPBAC_MATCH_INCONSISTENT, 1, { WITH(OFPIT_APPLY_ACTIONS, apply_actions, &pop) } },
+    { "apply of a bad port",
+      OFPET_BAD_ACTION,
+      OFPBAC_BAD_OUT_PORT,
+      1,
+      { WITH(OFPIT_APPLY_ACTIONS, apply_actions, &out_0) } },
+    { "write of a bad port",
+      OFPET_BAD_ACTION,
+      OFPBAC_BAD_OUT_PORT,
+      1,
+      { WITH(OFPIT_WRITE_ACTIONS, write_actions, &out_0) } },
+    { "apply of a pop",
+      OFPET_BAD_ACTION,
+      OFPBAC_MATCH_INCONSISTENT,
+      1,
+      { WITH(OFPIT_APPLY_ACTIONS, apply_actions, &pop) } },
     { "write of a pop", OK, 0, 1, { WITH(OFPIT_WRITE_ACTIONS, write_actions, &pop) } },
 };
 
@@ -356,8 +453,17 @@ static void test_instructions(void **state)
 static void test_action_set_order(void **state)
 {
     static const struct ofp_action order[] = {
-        SIMPLE(OFPAT_COPY_TTL_IN), POP_VLAN, PUSH_MPLS(0x8847), PUSH_PBB(0x88e7), PUSH_VLAN(0x8100), SIMPLE(OFPAT_COPY_TTL_OUT),
-        DEC_TTL, SET(ETH_DST, 5), QUEUE(55), GROUP(44), OUT(3),
+        SIMPLE(OFPAT_COPY_TTL_IN),
+        POP_VLAN,
+        PUSH_MPLS(0x8847),
+        PUSH_PBB(0x88e7),
+        PUSH_VLAN(0x8100),
+        SIMPLE(OFPAT_COPY_TTL_OUT),
+        DEC_TTL,
+        SET(ETH_DST, 5),
+        QUEUE(55),
+        GROUP(44),
+        OUT(3),
     };
     static const struct ofp_action set_src = SET(ETH_SRC, 6), set_dst = SET(ETH_DST, 7), out_4 = OUT(4);
 
@@ -372,9 +478,12 @@ static void test_action_set_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match),           cmocka_unit_test(test_match_values),
-        cmocka_unit_test(test_match_back),      cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_actions_options), cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_match_values),
+        cmocka_unit_test(test_match_back),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_actions_options),
+        cmocka_unit_test(test_instructions),
         cmocka_unit_test(test_action_set_order),
     };
 
