@@ -11,9 +11,16 @@
 #include <string.h>
 
 const char *const flow_kind_name[FLOW_KIND_N] = {
-    [0] = "unknown",           [FLOW_KIND_LLDP] = "lldp",     [FLOW_KIND_GUARD] = "guard", [FLOW_KIND_ACCESS] = "access",
-    [FLOW_KIND_TRUNK] = "trunk", [FLOW_KIND_SOURCE] = "source", [FLOW_KIND_SPOOF] = "spoof", [FLOW_KIND_LEARN] = "learn",
-    [FLOW_KIND_HOST] = "host", [FLOW_KIND_FLOOD] = "flood",
+    [0] = "unknown",
+    [FLOW_KIND_LLDP] = "lldp",
+    [FLOW_KIND_GUARD] = "guard",
+    [FLOW_KIND_ACCESS] = "access",
+    [FLOW_KIND_TRUNK] = "trunk",
+    [FLOW_KIND_SOURCE] = "source",
+    [FLOW_KIND_SPOOF] = "spoof",
+    [FLOW_KIND_LEARN] = "learn",
+    [FLOW_KIND_HOST] = "host",
+    [FLOW_KIND_FLOOD] = "flood",
 };
 
 static_assert(sizeof(struct flow) % alignof(struct compact_match) == 0, "the match follows the flow");
@@ -69,7 +76,8 @@ static bool acts_equal(const struct flow_spec *a, const struct flow_spec *b)
     if (a->n_acts != b->n_acts)
         return false;
     for (size_t i = 0; i < a->n_acts; i++)
-        if (a->acts[i].type != b->acts[i].type || a->acts[i].arg != b->acts[i].arg || a->acts[i].port != b->acts[i].port)
+        if (a->acts[i].type != b->acts[i].type || a->acts[i].arg != b->acts[i].arg ||
+            a->acts[i].port != b->acts[i].port)
             return false;
     return true;
 }

@@ -57,13 +57,13 @@ enum { FLOW_NO_GOTO = 0xff, FLOW_PRIORITY_MAX = 65535 };
 
 /* What an entry is and does, apart from its match.  `acts` is borrowed where a spec is passed. */
 struct flow_spec {
-    uint8_t table, goto_table;   /* goto: FLOW_NO_GOTO: none */
+    uint8_t table, goto_table; /* goto: FLOW_NO_GOTO: none */
     uint16_t priority;
-    uint16_t idle_s, hard_s;     /* seconds; 0: never */
-    uint16_t flags;              /* OFPFF_*, OpenFlow 1.3.5, 7.3.4.1 */
+    uint16_t idle_s, hard_s; /* seconds; 0: never */
+    uint16_t flags;          /* OFPFF_*, OpenFlow 1.3.5, 7.3.4.1 */
     uint64_t cookie;
     uint64_t metadata, metadata_mask; /* write-metadata; mask 0: none */
-    const struct flow_act *acts; /* apply-actions */
+    const struct flow_act *acts;      /* apply-actions */
     size_t n_acts;
     bool is_strange; /* read from a switch: does something that a spec cannot say; equal to no other */
 };

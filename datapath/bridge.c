@@ -134,7 +134,8 @@ int bridge_update_mask(struct bridge *b)
             m->word[m->n] = (uint8_t)i;
             m->mask[m->n++] = mask.w[i];
         }
-    if (old && old->n == m->n && !memcmp(old->word, m->word, m->n) && !memcmp(old->mask, m->mask, m->n * sizeof m->mask[0])) {
+    if (old && old->n == m->n && !memcmp(old->word, m->word, m->n) &&
+        !memcmp(old->mask, m->mask, m->n * sizeof m->mask[0])) {
         free(m);
         return 0;
     }

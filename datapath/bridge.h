@@ -13,9 +13,9 @@
 
 /* What a lookup at an entry point of a bridge reads: the key words in use, and the mask of each. */
 struct entry_mask {
-    uint64_t serial;             /* changes with every new mask, of whatever bridge */
+    uint64_t serial; /* changes with every new mask, of whatever bridge */
     struct key_map map;
-    unsigned layers;             /* what must be parsed for it */
+    unsigned layers; /* what must be parsed for it */
     uint16_t n;
     uint8_t word[KEY_WORDS];
     uint64_t mask[KEY_WORDS];
@@ -26,14 +26,14 @@ static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
 struct dp_port {
     struct port *port;
     struct bridge *bridge;
-    uint32_t number;             /* OpenFlow's */
-    uint16_t index;              /* the datapath's */
-    _Atomic unsigned flags;      /* enum port_flag */
-    _Atomic uint32_t snaplen;    /* of a capture; 0: none */
+    uint32_t number;          /* OpenFlow's */
+    uint16_t index;           /* the datapath's */
+    _Atomic unsigned flags;   /* enum port_flag */
+    _Atomic uint32_t snaplen; /* of a capture; 0: none */
     _Atomic(const struct vlan_conf *) vlan;
-    int16_t tx_queue[DP_WORKERS_MAX];  /* the queue a worker may send by; -1: it hands frames to tx_owner */
+    int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */
     uint8_t tx_owner[DP_WORKERS_MAX];
-    uint8_t rx_owner[16];        /* by queue: which worker polls it */
+    uint8_t rx_owner[16]; /* by queue: which worker polls it */
 };
 
 /* The ports of a bridge, by OpenFlow number. */
@@ -61,7 +61,7 @@ struct bridge {
     struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
     /* C only */
     uint64_t mask_serial[DP_TABLES];
-    size_t n_acts[ACT_TYPES];    /* how many rules use each */
+    size_t n_acts[ACT_TYPES]; /* how many rules use each */
 };
 
 static inline const struct table *bridge_table(const struct bridge *b, uint8_t table_id)

@@ -25,7 +25,8 @@ struct cache_key {
 };
 
 /* `point` tells entry points apart: a bridge's ingress, or a continuation. */
-static inline void cache_key_init(struct cache_key *out, const struct entry_mask *m, const struct key *key, uint32_t point)
+static inline void cache_key_init(struct cache_key *out, const struct entry_mask *m, const struct key *key,
+                                  uint32_t point)
 {
     uint64_t h = point;
 

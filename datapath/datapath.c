@@ -209,8 +209,8 @@ static void dp_port_free(struct dp_port *p)
     free(p);
 }
 
-int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, const struct vlan_conf *vlan, uint16_t *index,
-                      struct errbuf *e)
+int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, const struct vlan_conf *vlan,
+                      uint16_t *index, struct errbuf *e)
 {
     struct datapath *dp = b->dp;
     uint16_t at = 0;
@@ -220,7 +220,8 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
     while (at < DP_PORTS_MAX && datapath_port(dp, at))
         at++;
     if (at == DP_PORTS_MAX)
-        return errbuf_set(e, -ENOSPC, "port %s: there are %d ports already, and no room for more", port->name, DP_PORTS_MAX);
+        return errbuf_set(e, -ENOSPC, "port %s: there are %d ports already, and no room for more", port->name,
+                          DP_PORTS_MAX);
 
     struct dp_port *p = calloc(1, sizeof *p);
     int err = p ? 0 : -ENOMEM;
@@ -343,7 +344,8 @@ void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_
 
 /* --- packet-out --- */
 
-int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame, size_t len)
+int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame,
+                  size_t len)
 {
     struct datapath *dp = b->dp;
     struct worker *w = dp->workers[0];

@@ -27,12 +27,12 @@ struct rte_mempool;
 enum { DP_WORKERS_MAX = 16, DP_PORTS_MAX = 1024, DP_BRIDGES_MAX = 64, DP_TABLES = 254, DP_INDEX_NONE = 0xffff };
 
 struct datapath_conf {
-    unsigned n_workers;           /* 1..DP_WORKERS_MAX */
-    int cpu[DP_WORKERS_MAX];      /* where each runs; -1: anywhere */
-    bool is_manual;               /* no threads: the caller runs datapath_poll() (unit tests) */
-    size_t cache_bytes;           /* of a worker's cache; 0: default (8 MiB) */
-    struct rte_mempool *pool;     /* for packet-outs and copies; borrowed */
-    const struct clock *clock;    /* borrowed */
+    unsigned n_workers;        /* 1..DP_WORKERS_MAX */
+    int cpu[DP_WORKERS_MAX];   /* where each runs; -1: anywhere */
+    bool is_manual;            /* no threads: the caller runs datapath_poll() (unit tests) */
+    size_t cache_bytes;        /* of a worker's cache; 0: default (8 MiB) */
+    struct rte_mempool *pool;  /* for packet-outs and copies; borrowed */
+    const struct clock *clock; /* borrowed */
 };
 
 int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e);
@@ -54,17 +54,17 @@ struct mac_table *bridge_macs(struct bridge *b);
 enum vlan_mode { VLAN_TRUNK, VLAN_ACCESS, VLAN_NATIVE_TAGGED, VLAN_NATIVE_UNTAGGED };
 struct vlan_conf {
     enum vlan_mode mode;
-    uint16_t vid;          /* access or native VLAN, 1..4094 */
-    bool is_all;           /* trunk and native: every VLAN */
-    uint64_t trunks[64];   /* else those whose bit is set */
+    uint16_t vid;        /* access or native VLAN, 1..4094 */
+    bool is_all;         /* trunk and native: every VLAN */
+    uint64_t trunks[64]; /* else those whose bit is set */
 };
 
 enum port_flag { /* values of OpenFlow 1.3.5, 7.2.1, enum ofp_port_config; NO_FLOOD is 1.0's */
-    PORT_FLAG_DOWN = 1 << 0,
-    PORT_FLAG_NO_RECV = 1 << 2,
-    PORT_FLAG_NO_FLOOD = 1 << 4,
-    PORT_FLAG_NO_FWD = 1 << 5,
-    PORT_FLAG_NO_PACKET_IN = 1 << 6,
+                 PORT_FLAG_DOWN = 1 << 0,
+                 PORT_FLAG_NO_RECV = 1 << 2,
+                 PORT_FLAG_NO_FLOOD = 1 << 4,
+                 PORT_FLAG_NO_FWD = 1 << 5,
+                 PORT_FLAG_NO_PACKET_IN = 1 << 6,
 };
 
 /* Puts an open port on a bridge as OpenFlow port `number`; borrows `p` until datapath_port_remove.  Gives the index by which the
@@ -110,20 +110,22 @@ void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_
 /* --- frames to and from the control thread --- */
 enum event_type { EVENT_PACKET_IN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
 enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
-    EVENT_NO_MATCH, EVENT_ACTION, EVENT_INVALID_TTL,
+                    EVENT_NO_MATCH,
+                    EVENT_ACTION,
+                    EVENT_INVALID_TTL,
 };
 struct event {
     enum event_type type;
     enum event_reason reason;
-    struct bridge *bridge;      /* packet-in */
-    uint32_t in_port;           /* packet-in: OpenFlow number */
-    uint16_t port;              /* capture: datapath index */
+    struct bridge *bridge; /* packet-in */
+    uint32_t in_port;      /* packet-in: OpenFlow number */
+    uint16_t port;         /* capture: datapath index */
     uint8_t table_id;
-    uint16_t max_len;           /* bytes asked for; 0xffff: all */
+    uint16_t max_len; /* bytes asked for; 0xffff: all */
     uint64_t cookie, metadata, tunnel_id;
     uint64_t time_ns;
-    uint32_t frame_len;         /* of the whole frame */
-    struct rte_mbuf *frame;     /* shared, read only; may have checksums to be done (port.h) */
+    uint32_t frame_len;     /* of the whole frame */
+    struct rte_mbuf *frame; /* shared, read only; may have checksums to be done (port.h) */
 };
 /* Readable when events wait. */
 int datapath_event_fd(const struct datapath *dp);
@@ -132,6 +134,7 @@ unsigned datapath_events(struct datapath *dp, unsigned max, void (*fn)(void *arg
 
 /* Has a worker do `acts` on a frame as if it had come in by `in_port` (packet-out, OpenFlow 1.3.5, 7.3.7).  Copies the frame.
  * -ENOBUFS: no mbuf or the ring is full; -E2BIG: the actions do not fit. */
-int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame, size_t len);
+int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame,
+                  size_t len);
 
 #endif

@@ -23,7 +23,7 @@ struct datapath {
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
     uint64_t mask_serial, plan_serial; /* last given out */
-    struct rule *added, *removed;    /* by the version being made; linked through rule->change */
+    struct rule *added, *removed;      /* by the version being made; linked through rule->change */
 };
 
 static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t index)

@@ -5,25 +5,25 @@
 
 enum drop {
     DROP_NONE,
-    DROP_SHORT,          /* no Ethernet header */
-    DROP_TABLE_MISS,     /* no rule, and no table-miss rule either */
-    DROP_NO_ACTION,      /* a rule matched and said nothing */
-    DROP_NO_SUCH_PORT,   /* output to a port that is not there */
-    DROP_TO_IN_PORT,     /* output to where it came from, without IN_PORT */
-    DROP_PORT_DOWN,      /* OFPPC_PORT_DOWN on the outgoing port */
-    DROP_NO_FWD,         /* OFPPC_NO_FWD on the outgoing port */
-    DROP_NO_RECV,        /* OFPPC_NO_RECV or _PORT_DOWN on the incoming port */
-    DROP_NO_PACKET_IN,   /* OFPPC_NO_PACKET_IN on the incoming port */
-    DROP_TTL,            /* a TTL that may not be decremented */
-    DROP_NO_ROOM,        /* no mbuf, or no headroom for a header */
-    DROP_EVENT_FULL,     /* packet-in or capture: the control thread is behind */
-    DROP_RING_FULL,      /* another worker's transmit ring is full */
-    DROP_TOO_DEEP,       /* more passes through the pipeline than one frame may make */
-    DROP_TOO_LONG,       /* the actions of this frame do not fit a program */
-    DROP_VLAN,           /* NORMAL: this VLAN is not admitted on the port */
-    DROP_RESERVED_MAC,   /* NORMAL: IEEE 802.1D reserved group address */
-    DROP_HAIRPIN,        /* NORMAL: the destination lives where the frame came from */
-    DROP_NO_BRIDGE,      /* the port left its bridge while the frame was under way */
+    DROP_SHORT,        /* no Ethernet header */
+    DROP_TABLE_MISS,   /* no rule, and no table-miss rule either */
+    DROP_NO_ACTION,    /* a rule matched and said nothing */
+    DROP_NO_SUCH_PORT, /* output to a port that is not there */
+    DROP_TO_IN_PORT,   /* output to where it came from, without IN_PORT */
+    DROP_PORT_DOWN,    /* OFPPC_PORT_DOWN on the outgoing port */
+    DROP_NO_FWD,       /* OFPPC_NO_FWD on the outgoing port */
+    DROP_NO_RECV,      /* OFPPC_NO_RECV or _PORT_DOWN on the incoming port */
+    DROP_NO_PACKET_IN, /* OFPPC_NO_PACKET_IN on the incoming port */
+    DROP_TTL,          /* a TTL that may not be decremented */
+    DROP_NO_ROOM,      /* no mbuf, or no headroom for a header */
+    DROP_EVENT_FULL,   /* packet-in or capture: the control thread is behind */
+    DROP_RING_FULL,    /* another worker's transmit ring is full */
+    DROP_TOO_DEEP,     /* more passes through the pipeline than one frame may make */
+    DROP_TOO_LONG,     /* the actions of this frame do not fit a program */
+    DROP_VLAN,         /* NORMAL: this VLAN is not admitted on the port */
+    DROP_RESERVED_MAC, /* NORMAL: IEEE 802.1D reserved group address */
+    DROP_HAIRPIN,      /* NORMAL: the destination lives where the frame came from */
+    DROP_NO_BRIDGE,    /* the port left its bridge while the frame was under way */
     DROP_N
 };
 

@@ -18,13 +18,13 @@ int mask_union_add(struct mask_union *u, const struct compact_match *m)
     bool is_changed = false;
     unsigned word;
 
-    for_each_key_word(word, &m->map) {
+    for_each_key_word (word, &m->map) {
         if (!u->counts[word])
             u->counts[word] = calloc(64, sizeof *u->counts[word]);
         if (!u->counts[word])
             return -ENOMEM;
     }
-    for_each_key_word(word, &m->map) {
+    for_each_key_word (word, &m->map) {
         uint64_t mask = *masks++;
 
         is_changed |= (mask & ~u->mask.w[word]) != 0;
@@ -42,7 +42,7 @@ void mask_union_remove(struct mask_union *u, const struct compact_match *m)
     bool is_changed = false;
     unsigned word;
 
-    for_each_key_word(word, &m->map)
+    for_each_key_word (word, &m->map)
         for (uint64_t mask = *masks++; mask; mask &= mask - 1)
             if (!--u->counts[word][__builtin_ctzll(mask)]) {
                 u->mask.w[word] &= ~(mask & -mask);

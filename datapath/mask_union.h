@@ -11,8 +11,8 @@
 
 struct mask_union {
     struct key mask;
-    uint64_t serial;              /* changes when `mask` does */
-    uint32_t *counts[KEY_WORDS];  /* 64 of each word that was ever asked for */
+    uint64_t serial;             /* changes when `mask` does */
+    uint32_t *counts[KEY_WORDS]; /* 64 of each word that was ever asked for */
 };
 
 /* All zero is an empty one. */

@@ -16,8 +16,8 @@ static const uint64_t RESERVED_MAC = UINT64_C(0x0180c2000000), RESERVED_MASK = U
 struct normal {
     struct worker *w;
     struct pkt *p;
-    uint16_t vlan;       /* 0: no VLAN, as on a bridge of trunk ports and untagged frames */
-    uint16_t tag;        /* FIELD_VLAN_VID as it came */
+    uint16_t vlan; /* 0: no VLAN, as on a bridge of trunk ports and untagged frames */
+    uint16_t tag;  /* FIELD_VLAN_VID as it came */
 };
 
 static bool carries(const struct vlan_conf *v, uint16_t vlan)

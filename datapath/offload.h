@@ -36,7 +36,9 @@ static inline unsigned offload_of(const struct rte_mbuf *m)
         return OFFLOAD_TCP_CKSUM | (m->ol_flags & RTE_MBUF_F_TX_IPV6 ? OFFLOAD_TCP6_SEG : OFFLOAD_TCP4_SEG);
     if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG)
         return OFFLOAD_UDP_CKSUM | OFFLOAD_UDP_SEG;
-    return l4 == RTE_MBUF_F_TX_TCP_CKSUM ? OFFLOAD_TCP_CKSUM : l4 == RTE_MBUF_F_TX_UDP_CKSUM ? OFFLOAD_UDP_CKSUM : OFFLOAD_SCTP_CKSUM;
+    return l4 == RTE_MBUF_F_TX_TCP_CKSUM   ? OFFLOAD_TCP_CKSUM
+           : l4 == RTE_MBUF_F_TX_UDP_CKSUM ? OFFLOAD_UDP_CKSUM
+                                           : OFFLOAD_SCTP_CKSUM;
 }
 
 /* Completes the L4 checksum of a frame that need not be cut, and takes the flags off; one without such flags stays as it is.
@@ -48,11 +50,11 @@ bool offload_is_shared(const struct rte_mbuf *m);
 
 /* Where prepared frames go. */
 struct offload_out {
-    unsigned caps;             /* set of enum offload_cap: what the device does itself */
-    struct rte_mempool *pool;  /* for segments and copies; borrowed */
+    unsigned caps;            /* set of enum offload_cap: what the device does itself */
+    struct rte_mempool *pool; /* for segments and copies; borrowed */
     void (*emit)(void *arg, struct rte_mbuf **frames, uint16_t n); /* takes up to PORT_BURST frames */
     void *arg;
-    uint64_t n_lost;           /* counted up: frames that no mbuf was left for, or with lengths that do not fit */
+    uint64_t n_lost; /* counted up: frames that no mbuf was left for, or with lengths that do not fit */
 };
 
 /* Does what the device cannot; takes `n` (at most PORT_BURST) frames, and gives as many as come of them to `emit`, in order.

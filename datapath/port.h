@@ -26,17 +26,17 @@ enum { PORT_QUEUES_MAX = 16, PORT_NAME_SIZE = 32, PORT_BURST = 32 };
 
 /* What the configuration says of a port; strings are borrowed during the call. */
 struct port_conf {
-    const char *name;      /* unique in the daemon; also the interface's name for a tap (at most 15 bytes) */
+    const char *name; /* unique in the daemon; also the interface's name for a tap (at most 15 bytes) */
     enum port_type type;
-    const char *device;    /* netdev: interface name; NULL: `name` */
-    const char *devargs;   /* dpdk: what EAL takes */
-    const char *netns;     /* tap, netdev: a name below /var/run/netns, or a path; NULL: the daemon's own */
+    const char *device;       /* netdev: interface name; NULL: `name` */
+    const char *devargs;      /* dpdk: what EAL takes */
+    const char *netns;        /* tap, netdev: a name below /var/run/netns, or a path; NULL: the daemon's own */
     const char *addresses[8]; /* tap: "10.0.0.1/24", "fd00::1/64" given to the interface inside `netns`; NULL ends */
-    const char *gateway;   /* tap: default route inside `netns`, or NULL */
-    uint8_t mac[6];        /* tap: of the host's side; all zero: the kernel chooses */
-    uint16_t mtu;          /* 0: the device's own */
-    uint16_t n_queues;     /* 0: one */
-    bool is_xdp;           /* netdev: AF_XDP through net_af_xdp instead of AF_PACKET */
+    const char *gateway;      /* tap: default route inside `netns`, or NULL */
+    uint8_t mac[6];           /* tap: of the host's side; all zero: the kernel chooses */
+    uint16_t mtu;             /* 0: the device's own */
+    uint16_t n_queues;        /* 0: one */
+    bool is_xdp;              /* netdev: AF_XDP through net_af_xdp instead of AF_PACKET */
 };
 
 /* Counters that a port keeps itself.  Writers: the workers, each its own queue's; read by anyone, relaxed. */
@@ -50,12 +50,12 @@ struct port_stats {
 
 /* What the control thread reports of a port. */
 struct port_status {
-    bool is_link_up;       /* carrier */
+    bool is_link_up; /* carrier */
     bool is_admin_up;
-    bool is_gone;          /* the device vanished; the port gives and takes nothing more */
-    uint8_t mac[6];        /* of the switch's side where there is one, else of the interface */
+    bool is_gone;   /* the device vanished; the port gives and takes nothing more */
+    uint8_t mac[6]; /* of the switch's side where there is one, else of the interface */
     uint16_t mtu;
-    uint32_t speed_mbps;   /* 0: unknown */
+    uint32_t speed_mbps; /* 0: unknown */
     bool is_full_duplex;
 };
 
@@ -89,13 +89,14 @@ struct port_handle {
     int fds[PORT_QUEUES_MAX + 2];
     char ifname[16];
     int ifindex;
-    int netns_fd;          /* the namespace the device lives in, -1: the daemon's own */
+    int netns_fd; /* the namespace the device lives in, -1: the daemon's own */
 };
 
 int port_acquire(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);
 void port_handle_release(struct port_handle *h);
 /* `pool` is where received frames come from; borrowed until port_close. */
-int port_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e);
+int port_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+              struct errbuf *e);
 void port_close(struct port *p); /* no worker may hold it any more; NULL is fine */
 
 const char *port_type_name(enum port_type t);

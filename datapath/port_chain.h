@@ -25,8 +25,8 @@ struct rx_chain {
     struct iovec iov[1 + CHAIN_SEGS_MAX]; /* [0] is `hdr` */
     struct rte_mbuf *seg[CHAIN_SEGS_MAX];
     struct virtio_net_hdr hdr;
-    uint16_t n_segs, n_missing;  /* segments 0..n_missing-1 were given away */
-    uint32_t size;               /* bytes of frame that fit */
+    uint16_t n_segs, n_missing; /* segments 0..n_missing-1 were given away */
+    uint32_t size;              /* bytes of frame that fit */
 };
 
 /* -EINVAL: the pool's mbufs are too small.  Allocates nothing yet. */

@@ -147,6 +147,6 @@ int guard_open(const char *ifname, const char *port, struct errbuf *e)
     close(fd);
     if (err == -EEXIST)
         return errbuf_set(e, err, "port %s: %s is already a port of this process", port, ifname);
-    return errbuf_set(e, err, "port %s: cannot keep %s's frames from the host (nftables, family netdev): %s", port, ifname,
-                      strerror(-err));
+    return errbuf_set(e, err, "port %s: cannot keep %s's frames from the host (nftables, family netdev): %s", port,
+                      ifname, strerror(-err));
 }

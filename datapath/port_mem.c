@@ -87,9 +87,12 @@ static void mem_tx(struct port *p, unsigned queue, struct rte_mbuf **frames, uin
 {
     struct port_mem *pm = port_mem(p);
     struct mem_queue *q = &pm->queue[queue];
-    struct offload_out out = { .caps = atomic_load_explicit(&pm->caps, memory_order_relaxed), .pool = pm->pool, .emit = mem_emit, .arg = q };
+    struct offload_out out = {
+        .caps = atomic_load_explicit(&pm->caps, memory_order_relaxed), .pool = pm->pool, .emit = mem_emit, .arg = q
+    };
 
-    if (!atomic_load_explicit(&pm->is_admin_up, memory_order_relaxed) || atomic_load_explicit(&pm->is_gone, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&pm->is_admin_up, memory_order_relaxed) ||
+        atomic_load_explicit(&pm->is_gone, memory_order_relaxed)) {
         rte_pktmbuf_free_bulk(frames, n);
         counter_add(&q->count.tx_dropped, n);
         return;
@@ -103,8 +106,10 @@ static void mem_status(struct port *p, struct port_status *out)
     const struct port_mem *pm = port_mem(p);
 
     *out = (struct port_status){
-        .is_admin_up = atomic_load(&pm->is_admin_up), .is_gone = atomic_load(&pm->is_gone),
-        .mtu = pm->mtu, .is_full_duplex = true,
+        .is_admin_up = atomic_load(&pm->is_admin_up),
+        .is_gone = atomic_load(&pm->is_gone),
+        .mtu = pm->mtu,
+        .is_full_duplex = true,
     };
     out->is_link_up = out->is_admin_up && !out->is_gone && atomic_load(&pm->is_link_up);
     memcpy(out->mac, pm->mac, 6);
@@ -169,7 +174,8 @@ static struct rte_ring *ring_open(const char *name)
     return r;
 }
 
-static int mem_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
+static int mem_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                    struct errbuf *e)
 {
     uint16_t n = port_conf_queues(conf);
     size_t size = sizeof(struct port_mem) + n * sizeof(struct mem_queue);

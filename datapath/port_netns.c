@@ -22,7 +22,8 @@ int netns_open(struct port_handle *h, const struct port_conf *conf, struct errbu
 
     if (!conf->netns)
         return 0;
-    if (snprintf(path, sizeof path, "%s%s", strchr(conf->netns, '/') ? "" : "/var/run/netns/", conf->netns) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s%s", strchr(conf->netns, '/') ? "" : "/var/run/netns/", conf->netns) >=
+        (int)sizeof path)
         return errbuf_set(e, -ENAMETOOLONG, "port %s: netns: the name is too long", conf->name);
     h->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
     if (h->netns_fd < 0)

@@ -34,8 +34,8 @@ int route_check(const struct port_conf *conf, struct errbuf *e)
     for (int i = 0; i < ADDRESSES && conf->addresses[i]; i++) {
         a = parse_ip(conf->addresses[i]);
         if (!a)
-            return errbuf_set(e, -EINVAL, "port %s: address: \"%s\" is not an IP address with prefix length", conf->name,
-                              conf->addresses[i]);
+            return errbuf_set(e, -EINVAL, "port %s: address: \"%s\" is not an IP address with prefix length",
+                              conf->name, conf->addresses[i]);
         nl_addr_put(a);
     }
     if (!conf->gateway)
@@ -112,8 +112,8 @@ int route_configure(int ifindex, const struct port_conf *conf, struct errbuf *e)
     for (int i = 0; !err && i < ADDRESSES && conf->addresses[i]; i++) {
         err = add_address(sk, ifindex, conf->addresses[i]);
         if (err)
-            errbuf_set(e, -EINVAL, "port %s: address: the interface does not take %s: %s", conf->name, conf->addresses[i],
-                       nl_geterror(err));
+            errbuf_set(e, -EINVAL, "port %s: address: the interface does not take %s: %s", conf->name,
+                       conf->addresses[i], nl_geterror(err));
     }
     if (!err && conf->gateway) {
         err = add_default_route(sk, ifindex, conf->gateway);

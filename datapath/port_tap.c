@@ -243,7 +243,8 @@ static int make_queue(struct tap_make *mk)
                           errno == EBUSY || errno == EEXIST || errno == EINVAL ? "the name is taken" : strerror(errno));
     snprintf(mk->h->ifname, sizeof mk->h->ifname, "%s", r.ifr_name);
     if (ioctl(fd, TUNSETOFFLOAD, TUN_OFFLOADS | TUN_OFFLOADS_USO) && ioctl(fd, TUNSETOFFLOAD, TUN_OFFLOADS))
-        return errbuf_set(mk->e, -errno, "port %s: the kernel's tap has no checksum offload: %s", name, strerror(errno));
+        return errbuf_set(mk->e, -errno, "port %s: the kernel's tap has no checksum offload: %s", name,
+                          strerror(errno));
     return 0;
 }
 
@@ -270,10 +271,12 @@ static int make_tap(void *arg)
     if (memcmp(conf->mac, (const uint8_t[6]){ 0 }, 6) && (err = iface_set_mac(ctl, h->ifindex, conf->mac)))
         return errbuf_set(mk->e, err, "port %s: mac: the interface does not take it: %s", conf->name, strerror(-err));
     if (conf->mtu && (err = iface_set_mtu(ctl, h->ifindex, conf->mtu)))
-        return errbuf_set(mk->e, err, "port %s: mtu: the interface does not take %u: %s", conf->name, conf->mtu, strerror(-err));
+        return errbuf_set(mk->e, err, "port %s: mtu: the interface does not take %u: %s", conf->name, conf->mtu,
+                          strerror(-err));
     err = iface_set_up(ctl, h->ifindex, true);
     if (err)
-        return errbuf_set(mk->e, err, "port %s: interface %s does not come up: %s", conf->name, h->ifname, strerror(-err));
+        return errbuf_set(mk->e, err, "port %s: interface %s does not come up: %s", conf->name, h->ifname,
+                          strerror(-err));
     return route_configure(h->ifindex, conf, mk->e);
 }
 
@@ -283,18 +286,22 @@ static int tap_acquire(struct port_handle *h, const struct port_conf *conf, stru
     int err;
 
     if (strlen(conf->name) >= IFNAMSIZ || strpbrk(conf->name, "/: \t%"))
-        return errbuf_set(e, -EINVAL, "port %s: an interface's name has 1 to 15 bytes, without '/', ':', '%%' and spaces", conf->name);
+        return errbuf_set(e, -EINVAL,
+                          "port %s: an interface's name has 1 to 15 bytes, without '/', ':', '%%' and spaces",
+                          conf->name);
     err = route_check(conf, e);
     if (!err)
         err = netns_open(h, conf, e);
     if (!err)
         err = netns_call(h->netns_fd, make_tap, &mk);
     if (err)
-        errbuf_set(e, err, "port %s: network namespace %s: %s", conf->name, conf->netns ? conf->netns : "", strerror(-err));
+        errbuf_set(e, err, "port %s: network namespace %s: %s", conf->name, conf->netns ? conf->netns : "",
+                   strerror(-err));
     return err;
 }
 
-static int tap_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
+static int tap_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                    struct errbuf *e)
 {
     uint16_t n = port_conf_queues(conf);
     size_t size = sizeof(struct port_tap) + n * sizeof(struct tap_queue);

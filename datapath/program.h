@@ -14,30 +14,30 @@
 
 enum op {
     OP_END,
-    OP_HIT,         /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
-    OP_MISS,        /* arg: table */
-    OP_SET_FIELD,   /* arg: field.  Payload: value lo, mask lo; of a wide field value hi, value lo, mask hi, mask lo */
-    OP_PUSH_VLAN,   /* arg: ethertype */
+    OP_HIT,       /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
+    OP_MISS,      /* arg: table */
+    OP_SET_FIELD, /* arg: field.  Payload: value lo, mask lo; of a wide field value hi, value lo, mask hi, mask lo */
+    OP_PUSH_VLAN, /* arg: ethertype */
     OP_POP_VLAN,
-    OP_PUSH_MPLS,   /* arg: ethertype */
-    OP_POP_MPLS,    /* arg: ethertype */
-    OP_PUSH_PBB,    /* arg: ethertype */
+    OP_PUSH_MPLS, /* arg: ethertype */
+    OP_POP_MPLS,  /* arg: ethertype */
+    OP_PUSH_PBB,  /* arg: ethertype */
     OP_POP_PBB,
-    OP_SET_IP_TTL,  /* arg: ttl */
-    OP_DEC_IP_TTL,  /* arg: table, for the packet-in "invalid TTL"; payload: cookie */
+    OP_SET_IP_TTL, /* arg: ttl */
+    OP_DEC_IP_TTL, /* arg: table, for the packet-in "invalid TTL"; payload: cookie */
     OP_SET_MPLS_TTL,
     OP_DEC_MPLS_TTL,
     OP_COPY_TTL_OUT,
     OP_COPY_TTL_IN,
-    OP_OUTPUT,      /* arg: datapath port index */
+    OP_OUTPUT, /* arg: datapath port index */
     OP_IN_PORT,
     OP_ALL,
-    OP_FLOOD,       /* ALL without the ports that say NO_FLOOD */
+    OP_FLOOD, /* ALL without the ports that say NO_FLOOD */
     OP_NORMAL,
-    OP_CONTROLLER,  /* arg: max_len | reason << 16 | table << 24.  Payload: cookie */
-    OP_PIPELINE,    /* from a packet-out: OFPP_TABLE */
-    OP_CONTINUE,    /* always last.  arg: table.  Payload: the action set (struct act each) */
-    OP_DROP,        /* arg: enum drop */
+    OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.  Payload: cookie */
+    OP_PIPELINE,   /* from a packet-out: OFPP_TABLE */
+    OP_CONTINUE,   /* always last.  arg: table.  Payload: the action set (struct act each) */
+    OP_DROP,       /* arg: enum drop */
     OP_N
 };
 

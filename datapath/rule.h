@@ -13,18 +13,18 @@
 
 /* The datapath's own actions; vswitch/ translates OpenFlow's to these. */
 enum act_type {
-    ACT_OUTPUT,         /* port */
-    ACT_CONTROLLER,     /* max_len */
-    ACT_SET_FIELD,      /* set */
-    ACT_PUSH_VLAN,      /* ethertype */
+    ACT_OUTPUT,     /* port */
+    ACT_CONTROLLER, /* max_len */
+    ACT_SET_FIELD,  /* set */
+    ACT_PUSH_VLAN,  /* ethertype */
     ACT_POP_VLAN,
-    ACT_PUSH_MPLS,      /* ethertype */
-    ACT_POP_MPLS,       /* ethertype */
-    ACT_PUSH_PBB,       /* ethertype */
+    ACT_PUSH_MPLS, /* ethertype */
+    ACT_POP_MPLS,  /* ethertype */
+    ACT_PUSH_PBB,  /* ethertype */
     ACT_POP_PBB,
-    ACT_SET_IP_TTL,     /* ttl */
+    ACT_SET_IP_TTL, /* ttl */
     ACT_DEC_IP_TTL,
-    ACT_SET_MPLS_TTL,   /* ttl */
+    ACT_SET_MPLS_TTL, /* ttl */
     ACT_DEC_MPLS_TTL,
     ACT_COPY_TTL_OUT,
     ACT_COPY_TTL_IN,
@@ -47,8 +47,8 @@ enum {
 struct act {
     enum act_type type;
     union {
-        uint32_t port;      /* OpenFlow number; reserved ports but CONTROLLER too */
-        uint16_t max_len;   /* bytes of the frame for the controller; 0xffff: all of it */
+        uint32_t port;    /* OpenFlow number; reserved ports but CONTROLLER too */
+        uint16_t max_len; /* bytes of the frame for the controller; 0xffff: all of it */
         uint16_t ethertype;
         uint8_t ttl;
         enum field_id field; /* ACT_SET_FIELD */
@@ -62,8 +62,8 @@ enum { NO_GOTO = 0xff };
 struct rule_code {
     const struct act *apply, *write;
     uint16_t n_apply, n_write;
-    bool is_clear;              /* clear the action set, before write */
-    uint8_t goto_table;         /* NO_GOTO: the pipeline ends here */
+    bool is_clear;      /* clear the action set, before write */
+    uint8_t goto_table; /* NO_GOTO: the pipeline ends here */
     uint64_t metadata, metadata_mask;
 };
 
@@ -78,11 +78,11 @@ struct rule {
     uint64_t cookie;                /* told to the controller in packet-ins */
     uint16_t priority;
     uint8_t table_id;
-    bool is_table_miss;             /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    bool is_table_miss; /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
     struct rule_code code;
     const struct compact_match *match;
     struct bridge *bridge;
-    struct rule *change[2];         /* bridge.c: the lists of changes of the version being made */
+    struct rule *change[2]; /* bridge.c: the lists of changes of the version being made */
 };
 
 static inline bool rule_is_visible(const struct rule *r, uint64_t version)

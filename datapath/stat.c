@@ -15,10 +15,10 @@ enum { CHUNK_BYTES = STAT_CHUNK_SLOTS * sizeof(struct stat_cell) };
 struct stat_pool {
     unsigned n_shards;
     struct stat_shard *shards;
-    uint32_t *free_slots;   /* room for every slot of the chunks there are */
-    uint32_t *refs;         /* holders of each slot */
+    uint32_t *free_slots; /* room for every slot of the chunks there are */
+    uint32_t *refs;       /* holders of each slot */
     uint32_t n_free;
-    uint32_t n_used_ever;   /* slots from here on were never given */
+    uint32_t n_used_ever; /* slots from here on were never given */
     uint32_t n_chunks;
 };
 

@@ -22,7 +22,7 @@ struct walk {
     const struct bridge *b;
     struct key *key;
     uint64_t version;
-    bool is_stale;    /* the key no longer tells what the frame holds */
+    bool is_stale; /* the key no longer tells what the frame holds */
     bool has_output;
     /* whose actions are being translated; for packet-ins */
     uint64_t cookie;
@@ -53,8 +53,8 @@ static void emit_set_field(struct walk *w, const struct act *a)
 
 static void emit_controller(struct walk *w, uint16_t max_len)
 {
-    uint64_t *p = program_add(w->out, OP_CONTROLLER, 1,
-                              max_len | (uint64_t)w->reason << 16 | (uint64_t)w->table_id << 24);
+    uint64_t *p =
+        program_add(w->out, OP_CONTROLLER, 1, max_len | (uint64_t)w->reason << 16 | (uint64_t)w->table_id << 24);
 
     if (p)
         p[0] = w->cookie;
@@ -178,9 +178,9 @@ static void do_act(struct walk *w, const struct act *a)
 
 /* OpenFlow 1.3.5, 5.10: the order in which a set is done, whatever the order it was written in. */
 static const uint8_t set_order[ACT_TYPES] = {
-    [ACT_COPY_TTL_IN] = 1, [ACT_POP_VLAN] = 2, [ACT_POP_MPLS] = 2, [ACT_POP_PBB] = 2, [ACT_PUSH_MPLS] = 3,
-    [ACT_PUSH_PBB] = 4, [ACT_PUSH_VLAN] = 5, [ACT_COPY_TTL_OUT] = 6, [ACT_DEC_IP_TTL] = 7, [ACT_DEC_MPLS_TTL] = 7,
-    [ACT_SET_FIELD] = 8, [ACT_SET_IP_TTL] = 8, [ACT_SET_MPLS_TTL] = 8, [ACT_CONTROLLER] = 9, [ACT_OUTPUT] = 9,
+    [ACT_COPY_TTL_IN] = 1, [ACT_POP_VLAN] = 2,   [ACT_POP_MPLS] = 2,     [ACT_POP_PBB] = 2,    [ACT_PUSH_MPLS] = 3,
+    [ACT_PUSH_PBB] = 4,    [ACT_PUSH_VLAN] = 5,  [ACT_COPY_TTL_OUT] = 6, [ACT_DEC_IP_TTL] = 7, [ACT_DEC_MPLS_TTL] = 7,
+    [ACT_SET_FIELD] = 8,   [ACT_SET_IP_TTL] = 8, [ACT_SET_MPLS_TTL] = 8, [ACT_CONTROLLER] = 9, [ACT_OUTPUT] = 9,
 };
 enum { SET_ORDER_LAST = 9 };
 
@@ -319,12 +319,12 @@ void translate_actions(struct program_buf *out, const struct bridge *b, const st
     program_add(out, OP_END, 0, 0);
 }
 
-static const enum field_id vlan_fields[] = { FIELD_VLAN_TPID, FIELD_VLAN_VID, FIELD_VLAN_PCP, FIELD_VLAN2_TPID,
+static const enum field_id vlan_fields[] = { FIELD_VLAN_TPID, FIELD_VLAN_VID,  FIELD_VLAN_PCP, FIELD_VLAN2_TPID,
                                              FIELD_VLAN2_VID, FIELD_VLAN2_PCP, FIELD_VLAN_MORE };
-static const enum field_id mpls_fields[] = { FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_BOS, FIELD_MPLS_TTL,
+static const enum field_id mpls_fields[] = { FIELD_MPLS_LABEL,  FIELD_MPLS_TC,  FIELD_MPLS_BOS,  FIELD_MPLS_TTL,
                                              FIELD_MPLS2_LABEL, FIELD_MPLS2_TC, FIELD_MPLS2_BOS, FIELD_MPLS2_TTL,
                                              FIELD_MPLS3_LABEL, FIELD_MPLS3_TC, FIELD_MPLS3_BOS, FIELD_MPLS3_TTL,
-                                             FIELD_IP_TTL, FIELD_ETH_TYPE };
+                                             FIELD_IP_TTL,      FIELD_ETH_TYPE };
 static const enum field_id pbb_fields[] = { FIELD_PBB_ISID, FIELD_PBB_UCA, FIELD_VLAN_PCP, FIELD_ETH_TYPE };
 
 /* If the mask reads a bit of one of these fields, it must read all bits of all of them: the action moves them about. */

@@ -45,10 +45,10 @@ struct tuple {
     uint32_t n_words;
     /* C only */
     uint16_t bound;
-    bool is_resized;           /* ever: resize_token is valid */
+    bool is_resized; /* ever: resize_token is valid */
     uint32_t n_rules;
-    uint32_t n_at_bound;       /* rules whose priority is the bound */
-    uint32_t n_removed;        /* since the bound was found */
+    uint32_t n_at_bound; /* rules whose priority is the bound */
+    uint32_t n_removed;  /* since the bound was found */
     uint64_t serial, resize_token;
     struct hmap_link by_mask;
     /* both */
@@ -169,7 +169,7 @@ static struct tuple *tuple_new(const struct compact_match *m)
         return NULL;
     }
     atomic_init(&t->buckets, b);
-    for_each_key_word(word, &m->map) {
+    for_each_key_word (word, &m->map) {
         t->words[t->n_words] = (struct masked_word){ .mask = compact_match_masks(m)[t->n_words], .word = word };
         t->n_words++;
     }
@@ -193,7 +193,8 @@ static void link_rule(struct buckets *b, struct rule *r)
 {
     _Atomic(struct rule *) *head = &b->head[r->hash & b->mask];
 
-    atomic_store_explicit(&r->next[b->generation], atomic_load_explicit(head, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(&r->next[b->generation], atomic_load_explicit(head, memory_order_relaxed),
+                          memory_order_relaxed);
     atomic_store_explicit(head, r, memory_order_release);
 }
 
@@ -204,7 +205,8 @@ static void unlink_rule(struct buckets *b, struct rule *r)
 
     while ((at = atomic_load_explicit(link, memory_order_relaxed)) != r)
         link = &at->next[b->generation];
-    atomic_store_explicit(link, atomic_load_explicit(&r->next[b->generation], memory_order_relaxed), memory_order_release);
+    atomic_store_explicit(link, atomic_load_explicit(&r->next[b->generation], memory_order_relaxed),
+                          memory_order_release);
 }
 
 /* Gives the subtable about as many buckets as rules; or not, when it is too early or there is no memory. */
@@ -248,7 +250,7 @@ static bool has_mask(const struct tuple *t, const struct compact_match *m)
 
     if (t->n_words != m->n)
         return false;
-    for_each_key_word(word, &m->map) {
+    for_each_key_word (word, &m->map) {
         if (t->words[i].word != word || t->words[i].mask != compact_match_masks(m)[i])
             return false;
         i++;
@@ -258,7 +260,7 @@ static bool has_mask(const struct tuple *t, const struct compact_match *m)
 
 static struct tuple *tuple_of(const struct tuple_space *s, const struct compact_match *m)
 {
-    for_each_hmap_hash(struct tuple, t, &s->by_mask, mask_hash(m), by_mask)
+    for_each_hmap_hash (struct tuple, t, &s->by_mask, mask_hash(m), by_mask)
         if (has_mask(t, m))
             return t;
     return NULL;
@@ -384,7 +386,7 @@ void tuple_space_unlink(struct tuple_space *s, struct rule *r)
 
 void tuple_space_fini(struct tuple_space *s)
 {
-    for_each_hmap_safe(struct tuple, t, next, &s->by_mask, by_mask)
+    for_each_hmap_safe (struct tuple, t, next, &s->by_mask, by_mask)
         tuple_free(t);
     hmap_fini(&s->by_mask);
     order_free(atomic_load_explicit(&s->order, memory_order_relaxed));

@@ -73,7 +73,7 @@ struct worker {
     unsigned n_dirty;
     uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
     struct tx_batch *batch[DP_PORTS_MAX];
-    uint8_t *hot; /* by queue of the plan: polls left before it is left to epoll */
+    uint8_t *hot;        /* by queue of the plan: polls left before it is left to epoll */
     uint64_t hot_serial; /* of the plan that `hot` belongs to */
     unsigned n_hot;
     struct pkt *pkt;
@@ -122,8 +122,8 @@ void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_la
 void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p);
 
 /* event.c */
-void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason, uint8_t table_id,
-                     uint64_t cookie, uint16_t max_len);
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason,
+                     uint8_t table_id, uint64_t cookie, uint16_t max_len);
 void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen);
 
 #endif

@@ -83,9 +83,14 @@ static int network_make(struct check *c, struct net_network *out, const struct r
         for (size_t j = 0; j < i; j++)
             if (ip_is_in(&subnets[i], &subnets[j]) || ip_is_in(&subnets[j], &subnets[i]))
                 return doc_error(raw->node, c->e, "network %s: the subnets %s and %s overlap", raw->name,
-                                 ip_prefix_format(&subnets[j], x, sizeof x), ip_prefix_format(&subnets[i], y, sizeof y));
+                                 ip_prefix_format(&subnets[j], x, sizeof x),
+                                 ip_prefix_format(&subnets[i], y, sizeof y));
     *out = (struct net_network){
-        .name = raw->name, .line = raw->node->line, .vlan = raw->vlan, .n_subnets = raw->subnets.n, .subnets = subnets,
+        .name = raw->name,
+        .line = raw->node->line,
+        .vlan = raw->vlan,
+        .n_subnets = raw->subnets.n,
+        .subnets = subnets,
     };
     return 0;
 }
@@ -113,7 +118,8 @@ struct port_user {
 };
 
 /* Notes the use; `*before` is who has it already, NULL: nobody. */
-static int port_use(struct check *c, const struct net_end *end, const struct port_user *user, const struct port_user **before)
+static int port_use(struct check *c, const struct net_end *end, const struct port_user *user,
+                    const struct port_user **before)
 {
     const void *other;
     struct port_user *copy = need(c, 1, sizeof *copy);
@@ -123,8 +129,11 @@ static int port_use(struct check *c, const struct net_end *end, const struct por
         return -ENOMEM;
     *copy = *user;
     copy->port = end->port;
-    err = use(c, (struct use){ .a = thing(THING_PORT, (uint64_t)end->sw), .b = copy->port.number, .text = copy->port.name,
-                               .who = copy }, &other);
+    err = use(
+        c,
+        (struct use){
+            .a = thing(THING_PORT, (uint64_t)end->sw), .b = copy->port.number, .text = copy->port.name, .who = copy },
+        &other);
     *before = other;
     return err;
 }
@@ -153,7 +162,8 @@ static int ports_make(struct check *c, int sw, struct net_switch *out, const str
         if (err)
             return err;
         if (before)
-            return doc_error(r[i].node, c->e, "port %s of switch %s is there twice", net_port_text(&r[i].port, text), raw->name);
+            return doc_error(r[i].node, c->e, "port %s of switch %s is there twice", net_port_text(&r[i].port, text),
+                             raw->name);
     }
     return 0;
 }
@@ -169,7 +179,8 @@ static int switches_make(struct check *c, const struct doc_array *raw)
     c->doc->n_switches = raw->n;
     for (size_t i = 0; i < raw->n; i++) {
         const void *other;
-        int err = use(c, (struct use){ .a = thing(THING_DATAPATH, 0), .b = r[i].datapath_id, .who = r[i].name }, &other);
+        int err =
+            use(c, (struct use){ .a = thing(THING_DATAPATH, 0), .b = r[i].datapath_id, .who = r[i].name }, &other);
 
         if (err)
             return err;
@@ -177,7 +188,9 @@ static int switches_make(struct check *c, const struct doc_array *raw)
             return doc_error(r[i].node, c->e, "switch %s has datapath id %#jx, which switch %s has already", r[i].name,
                              (uintmax_t)r[i].datapath_id, (const char *)other);
         switches[i] = (struct net_switch){
-            .name = r[i].name, .line = r[i].node->line, .datapath_id = r[i].datapath_id,
+            .name = r[i].name,
+            .line = r[i].node->line,
+            .datapath_id = r[i].datapath_id,
             .fail_mode = (enum net_fail_mode)r[i].fail_mode,
         };
         err = ports_make(c, (int)i, &switches[i], &r[i]);
@@ -248,8 +261,8 @@ static bool host_bits_are(const struct ip_addr *ip, unsigned want)
     return true;
 }
 
-static int address_make(struct check *c, const struct raw_host *raw, const struct net_network *n, const struct raw_address *a,
-                        struct ip_addr *out)
+static int address_make(struct check *c, const struct raw_host *raw, const struct net_network *n,
+                        const struct raw_address *a, struct ip_addr *out)
 {
     const struct ip_addr *subnet = subnet_of(n, &a->ip);
     char text[ADDR_TEXT_SIZE], other[ADDR_TEXT_SIZE];
@@ -257,19 +270,21 @@ static int address_make(struct check *c, const struct raw_host *raw, const struc
     *out = a->ip;
     ip_format(&a->ip, text, sizeof text);
     if (n->n_subnets && !subnet)
-        return doc_error(a->node, c->e, "host %s: the address %s is outside of the subnet of network %s", raw->name, text, n->name);
+        return doc_error(a->node, c->e, "host %s: the address %s is outside of the subnet of network %s", raw->name,
+                         text, n->name);
     if (!subnet && !a->has_prefix)
-        return doc_error(a->node, c->e, "host %s: the address %s needs a prefix length (\"/24\"), because network %s has no subnet",
+        return doc_error(a->node, c->e,
+                         "host %s: the address %s needs a prefix length (\"/24\"), because network %s has no subnet",
                          raw->name, text, n->name);
     if (subnet && a->has_prefix && a->ip.prefix_len != subnet->prefix_len)
-        return doc_error(a->node, c->e, "host %s: the address %s/%u does not have the prefix length of the subnet %s", raw->name,
-                         text, a->ip.prefix_len, ip_prefix_format(subnet, other, sizeof other));
+        return doc_error(a->node, c->e, "host %s: the address %s/%u does not have the prefix length of the subnet %s",
+                         raw->name, text, a->ip.prefix_len, ip_prefix_format(subnet, other, sizeof other));
     if (subnet)
         out->prefix_len = subnet->prefix_len;
     if (out->prefix_len + 2u <= (out->family == 4 ? 32u : 128u) &&
         (host_bits_are(out, 0) || (out->family == 4 && host_bits_are(out, 1))))
-        return doc_error(a->node, c->e, "host %s: the address %s is that of the subnet itself or its broadcast address", raw->name,
-                         text);
+        return doc_error(a->node, c->e, "host %s: the address %s is that of the subnet itself or its broadcast address",
+                         raw->name, text);
     return 0;
 }
 
@@ -289,8 +304,11 @@ static int addresses_make(struct check *c, struct net_host *out, const struct ra
         int err = text ? address_make(c, raw, n, &r[i], &list[i]) : -ENOMEM;
 
         if (!err)
-            err = use(c, (struct use){ .a = thing(THING_ADDRESS, (uint64_t)out->network),
-                                       .text = ip_format(&list[i], text, ADDR_TEXT_SIZE), .who = out }, &other);
+            err = use(c,
+                      (struct use){ .a = thing(THING_ADDRESS, (uint64_t)out->network),
+                                    .text = ip_format(&list[i], text, ADDR_TEXT_SIZE),
+                                    .who = out },
+                      &other);
         if (err)
             return err;
         if (other)
@@ -338,7 +356,8 @@ static int host_port_make(struct check *c, struct net_host *out, const struct ra
     out->at.port = raw->port;
     if (!raw->port_node) {
         if (strlen(raw->name) >= NET_PORT_NAME || !raw->name[strspn(raw->name, "0123456789")])
-            return doc_error(node, c->e, "host %s: the key 'port' is missing, and the host's name cannot be a port's", raw->name);
+            return doc_error(node, c->e, "host %s: the key 'port' is missing, and the host's name cannot be a port's",
+                             raw->name);
         strcpy(out->at.port.name, raw->name);
     }
     err = port_use(c, &out->at, &(struct port_user){ "host", raw->name, node->line, NULL }, &before);
@@ -346,20 +365,27 @@ static int host_port_make(struct check *c, struct net_host *out, const struct ra
         return err;
     net_port_text(&out->at.port, text);
     if (!before->access)
-        return doc_error(node, c->e, "host %s: port %s of switch %s is used already by %s%s%s (line %u)", raw->name, text,
-                         raw->sw.text, before->what, *before->name ? " " : "", before->name, before->line);
+        return doc_error(node, c->e, "host %s: port %s of switch %s is used already by %s%s%s (line %u)", raw->name,
+                         text, raw->sw.text, before->what, *before->name ? " " : "", before->name, before->line);
     if (before->access->network != out->network)
-        return doc_error(node, c->e, "host %s is of network %s, but port %s of switch %s is declared (line %u) as one of network %s",
-                         raw->name, raw->network.text, text, raw->sw.text, before->line,
-                         c->doc->networks[before->access->network].name);
+        return doc_error(
+            node, c->e, "host %s is of network %s, but port %s of switch %s is declared (line %u) as one of network %s",
+            raw->name, raw->network.text, text, raw->sw.text, before->line,
+            c->doc->networks[before->access->network].name);
     if (before->access->is_shared)
         return 0;
     /* A port that is declared and not shared takes one host: the first comer uses it by a second thing. */
-    err = use(c, (struct use){ .a = thing(THING_PORT, UINT64_C(1) << 40 | (uint64_t)out->at.sw), .b = out->at.port.number,
-                               .text = out->at.port.name, .who = out }, (const void **)&before);
+    err = use(c,
+              (struct use){ .a = thing(THING_PORT, UINT64_C(1) << 40 | (uint64_t)out->at.sw),
+                            .b = out->at.port.number,
+                            .text = out->at.port.name,
+                            .who = out },
+              (const void **)&before);
     if (!err && before)
-        err = doc_error(node, c->e, "host %s: port %s of switch %s is used already by host %s; a port for several has `shared: true`",
-                        raw->name, text, raw->sw.text, ((const struct net_host *)(const void *)before)->name);
+        err =
+            doc_error(node, c->e,
+                      "host %s: port %s of switch %s is used already by host %s; a port for several has `shared: true`",
+                      raw->name, text, raw->sw.text, ((const struct net_host *)(const void *)before)->name);
     return err;
 }
 
@@ -368,11 +394,14 @@ static int host_make(struct check *c, struct net_host *out, const struct raw_hos
     int err;
 
     *out = (struct net_host){
-        .name = raw->name, .line = raw->node->line, .kind = (enum net_host_kind)raw->kind,
-        .network = net_doc_network(c->doc, raw->network.text), .at.sw = net_doc_switch(c->doc, raw->sw.text),
-        .attach = raw->attach != NET_NONE          ? (enum net_attach)raw->attach
-                  : raw->kind == NET_HOST_NETNS    ? NET_ATTACH_TAP
-                                                   : NET_ATTACH_NETDEV,
+        .name = raw->name,
+        .line = raw->node->line,
+        .kind = (enum net_host_kind)raw->kind,
+        .network = net_doc_network(c->doc, raw->network.text),
+        .at.sw = net_doc_switch(c->doc, raw->sw.text),
+        .attach = raw->attach != NET_NONE       ? (enum net_attach)raw->attach
+                  : raw->kind == NET_HOST_NETNS ? NET_ATTACH_TAP
+                                                : NET_ATTACH_NETDEV,
     };
     if (!strcmp(raw->name, "all"))
         return doc_error(raw->node, c->e, "a host cannot be called 'all', which means every host in `expect`");
@@ -408,7 +437,8 @@ static int hosts_make(struct check *c, const struct doc_array *raw)
 static const char *name_of_file(struct check *c)
 {
     const char *slash = strrchr(c->doc->file, '/'), *base = slash ? slash + 1 : c->doc->file, *dot = strrchr(base, '.');
-    size_t len = dot && dot != base && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")) ? (size_t)(dot - base) : strlen(base);
+    size_t len =
+        dot && dot != base && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")) ? (size_t)(dot - base) : strlen(base);
 
     return arena_dup(&c->doc->source.arena, base, len);
 }
@@ -443,7 +473,8 @@ static int finish(struct net_doc **out, struct net_doc *doc, struct errbuf *e)
     int err;
 
     doc->file = doc->source.name;
-    err = doc->source.root ? net_doc_read(&doc->source, &raw, e) : errbuf_set(e, -EINVAL, "%s: the document is empty", doc->file);
+    err = doc->source.root ? net_doc_read(&doc->source, &raw, e)
+                           : errbuf_set(e, -EINVAL, "%s: the document is empty", doc->file);
     if (!err)
         err = make(&c, &raw);
     hmap_fini(&c.uses);

@@ -115,30 +115,37 @@ struct net_host {
     const struct ip_addr *addresses; /* prefix: that of the subnet */
 };
 
-enum net_expect_kind { NET_EXPECT_PING, NET_EXPECT_TCP, NET_EXPECT_UDP, NET_EXPECT_FLOOD, NET_EXPECT_CUT, NET_EXPECT_RESTORE };
+enum net_expect_kind {
+    NET_EXPECT_PING,
+    NET_EXPECT_TCP,
+    NET_EXPECT_UDP,
+    NET_EXPECT_FLOOD,
+    NET_EXPECT_CUT,
+    NET_EXPECT_RESTORE
+};
 struct net_expect {
     unsigned line;
     enum net_expect_kind kind;
     bool must_work;      /* ping, tcp, udp: must work; false: must fail */
     size_t n_from, n_to; /* hosts, as indexes; the runner tries every pair of two different ones */
     const int *from, *to;
-    uint16_t port;       /* tcp, udp */
-    uint8_t family;      /* 4, 6, or 0: each that both hosts have (none in common: refused by net_doc) */
-    uint32_t within_ms;  /* works: tried again until then; fails: must not work in that time */
-    int link;            /* cut, restore: index into links */
+    uint16_t port;      /* tcp, udp */
+    uint8_t family;     /* 4, 6, or 0: each that both hosts have (none in common: refused by net_doc) */
+    uint32_t within_ms; /* works: tried again until then; fails: must not work in that time */
+    int link;           /* cut, restore: index into links */
 };
 
 struct net_doc {
-    const char *file; /* as given; for messages */
+    const char *file;               /* as given; for messages */
     const char *name, *description; /* description: "" when there is none */
-    bool is_controlled; /* false: controller: none */
+    bool is_controlled;             /* false: controller: none */
     size_t n_networks, n_switches, n_links, n_hosts, n_expects;
     const struct net_network *networks;
     const struct net_switch *switches;
     const struct net_link *links;
     const struct net_host *hosts;
     const struct net_expect *expects;
-    struct doc source;  /* its arena holds all of the above */
+    struct doc source; /* its arena holds all of the above */
 };
 
 /* Reads the file / the text (`file` is its name in messages; need not exist).  Gives `*out` (caller ends with

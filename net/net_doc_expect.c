@@ -28,12 +28,15 @@ static int kind_find(const struct raw_expect *raw, struct net_expect *out, struc
             out->kind = (enum net_expect_kind)i;
     }
     if (n != 1)
-        return doc_error(raw->node, e, "expect: an entry has one of the keys ping, tcp, udp, flood, cut, restore; this one has %zu", n);
+        return doc_error(raw->node, e,
+                         "expect: an entry has one of the keys ping, tcp, udp, flood, cut, restore; this one has %zu",
+                         n);
     return 0;
 }
 
 /* Names, or `all`, to indexes. */
-static int hosts_find(struct net_doc *doc, const struct doc_array *raw, const int **out, size_t *n_out, struct errbuf *e)
+static int hosts_find(struct net_doc *doc, const struct doc_array *raw, const int **out, size_t *n_out,
+                      struct errbuf *e)
 {
     const struct raw_word *words = raw->items;
     bool is_all = raw->n == 1 && !strcmp(words[0].text, "all");
@@ -61,7 +64,8 @@ static bool has_family(const struct net_host *h, uint8_t family)
 }
 
 /* Every pair must have addresses that can be tried. */
-static int pairs_check(const struct net_doc *doc, const struct raw_expect *raw, const struct net_expect *x, struct errbuf *e)
+static int pairs_check(const struct net_doc *doc, const struct raw_expect *raw, const struct net_expect *x,
+                       struct errbuf *e)
 {
     size_t n = 0;
 
@@ -74,8 +78,11 @@ static int pairs_check(const struct net_doc *doc, const struct raw_expect *raw, 
                 continue;
             n++;
             if (x->family == 4 ? !has_v4 : x->family == 6 ? !has_v6 : !has_v4 && !has_v6)
-                return doc_error(raw->node, e, "expect: hosts %s and %s have no addresses of the same %s to try", a->name, b->name,
-                                 x->family == 4 ? "family IPv4" : x->family == 6 ? "family IPv6" : "family");
+                return doc_error(raw->node, e, "expect: hosts %s and %s have no addresses of the same %s to try",
+                                 a->name, b->name,
+                                 x->family == 4   ? "family IPv4"
+                                 : x->family == 6 ? "family IPv6"
+                                                  : "family");
         }
     }
     return n ? 0 : doc_error(raw->node, e, "expect: 'from' and 'to' name no two different hosts");
@@ -150,7 +157,8 @@ static int link_make(const struct net_doc *doc, const struct raw_expect *raw, st
     if (out->link == NET_NONE)
         return doc_error(raw->node, e, "expect: %s names no link of the document", verb);
     if (is_cut[out->link] == (out->kind == NET_EXPECT_CUT))
-        return doc_error(raw->node, e, "expect: %s of a link that is %s", verb, is_cut[out->link] ? "cut already" : "not cut");
+        return doc_error(raw->node, e, "expect: %s of a link that is %s", verb,
+                         is_cut[out->link] ? "cut already" : "not cut");
     is_cut[out->link] = !is_cut[out->link];
     return 0;
 }
@@ -167,7 +175,9 @@ int net_doc_expect(struct net_doc *doc, const struct doc_array *raw, struct errb
     doc->expects = list;
     doc->n_expects = raw->n;
     for (size_t i = 0; i < raw->n && !err; i++) {
-        list[i] = (struct net_expect){ .line = r[i].node->line, .link = NET_NONE, .within_ms = (uint32_t)(r[i].within_ns / NSEC_PER_MS) };
+        list[i] = (struct net_expect){ .line = r[i].node->line,
+                                       .link = NET_NONE,
+                                       .within_ms = (uint32_t)(r[i].within_ns / NSEC_PER_MS) };
         err = kind_find(&r[i], &list[i], e);
         if (err)
             break;

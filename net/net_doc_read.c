@@ -12,7 +12,9 @@
 enum { NAME_MAX_LEN = 31, SWITCHES_MAX = 4096, NETWORKS_MAX = 4094 };
 
 static const struct doc_text name_rule = {
-    .min = 1, .max = NAME_MAX_LEN, .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+    .min = 1,
+    .max = NAME_MAX_LEN,
+    .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
 };
 
 static int read_word(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
@@ -40,8 +42,8 @@ static int port_parse(const struct doc_node *n, const char *text, struct net_por
 
     *out = (struct net_port_ref){ 0 };
     if (!len || len >= NET_PORT_NAME || text[strspn(text, name_rule.chars)] || text[0] == '-' || text[0] == '.')
-        return doc_error(n, e, "'%.64s' is not a port: a name of 1 to %d letters, digits and \"_.-\", or a number", text,
-                         NET_PORT_NAME - 1);
+        return doc_error(n, e, "'%.64s' is not a port: a name of 1 to %d letters, digits and \"_.-\", or a number",
+                         text, NET_PORT_NAME - 1);
     if (text[strspn(text, "0123456789")]) {
         memcpy(out->name, text, len);
         return 0;
@@ -89,8 +91,12 @@ static const struct doc_field port_fields[] = {
     { NULL },
 };
 static const struct doc_items port_items = {
-    .size = sizeof(struct raw_port), .read = doc_read_fields, .arg = port_fields, .read_name = read_port,
-    .name_offset = offsetof(struct raw_port, port), .node_offset = offsetof(struct raw_port, node),
+    .size = sizeof(struct raw_port),
+    .read = doc_read_fields,
+    .arg = port_fields,
+    .read_name = read_port,
+    .name_offset = offsetof(struct raw_port, port),
+    .node_offset = offsetof(struct raw_port, node),
 };
 static const char *const fail_modes[] = { [NET_FAIL_SECURE] = "secure", [NET_FAIL_STANDALONE] = "standalone", NULL };
 static const struct doc_field switch_fields[] = {
@@ -166,7 +172,10 @@ static int read_host_port(const struct doc_node *n, const void *arg, void *out, 
 
 static const struct doc_items address_items = { .size = sizeof(struct raw_address), .read = read_address, .min = 1 };
 static const char *const host_kinds[] = {
-    [NET_HOST_NETNS] = "netns", [NET_HOST_VM] = "vm", [NET_HOST_EXTERNAL] = "external", NULL,
+    [NET_HOST_NETNS] = "netns",
+    [NET_HOST_VM] = "vm",
+    [NET_HOST_EXTERNAL] = "external",
+    NULL,
 };
 static const char *const attachments[] = { [NET_ATTACH_TAP] = "tap", [NET_ATTACH_NETDEV] = "netdev", NULL };
 static const struct doc_field host_fields[] = {
@@ -232,19 +241,33 @@ static int read_expect(const struct doc_node *n, const void *arg, void *out, str
 }
 
 static const struct doc_items network_items = {
-    .size = sizeof(struct raw_network), .read = doc_read_fields, .arg = network_fields, .name_arg = &name_rule,
-    .name_offset = offsetof(struct raw_network, name), .node_offset = offsetof(struct raw_network, node),
-    .min = 1, .max = NETWORKS_MAX,
+    .size = sizeof(struct raw_network),
+    .read = doc_read_fields,
+    .arg = network_fields,
+    .name_arg = &name_rule,
+    .name_offset = offsetof(struct raw_network, name),
+    .node_offset = offsetof(struct raw_network, node),
+    .min = 1,
+    .max = NETWORKS_MAX,
 };
 static const struct doc_items switch_items = {
-    .size = sizeof(struct raw_switch), .read = doc_read_fields, .arg = switch_fields, .name_arg = &name_rule,
-    .name_offset = offsetof(struct raw_switch, name), .node_offset = offsetof(struct raw_switch, node),
-    .min = 1, .max = SWITCHES_MAX,
+    .size = sizeof(struct raw_switch),
+    .read = doc_read_fields,
+    .arg = switch_fields,
+    .name_arg = &name_rule,
+    .name_offset = offsetof(struct raw_switch, name),
+    .node_offset = offsetof(struct raw_switch, node),
+    .min = 1,
+    .max = SWITCHES_MAX,
 };
 static const struct raw_host host_defaults = { .attach = NET_NONE };
 static const struct doc_items host_items = {
-    .size = sizeof(struct raw_host), .read = doc_read_fields, .arg = host_fields, .name_arg = &name_rule,
-    .name_offset = offsetof(struct raw_host, name), .node_offset = offsetof(struct raw_host, node),
+    .size = sizeof(struct raw_host),
+    .read = doc_read_fields,
+    .arg = host_fields,
+    .name_arg = &name_rule,
+    .name_offset = offsetof(struct raw_host, name),
+    .node_offset = offsetof(struct raw_host, node),
     .defaults = &host_defaults,
 };
 static const struct doc_items link_items = { .size = sizeof(struct raw_link), .read = read_link };

@@ -62,15 +62,15 @@ struct raw_host {
     const struct doc_node *port_node; /* NULL: not given */
     struct doc_array addresses;       /* struct raw_address */
     uint8_t mac[6];
-    int kind;                         /* enum net_host_kind */
-    int attach;                       /* enum net_attach; NET_NONE: not given */
+    int kind;   /* enum net_host_kind */
+    int attach; /* enum net_attach; NET_NONE: not given */
 };
 
 struct raw_expect {
     const struct doc_node *node;
     struct raw_word ping, tcp, udp, flood;
-    struct doc_array from, to;         /* struct raw_word */
-    struct doc_array cut, restore;     /* struct raw_end; two, or none */
+    struct doc_array from, to;     /* struct raw_word */
+    struct doc_array cut, restore; /* struct raw_end; two, or none */
     struct raw_word port_word, family_word;
     uint16_t port;
     uint8_t family;

@@ -56,8 +56,8 @@ int dec_match(struct dec *d, struct rd *r, struct ofp_match *m);
 int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm); /* of set-field */
 int dec_oxm_id(struct dec *d, struct rd *r, struct ofp_oxm_id *id);
 
-void enc_str(struct wr *w, const char *text, size_t size);      /* cut to size - 1, zeros behind */
-void enc_len(struct wr *w, size_t start, size_t offset);        /* puts the bytes since `start` at `offset` */
-void enc_align(struct wr *w, size_t start, size_t multiple);    /* zeros, counted from `start` */
+void enc_str(struct wr *w, const char *text, size_t size);   /* cut to size - 1, zeros behind */
+void enc_len(struct wr *w, size_t start, size_t offset);     /* puts the bytes since `start` at `offset` */
+void enc_align(struct wr *w, size_t start, size_t multiple); /* zeros, counted from `start` */
 
 #endif

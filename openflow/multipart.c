@@ -23,7 +23,9 @@ void ofp_mp_begin(struct ofp_mp *mp, struct wr *w, uint8_t version, uint32_t xid
 {
     uint8_t header[MP_HEADER];
 
-    *mp = (struct ofp_mp){ .w = w, .start = w->len, .size_limit = OFP_MAX_SIZE, .xid = xid, .version = version, .type = type };
+    *mp = (struct ofp_mp){
+        .w = w, .start = w->len, .size_limit = OFP_MAX_SIZE, .xid = xid, .version = version, .type = type
+    };
     if (!ofp_version_known(version))
         w->bad = true;
     put_header(mp, header);

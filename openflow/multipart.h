@@ -46,7 +46,7 @@ void ofp_mp_add_port(struct ofp_mp *mp, const struct ofp_port *x);
  * `n` bytes as they are. */
 void ofp_mp_add_flow_encoded(struct ofp_mp *mp, const struct ofp_flow_stats *x, const uint8_t *instructions, size_t n);
 
-size_t ofp_mp_ready(const struct ofp_mp *mp);       /* leading bytes of `w` that are whole messages */
-void ofp_mp_sent(struct ofp_mp *mp, size_t n);      /* drops the first `n` bytes of `w`, n <= ofp_mp_ready() */
+size_t ofp_mp_ready(const struct ofp_mp *mp);  /* leading bytes of `w` that are whole messages */
+void ofp_mp_sent(struct ofp_mp *mp, size_t n); /* drops the first `n` bytes of `w`, n <= ofp_mp_ready() */
 
 #endif

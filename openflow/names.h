@@ -28,7 +28,7 @@ struct ofp_enum {
 };
 
 bool ofp_enum_has(const struct ofp_enum *e, uint32_t value);
-const char *ofp_enum_name(const struct ofp_enum *e, uint32_t value); /* NULL: has none */
+const char *ofp_enum_name(const struct ofp_enum *e, uint32_t value);                         /* NULL: has none */
 bool ofp_enum_find(const struct ofp_enum *e, const char *name, size_t len, uint32_t *value); /* by name, any case */
 
 /* Adds the name, or the number when it has none; "a|b|0x40" for a set, "0" for an empty one. */

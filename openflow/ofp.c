@@ -86,8 +86,8 @@ static int unknown_version(struct dec *d)
     return dec_fail(d, OFPET_BAD_REQUEST, OFPBRC_BAD_VERSION);
 }
 
-int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                       struct ofp_err *err)
+int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                       size_t n, struct ofp_err *err)
 {
     struct dec d = dec_init(a, err);
     struct rd r = rd_init(p, n);
@@ -95,8 +95,8 @@ int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, ui
     return ofp_version_known(version) ? of13_actions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
 }
 
-int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
-                            size_t n, struct ofp_err *err)
+int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version,
+                            const uint8_t *p, size_t n, struct ofp_err *err)
 {
     struct dec d = dec_init(a, err);
     struct rd r = rd_init(p, n);
@@ -104,8 +104,8 @@ int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct ar
     return ofp_version_known(version) ? of13_instructions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
 }
 
-int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                       struct ofp_err *err)
+int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                       size_t n, struct ofp_err *err)
 {
     struct dec d = dec_init(a, err);
     struct rd r = rd_init(p, n);
@@ -113,8 +113,8 @@ int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, ui
     return ofp_version_known(version) ? of13_buckets_decode(&d, &r, xs, n_xs) : unknown_version(&d);
 }
 
-int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                     struct ofp_err *err)
+int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                     size_t n, struct ofp_err *err)
 {
     struct dec d = dec_init(a, err);
     struct rd r = rd_init(p, n);

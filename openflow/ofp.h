@@ -54,17 +54,17 @@ int ofp_decode(struct ofp_msg *out, struct arena *a, const uint8_t *p, size_t n,
 void ofp_encode(struct wr *w, const struct ofp_msg *m);
 
 /* Lists that stand alone, as a flow or group table keeps them: exactly `n` bytes, without any header. */
-int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                       struct ofp_err *err);
+int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                       size_t n, struct ofp_err *err);
 void ofp_actions_encode(struct wr *w, uint8_t version, const struct ofp_action *xs, size_t n_xs);
-int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
-                            size_t n, struct ofp_err *err);
+int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version,
+                            const uint8_t *p, size_t n, struct ofp_err *err);
 void ofp_instructions_encode(struct wr *w, uint8_t version, const struct ofp_instruction *xs, size_t n_xs);
-int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                       struct ofp_err *err);
+int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                       size_t n, struct ofp_err *err);
 void ofp_buckets_encode(struct wr *w, uint8_t version, const struct ofp_bucket *xs, size_t n_xs);
-int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p, size_t n,
-                     struct ofp_err *err);
+int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
+                     size_t n, struct ofp_err *err);
 void ofp_bands_encode(struct wr *w, uint8_t version, const struct ofp_meter_band *xs, size_t n_xs);
 
 /* The match with its own header and padding (struct ofp_match of 7.2.3); encoding: ofp_match_encode() of openflow/oxm.h. */

@@ -103,8 +103,11 @@ static enum oxm_fault widen_port(struct ofp_oxm *oxm)
 {
     if (oxm->has_mask && oxm->mask.lo != UINT16_MAX)
         return OXM_BAD_MASK;
-    *oxm = (struct ofp_oxm){ .field = oxm->field, .oxm_class = oxm->oxm_class, .oxm_field = oxm->oxm_field,
-                             .value = oxm->value, .mask = value_of(UINT32_MAX) };
+    *oxm = (struct ofp_oxm){ .field = oxm->field,
+                             .oxm_class = oxm->oxm_class,
+                             .oxm_field = oxm->oxm_field,
+                             .value = oxm->value,
+                             .mask = value_of(UINT32_MAX) };
     if (oxm->value.lo >= 0xff00)
         oxm->value.lo |= 0xffff0000;
     return OXM_OK;
@@ -178,8 +181,11 @@ static size_t count_oxms(struct rd r)
 static int match_fault(struct dec *d, enum oxm_fault fault)
 {
     static const uint16_t code[] = {
-        [OXM_BAD_LEN] = OFPBMC_BAD_LEN,     [OXM_UNKNOWN] = OFPBMC_BAD_FIELD, [OXM_BAD_VALUE] = OFPBMC_BAD_VALUE,
-        [OXM_BAD_MASK] = OFPBMC_BAD_MASK,   [OXM_BAD_WILDCARDS] = OFPBMC_BAD_WILDCARDS,
+        [OXM_BAD_LEN] = OFPBMC_BAD_LEN,
+        [OXM_UNKNOWN] = OFPBMC_BAD_FIELD,
+        [OXM_BAD_VALUE] = OFPBMC_BAD_VALUE,
+        [OXM_BAD_MASK] = OFPBMC_BAD_MASK,
+        [OXM_BAD_WILDCARDS] = OFPBMC_BAD_WILDCARDS,
     };
 
     return dec_fail(d, OFPET_BAD_MATCH, code[fault]);

@@ -49,8 +49,8 @@ static void print_form(struct str *s, enum field_form form, unsigned bits, struc
 {
     switch (form) {
     case FORM_ETH:
-        str_printf(s, "%02x:%02x:%02x:%02x:%02x:%02x", (uint8_t)(v.lo >> 40), (uint8_t)(v.lo >> 32), (uint8_t)(v.lo >> 24),
-                   (uint8_t)(v.lo >> 16), (uint8_t)(v.lo >> 8), (uint8_t)v.lo);
+        str_printf(s, "%02x:%02x:%02x:%02x:%02x:%02x", (uint8_t)(v.lo >> 40), (uint8_t)(v.lo >> 32),
+                   (uint8_t)(v.lo >> 24), (uint8_t)(v.lo >> 16), (uint8_t)(v.lo >> 8), (uint8_t)v.lo);
         return;
     case FORM_IPV4:
         str_printf(s, "%u.%u.%u.%u", (uint8_t)(v.lo >> 24), (uint8_t)(v.lo >> 16), (uint8_t)(v.lo >> 8), (uint8_t)v.lo);

@@ -29,19 +29,44 @@ static void change(struct pkt *p, const uint8_t *c)
     struct value v = { .hi = c[2] * UINT64_C(0x0102030405060708), .lo = c[2] * UINT64_C(0x1122334455667788) + c[3] };
 
     switch (c[0] % 14) {
-    case 0: (void)pkt_push_vlan(p, type); return;
-    case 1: (void)pkt_pop_vlan(p); return;
-    case 2: (void)pkt_push_mpls(p, type); return;
-    case 3: (void)pkt_pop_mpls(p, type); return;
-    case 4: (void)pkt_push_pbb(p, type); return;
-    case 5: (void)pkt_pop_pbb(p); return;
-    case 6: (void)pkt_set_mpls_ttl(p, c[2]); return;
-    case 7: (void)pkt_set_ip_ttl(p, c[2]); return;
-    case 8: (void)pkt_dec_mpls_ttl(p); return;
-    case 9: (void)pkt_dec_ip_ttl(p); return;
-    case 10: (void)pkt_copy_ttl_out(p); return;
-    case 11: (void)pkt_copy_ttl_in(p); return;
-    default: (void)pkt_set_field(p, (enum field_id)(c[1] % FIELD_N), v, field_ones((enum field_id)(c[1] % FIELD_N)));
+    case 0:
+        (void)pkt_push_vlan(p, type);
+        return;
+    case 1:
+        (void)pkt_pop_vlan(p);
+        return;
+    case 2:
+        (void)pkt_push_mpls(p, type);
+        return;
+    case 3:
+        (void)pkt_pop_mpls(p, type);
+        return;
+    case 4:
+        (void)pkt_push_pbb(p, type);
+        return;
+    case 5:
+        (void)pkt_pop_pbb(p);
+        return;
+    case 6:
+        (void)pkt_set_mpls_ttl(p, c[2]);
+        return;
+    case 7:
+        (void)pkt_set_ip_ttl(p, c[2]);
+        return;
+    case 8:
+        (void)pkt_dec_mpls_ttl(p);
+        return;
+    case 9:
+        (void)pkt_dec_ip_ttl(p);
+        return;
+    case 10:
+        (void)pkt_copy_ttl_out(p);
+        return;
+    case 11:
+        (void)pkt_copy_ttl_in(p);
+        return;
+    default:
+        (void)pkt_set_field(p, (enum field_id)(c[1] % FIELD_N), v, field_ones((enum field_id)(c[1] % FIELD_N)));
     }
 }
 

@@ -95,8 +95,11 @@ static void random_raw(struct ofp_random *r, struct ofp_oxm *oxm)
 {
     bool is_exp = next(r) % 2;
 
-    *oxm = (struct ofp_oxm){ .field = FIELD_NONE, .oxm_class = is_exp ? 0xffff : 0x7777, .oxm_field = next(r) % 128,
-                             .has_mask = next(r) % 2, .experimenter = is_exp ? 0x12345678 : 0 };
+    *oxm = (struct ofp_oxm){ .field = FIELD_NONE,
+                             .oxm_class = is_exp ? 0xffff : 0x7777,
+                             .oxm_field = next(r) % 128,
+                             .has_mask = next(r) % 2,
+                             .experimenter = is_exp ? 0x12345678 : 0 };
     oxm->raw = random_bytes(r, 1, &oxm->n_raw);
 }
 
@@ -135,5 +138,7 @@ void random_oxm_id(struct ofp_random *r, struct ofp_oxm_id *id)
 {
     *id = (struct ofp_oxm_id){ .field = random_field(r), .has_mask = next(r) % 2 };
     if (next(r) % 4 == 0)
-        *id = (struct ofp_oxm_id){ .field = FIELD_NONE, .oxm_class = 0x7777, .oxm_field = next(r) % 128, .length = (uint8_t)next(r) };
+        *id = (struct ofp_oxm_id){
+            .field = FIELD_NONE, .oxm_class = 0x7777, .oxm_field = next(r) % 128, .length = (uint8_t)next(r)
+        };
 }

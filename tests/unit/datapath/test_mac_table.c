@@ -37,29 +37,29 @@ static void steps(void **state)
         { FIND, MAC_A, 10, MAC_PORT_NONE, 5000 },
         { LEARN, MAC_A, 10, 3, 5000 },
         { FIND, MAC_A, 10, 3, 5000 },
-        { FIND, MAC_A, 11, MAC_PORT_NONE, 5000 },  /* each VLAN on its own */
+        { FIND, MAC_A, 11, MAC_PORT_NONE, 5000 }, /* each VLAN on its own */
         { FIND, MAC_B, 10, MAC_PORT_NONE, 5000 },
         { LEARN, MAC_A, 11, 4, 5001 },
-        { LEARN, MAC_A, 0, 0, 5001 },              /* port 0, untagged */
+        { LEARN, MAC_A, 0, 0, 5001 }, /* port 0, untagged */
         { LEARN, MAC_A, 4095, 5, 5001 },
         { FIND, MAC_A, 10, 3, 5002 },
         { FIND, MAC_A, 11, 4, 5002 },
         { FIND, MAC_A, 0, 0, 5002 },
         { FIND, MAC_A, 4095, 5, 5002 },
-        { LEARN, MAC_A, 10, 7, 5003 },             /* moves, within the second too */
+        { LEARN, MAC_A, 10, 7, 5003 }, /* moves, within the second too */
         { FIND, MAC_A, 10, 7, 5003 },
-        { FIND, MAC_A, 10, 7, 305000 },            /* 300 s is not yet older */
+        { FIND, MAC_A, 10, 7, 305000 }, /* 300 s is not yet older */
         { FIND, MAC_A, 10, MAC_PORT_NONE, 306000 },
         { FIND, MAC_A, 10, 7, 305999 },
-        { LEARN, MAC_A, 10, 7, 400000 },           /* seen again */
+        { LEARN, MAC_A, 10, 7, 400000 }, /* seen again */
         { FIND, MAC_A, 10, 7, 700000 },
-        { LEARN, MAC_A, 10, 7, 399000 },           /* a late frame does not make it older */
+        { LEARN, MAC_A, 10, 7, 399000 }, /* a late frame does not make it older */
         { FIND, MAC_A, 10, 7, 700000 },
-        { FIND, MAC_A, 10, 7, 100 },               /* a clock that lags */
+        { FIND, MAC_A, 10, 7, 100 }, /* a clock that lags */
         { AGING, 0, 0, 20, 0 },
         { FIND, MAC_A, 10, MAC_PORT_NONE, 421000 },
         { FIND, MAC_A, 10, 7, 420000 },
-        { LEARN, 0x010000000001, 10, 3, 420000 },  /* a group, broadcast, zero: not learned */
+        { LEARN, 0x010000000001, 10, 3, 420000 }, /* a group, broadcast, zero: not learned */
         { FIND, 0x010000000001, 10, MAC_PORT_NONE, 420000 },
         { LEARN, 0xffffffffffff, 10, 3, 420000 },
         { FIND, 0xffffffffffff, 10, MAC_PORT_NONE, 420000 },

@@ -11,13 +11,13 @@
 
 #include "tests/unit/datapath/frames.h"
 
-#define CHECK(cond_, ...)             \
-    do {                              \
-        if (!(cond_)) {               \
+#define CHECK(cond_, ...) \
+    do { \
+        if (!(cond_)) { \
             print_error(__VA_ARGS__); \
-            print_error("\n");        \
-            fail();                   \
-        }                             \
+            print_error("\n"); \
+            fail(); \
+        } \
     } while (0)
 
 static unsigned from_hex(const char *hex, uint8_t *out)
@@ -49,7 +49,8 @@ static void key_text(const struct key *k, char *out, size_t size)
         if (is_alias || !(FRAME_LAYERS >> f->layer & 1) || !(v.hi | v.lo))
             continue;
         if (f->bits > 64)
-            len += (size_t)snprintf(out + len, size - len, "%s=%lx:%lx ", f->name, (unsigned long)v.hi, (unsigned long)v.lo);
+            len += (size_t)snprintf(out + len, size - len, "%s=%lx:%lx ", f->name, (unsigned long)v.hi,
+                                    (unsigned long)v.lo);
         else
             len += (size_t)snprintf(out + len, size - len, "%s=%lx ", f->name, (unsigned long)v.lo);
         assert_true(len < size);
@@ -58,7 +59,9 @@ static void key_text(const struct key *k, char *out, size_t size)
         out[len - 1] = 0;
 }
 
-#define ETH "020102030405" "060708090a0b"
+#define ETH \
+    "020102030405" \
+    "060708090a0b"
 #define ETH_KEY(type_) "eth_dst=20102030405 eth_type=" type_ " eth_src=60708090a0b"
 #define V4(total_, frag_, proto_) "45b9" total_ "7788" frag_ "3f" proto_ "0000 0a0b0c0d c0a81e2f"
 #define V4_KEY "ip_dscp=2e ip_ecn=1 ip_ttl=3f"
@@ -90,11 +93,13 @@ static const struct {
     { "tag without a type", ETH "8100 b123", ETH_KEY("8100") },
     { "tag and LLC", ETH "8100 0007 0003 424203", ETH_KEY("5ff") " vlan_vid=1007 vlan_tpid=8100" },
     { "PBB", ETH "88e7 08123456 0102", ETH_KEY("88e7") " pbb_isid=123456 pbb_uca=1" },
-    { "PBB with B-TAG", ETH "88a8 0005 88e7 f7123456", ETH_KEY("88e7") " vlan_vid=1005 vlan_tpid=88a8 pbb_isid=123456" },
+    { "PBB with B-TAG", ETH "88a8 0005 88e7 f7123456",
+      ETH_KEY("88e7") " vlan_vid=1005 vlan_tpid=88a8 pbb_isid=123456" },
     { "one label; IP behind is payload", ETH "8847 12345b21" V4("0028", "0000", "06") TCP,
       ETH_KEY("8847") " mpls_label=12345 mpls_tc=5 mpls_bos=1 mpls_ttl=21" },
     { "four labels", ETH "8848 00001021 00002222 00003423 00004124",
-      ETH_KEY("8848") " mpls_label=1 mpls_ttl=21 mpls2_label=2 mpls2_tc=1 mpls2_ttl=22 mpls3_label=3 mpls3_tc=2 mpls3_ttl=23" },
+      ETH_KEY(
+          "8848") " mpls_label=1 mpls_ttl=21 mpls2_label=2 mpls2_tc=1 mpls2_ttl=22 mpls3_label=3 mpls3_tc=2 mpls3_ttl=23" },
     { "label cut off", ETH "8847 123450", ETH_KEY("8847") },
     { "ARP", ETH "0806 0001080006040002 0102030405060708090a0b0c0d0e0f1011121314",
       ETH_KEY("806") " arp_op=2 arp_sha=10203040506 arp_spa=708090a arp_tpa=11121314 arp_tha=b0c0d0e0f10" },
@@ -108,7 +113,9 @@ static const struct {
       ETH_KEY("800") " ip_proto=6 " V4_KEY " " V4_ADDRESSES },
     { "padding is no header", ETH "0800" V4("0016", "0000", "11") "1357 2468 0008 0000",
       ETH_KEY("800") " ip_proto=11 " V4_KEY " " V4_ADDRESSES },
-    { "UDP behind options", ETH "0800" "46b9 0020 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 01010101 1357 2468 0008 0000",
+    { "UDP behind options",
+      ETH "0800"
+          "46b9 0020 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 01010101 1357 2468 0008 0000",
       ETH_KEY("800") " ip_proto=11 " V4_KEY " " V4_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
     { "SCTP", ETH "0800" V4("0020", "0000", "84") "1357 2468 01020304 05060708",
       ETH_KEY("800") " ip_proto=84 " V4_KEY " " V4_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
@@ -122,47 +129,70 @@ static const struct {
       ETH_KEY("800") " ip_proto=11 " V4_KEY " ip_frag=3 " V4_ADDRESSES },
     { "last fragment", ETH "0800" V4("001c", "0001", "11") "1357 2468 0100 0000",
       ETH_KEY("800") " ip_proto=11 " V4_KEY " ip_frag=3 " V4_ADDRESSES },
-    { "IPv4 of version 5", ETH "0800" "55b9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000", ETH_KEY("800") },
-    { "IHL below 5", ETH "0800" "44b9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000", ETH_KEY("800") },
-    { "IHL beyond the frame", ETH "0800" "4fb9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000", ETH_KEY("800") },
+    { "IPv4 of version 5",
+      ETH "0800"
+          "55b9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000",
+      ETH_KEY("800") },
+    { "IHL below 5",
+      ETH "0800"
+          "44b9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000",
+      ETH_KEY("800") },
+    { "IHL beyond the frame",
+      ETH "0800"
+          "4fb9 001c 7788 0000 3f11 0000 0a0b0c0d c0a81e2f 1357246800080000",
+      ETH_KEY("800") },
     { "total length beyond the frame", ETH "0800" V4("001d", "0000", "11") "1357 2468 0008 0000", ETH_KEY("800") },
     { "total length below IHL", ETH "0800" V4("0013", "0000", "11") "1357 2468 0008 0000", ETH_KEY("800") },
     { "UDP over IPv6", ETH "86dd" V6("0008", "11") "1357 2468 0008 0000",
       ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
-    { "IPv6 of version 4", ETH "86dd" "4b954321 0008 113f 20010db8000000000000000000000001 20010db8000000000000000000000002"
-      "1357246800080000", ETH_KEY("86dd") },
+    { "IPv6 of version 4",
+      ETH "86dd"
+          "4b954321 0008 113f 20010db8000000000000000000000001 20010db8000000000000000000000002"
+          "1357246800080000",
+      ETH_KEY("86dd") },
     { "payload length beyond the frame", ETH "86dd" V6("0009", "11") "1357 2468 0008 0000", ETH_KEY("86dd") },
     { "ICMPv6", ETH "86dd" V6("0008", "3a") "8003 0000 00000000",
       ETH_KEY("86dd") " ip_proto=3a " V6_KEY " ipv6_flabel=54321 " V6_ADDRESSES " icmpv4_type=80 icmpv4_code=3" },
     { "ICMP in IPv6 is nothing", ETH "86dd" V6("0008", "01") "0800 0000 00000000",
       ETH_KEY("86dd") " ip_proto=1 " V6_KEY " ipv6_flabel=54321 " V6_ADDRESSES },
     { "hop-by-hop", ETH "86dd" V6("0010", "00") "1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=40 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=40 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "in order: hop, dest, routing, fragment, AH, dest",
-      ETH "86dd" V6("0040", "00") "3c00010400000000 2b00010400000000 2c00010400000000 3300000011223344 3c04000000000001 0000000211223344"
-      "5566778899aabbcc 1100010400000000",
+      ETH "86dd" V6(
+          "0040",
+          "00") "3c00010400000000 2b00010400000000 2c00010400000000 3300000011223344 3c04000000000001 0000000211223344"
+                "5566778899aabbcc 1100010400000000",
       ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=7c " V6_ADDRESSES },
-    { "routing before destination is fine", ETH "86dd" V6("0018", "2b") "3c00010400000000 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=28 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+    { "routing before destination is fine",
+      ETH "86dd" V6("0018", "2b") "3c00010400000000 1100010400000000 1357 2468 0008 0000",
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=28 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "routing twice", ETH "86dd" V6("0018", "2b") "2b00010400000000 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=a0 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=a0 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "fragment before routing", ETH "86dd" V6("0018", "2c") "2b00000011223344 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=130 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=130 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "hop-by-hop not first", ETH "86dd" V6("0018", "3c") "0000010400000000 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=148 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=148 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "destination three times",
       ETH "86dd" V6("0020", "3c") "3c00010400000000 3c00010400000000 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=88 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=88 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "ESP", ETH "86dd" V6("0008", "32") "0102030405060708",
       ETH_KEY("86dd") " ip_proto=32 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=2 " V6_ADDRESSES },
     { "no next header", ETH "86dd" V6("0000", "3b"),
       ETH_KEY("86dd") " ip_proto=3b " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=1 " V6_ADDRESSES },
     { "IPv6 first fragment", ETH "86dd" V6("0010", "2c") "1100000111223344 1357 2468 0100 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ip_frag=1 ipv6_flabel=54321 ipv6_exthdr=10 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ip_frag=1 ipv6_flabel=54321 ipv6_exthdr=10 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "IPv6 later fragment", ETH "86dd" V6("0010", "2c") "1100000811223344 1357 2468 0100 0000",
       ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ip_frag=3 ipv6_flabel=54321 ipv6_exthdr=10 " V6_ADDRESSES },
     { "atomic fragment is whole", ETH "86dd" V6("0010", "2c") "1100000011223344 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=10 " V6_ADDRESSES " tcp_src=1357 tcp_dst=2468" },
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=10 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
     { "extension header beyond the packet", ETH "86dd" V6("0010", "00") "1101010400000000 1357 2468 0008 0000",
       ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=40 " V6_ADDRESSES },
     { "extension header cut off", ETH "86dd" V6("0004", "2b") "11000104",
@@ -175,9 +205,11 @@ static const struct {
     { "solicitation with the other option",
       ETH "86dd" ND6("0020") "8700 0000 00000000 fe800000000000000000000000000002 0201 0c0d0e0f1011",
       ND6_KEY " icmpv4_type=87 nd_target=fe80000000000000:2" },
-    { "option of length zero", ETH "86dd" ND6("0020") "8700 0000 00000000 fe800000000000000000000000000002 0100 0c0d0e0f1011",
+    { "option of length zero",
+      ETH "86dd" ND6("0020") "8700 0000 00000000 fe800000000000000000000000000002 0100 0c0d0e0f1011",
       ND6_KEY " icmpv4_type=87 nd_target=fe80000000000000:2" },
-    { "option beyond the packet", ETH "86dd" ND6("0020") "8700 0000 00000000 fe800000000000000000000000000002 0e02 0c0d0e0f1011",
+    { "option beyond the packet",
+      ETH "86dd" ND6("0020") "8700 0000 00000000 fe800000000000000000000000000002 0e02 0c0d0e0f1011",
       ND6_KEY " icmpv4_type=87 nd_target=fe80000000000000:2" },
     { "solicitation without target", ETH "86dd" ND6("0008") "8700 0000 00000000", ND6_KEY " icmpv4_type=87" },
 };
@@ -216,7 +248,8 @@ static void check_seam(const char *name, const uint8_t *b, unsigned n, unsigned 
     pkt_parse(&split, PKT_LAYERS_ALL);
     what = pkt_differs(&whole, &split);
     CHECK(!what, "%s: %u bytes, seam at %u: %s", name, n, first, what);
-    CHECK(!memcmp(&whole.key, &split.key, sizeof whole.key), "%s: %u bytes, seam at %u: a word was not written", name, n, first);
+    CHECK(!memcmp(&whole.key, &split.key, sizeof whole.key), "%s: %u bytes, seam at %u: a word was not written", name,
+          n, first);
     frame_mbuf_fini(&whole_mbuf);
     frame_mbuf_fini(&split_mbuf);
 }
@@ -259,11 +292,13 @@ static void builder_and_parser_agree(void **state)
         pkt_parse(&p, PKT_LAYERS_ALL);
         if (f.l3_end && is_seen) {
             CHECK(p.l3_ofs == f.n - f.l3_end && p.l3_len, "%s: l3_ofs %u", form->name, p.l3_ofs);
-            CHECK(!f.l4_end || (p.l4_ofs == f.n - f.l4_end && p.l4_len == f.l4_len), "%s: l4_ofs %u", form->name, p.l4_ofs);
+            CHECK(!f.l4_end || (p.l4_ofs == f.n - f.l4_end && p.l4_len == f.l4_len), "%s: l4_ofs %u", form->name,
+                  p.l4_ofs);
             assert_int_equal(p.is_fragment, form->frag != FRAME_WHOLE);
             assert_int_equal(p.is_source_routed, f.is_routed);
         }
-        CHECK(!form->n_labels || form->is_pbb || p.mpls_ofs == 14 + 4 * form->n_tags, "%s: mpls_ofs %u", form->name, p.mpls_ofs);
+        CHECK(!form->n_labels || form->is_pbb || p.mpls_ofs == 14 + 4 * form->n_tags, "%s: mpls_ofs %u", form->name,
+              p.mpls_ofs);
         CHECK(form->is_pbb || p.n_vlans == (form->n_tags > 8 ? 8 : form->n_tags), "%s: %u tags", form->name, p.n_vlans);
         frame_mbuf_fini(&fm);
     }
@@ -271,7 +306,9 @@ static void builder_and_parser_agree(void **state)
 
 static void only_what_is_asked_is_parsed(void **state)
 {
-    static const struct { unsigned ask, want; } asks[] = {
+    static const struct {
+        unsigned ask, want;
+    } asks[] = {
         { 1 << LAYER_META, 0 },
         { 1 << LAYER_L2, 1 << LAYER_L2 },
         { 1 << LAYER_MPLS, 1 << LAYER_L2 | 1 << LAYER_MPLS },
@@ -319,12 +356,9 @@ static void map_names_its_layers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headers_give_their_fields),
-        cmocka_unit_test(cut_at_every_byte),
-        cmocka_unit_test(split_at_every_byte),
-        cmocka_unit_test(builder_and_parser_agree),
-        cmocka_unit_test(only_what_is_asked_is_parsed),
-        cmocka_unit_test(map_names_its_layers),
+        cmocka_unit_test(headers_give_their_fields),    cmocka_unit_test(cut_at_every_byte),
+        cmocka_unit_test(split_at_every_byte),          cmocka_unit_test(builder_and_parser_agree),
+        cmocka_unit_test(only_what_is_asked_is_parsed), cmocka_unit_test(map_names_its_layers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,9 @@ static struct world w;
 
 static int setup(void **state)
 {
-    struct datapath_conf conf = { .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock };
+    struct datapath_conf conf = {
+        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock
+    };
     struct errbuf e = { 0 };
 
     memset(&w, 0, sizeof w);
@@ -411,7 +413,9 @@ static void see(void *arg, const struct event *ev)
 static void test_packet_in(void **state)
 {
     struct text_rule miss = { .apply = { { .type = ACT_CONTROLLER, .max_len = 128 } }, .n_apply = 1 };
-    struct text_rule act = { .priority = 4, .table = 0, .apply = { output(DP_PORT_CONTROLLER), output(number[1]) }, .n_apply = 2 };
+    struct text_rule act = {
+        .priority = 4, .table = 0, .apply = { output(DP_PORT_CONTROLLER), output(number[1]) }, .n_apply = 2
+    };
     struct text_rule ttl = { .priority = 6, .apply = { { .type = ACT_DEC_IP_TTL }, output(number[2]) }, .n_apply = 2 };
     struct seen s = { 0 };
     uint8_t f[FRAME];
@@ -598,10 +602,13 @@ static void test_normal_then_output(void **state)
 static void test_vlan_actions(void **state)
 {
     struct text_rule t = { .priority = 1,
-                           .apply = { { .type = ACT_PUSH_VLAN, .ethertype = 0x88a8 }, set(FIELD_VLAN_VID, 0x1000 | 321) },
+                           .apply = { { .type = ACT_PUSH_VLAN, .ethertype = 0x88a8 },
+                                      set(FIELD_VLAN_VID, 0x1000 | 321) },
                            .n_apply = 2,
                            .go = 2 };
-    struct text_rule u = { .table = 2, .priority = 1, .apply = { output(number[1]), { .type = ACT_POP_VLAN } }, .n_apply = 2, .go = 3 };
+    struct text_rule u = {
+        .table = 2, .priority = 1, .apply = { output(number[1]), { .type = ACT_POP_VLAN } }, .n_apply = 2, .go = 3
+    };
     struct text_rule v = { .table = 3, .priority = 1, .apply = { output(number[2]) }, .n_apply = 1 };
     uint8_t f[2048];
 
@@ -711,13 +718,27 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        T(test_miss_and_match),       T(test_priority_and_empty_rule), T(test_tables_and_action_set),
-        T(test_clear_actions),        T(test_change_between_outputs),  T(test_output_to_in_port_and_missing),
-        T(test_all_and_flood),        T(test_versions),                T(test_mask_grows),
-        T(test_packet_in),            T(test_packet_in_flood),         T(test_packet_out),
-        T(test_standalone),           T(test_normal_vlans),            T(test_normal_learns_per_vlan),
-        T(test_normal_then_output),   T(test_vlan_actions),            T(test_pop_mpls_continues),
-        T(test_capture),              T(test_port_comes_and_goes),     T(test_short_frames),
+        T(test_miss_and_match),
+        T(test_priority_and_empty_rule),
+        T(test_tables_and_action_set),
+        T(test_clear_actions),
+        T(test_change_between_outputs),
+        T(test_output_to_in_port_and_missing),
+        T(test_all_and_flood),
+        T(test_versions),
+        T(test_mask_grows),
+        T(test_packet_in),
+        T(test_packet_in_flood),
+        T(test_packet_out),
+        T(test_standalone),
+        T(test_normal_vlans),
+        T(test_normal_learns_per_vlan),
+        T(test_normal_then_output),
+        T(test_vlan_actions),
+        T(test_pop_mpls_continues),
+        T(test_capture),
+        T(test_port_comes_and_goes),
+        T(test_short_frames),
 #undef T
     };
     char dir[] = "/tmp/trama-test-XXXXXX";

@@ -31,9 +31,9 @@ static const struct {
     enum field_id id;
     uint64_t mask;
 } parts[] = {
-    { FIELD_IN_PORT, UINT64_MAX }, { FIELD_ETH_SRC, 0xff }, { FIELD_ETH_SRC, 2 },   { FIELD_VLAN_VID, 0x1003 },
-    { FIELD_ETH_TYPE, 0xffff },    { FIELD_IPV4_DST, 3 },   { FIELD_IPV4_DST, 1 },  { FIELD_TCP_DST, 0xffff },
-    { FIELD_REG3, 0xff },          { FIELD_IPV6_SRC, 3 },   { FIELD_METADATA, 1 },  { FIELD_IP_PROTO, 0xff },
+    { FIELD_IN_PORT, UINT64_MAX }, { FIELD_ETH_SRC, 0xff }, { FIELD_ETH_SRC, 2 },  { FIELD_VLAN_VID, 0x1003 },
+    { FIELD_ETH_TYPE, 0xffff },    { FIELD_IPV4_DST, 3 },   { FIELD_IPV4_DST, 1 }, { FIELD_TCP_DST, 0xffff },
+    { FIELD_REG3, 0xff },          { FIELD_IPV6_SRC, 3 },   { FIELD_METADATA, 1 }, { FIELD_IP_PROTO, 0xff },
 };
 
 static void random_key(struct model *m, struct key *k)

@@ -132,21 +132,22 @@ static void test_good_expect(void **state)
 
 /* Every mistake is a piece put into (or instead of a piece of) this document, whose lines are:
  * 1-3 networks, 4-7 switches, 8-9 links, 10-13 hosts, 14-15 expect. */
-static const char base_text[] = "networks:\n"
-                                "  red: {vlan: 10, subnet: 10.0.10.0/24}\n"
-                                "  blue: {vlan: 20, subnet: 'fd00:20::/64'}\n"
-                                "switches:\n"
-                                "  s1: {datapath_id: 11}\n"
-                                "  s2: {datapath_id: 12, ports: {p7: {network: red}, p8: {network: red, shared: yes}}}\n"
-                                "  s3: {datapath_id: 13}\n"
-                                "links:\n"
-                                "  - [s1:to2, s2:to1]\n"
-                                "hosts:\n"
-                                "  h1: {network: red, switch: s1, address: 10.0.10.1}\n"
-                                "  h2: {network: red, switch: s2, address: 10.0.10.2, mac: 02:00:00:00:00:02}\n"
-                                "  h3: {network: blue, switch: s2, address: 'fd00:20::3'}\n"
-                                "expect:\n"
-                                "  - {ping: works, from: h1, to: h2}\n";
+static const char base_text[] =
+    "networks:\n"
+    "  red: {vlan: 10, subnet: 10.0.10.0/24}\n"
+    "  blue: {vlan: 20, subnet: 'fd00:20::/64'}\n"
+    "switches:\n"
+    "  s1: {datapath_id: 11}\n"
+    "  s2: {datapath_id: 12, ports: {p7: {network: red}, p8: {network: red, shared: yes}}}\n"
+    "  s3: {datapath_id: 13}\n"
+    "links:\n"
+    "  - [s1:to2, s2:to1]\n"
+    "hosts:\n"
+    "  h1: {network: red, switch: s1, address: 10.0.10.1}\n"
+    "  h2: {network: red, switch: s2, address: 10.0.10.2, mac: 02:00:00:00:00:02}\n"
+    "  h3: {network: blue, switch: s2, address: 'fd00:20::3'}\n"
+    "expect:\n"
+    "  - {ping: works, from: h1, to: h2}\n";
 
 #define LINK "[s1:to2, s2:to1]"
 #define TRY "{ping: works, from: h1, to: h2}"
@@ -166,7 +167,8 @@ static const struct {
     { "unknown key of a port", "shared: yes", "chared: yes", "6: the key 'chared' is not known here" },
     { "unknown key of a link", "- " LINK, "- {end: " LINK "}", "9: the key 'end' is not known here" },
     { "unknown key of a host", "mac: 02", "mack: 02", "12: the key 'mack' is not known here" },
-    { "unknown key of an expectation", "{ping: works, from", "{pong: works, from", "15: the key 'pong' is not known here" },
+    { "unknown key of an expectation", "{ping: works, from", "{pong: works, from",
+      "15: the key 'pong' is not known here" },
     { "key twice", "s3: {", "s1: {", "7: " },
     { "controller", "links:", "controller: ryu\nlinks:", "8: 'ryu' is not one of: trama, none" },
     { "name", "links:", "name: a b\nlinks:", "8: 'a b' contains a character" },
@@ -186,14 +188,19 @@ static const struct {
     { "datapath id 0", "datapath_id: 13", "datapath_id: 0", "7: " },
     { "datapath id twice", "datapath_id: 13", "datapath_id: 0xb",
       "7: switch s3 has datapath id 0xb, which switch s1 has already" },
-    { "fail mode", "{datapath_id: 13", "{fail_mode: open, datapath_id: 13", "7: 'open' is not one of: secure, standalone" },
+    { "fail mode", "{datapath_id: 13", "{fail_mode: open, datapath_id: 13",
+      "7: 'open' is not one of: secure, standalone" },
     { "port without network", "p7: {network: red}", "p7: {shared: no}", "6: the key 'network' is missing" },
-    { "port of unknown network", "p7: {network: red}", "p7: {network: rot}", "6: port p7 of switch s2: there is no network 'rot'" },
+    { "port of unknown network", "p7: {network: red}", "p7: {network: rot}",
+      "6: port p7 of switch s2: there is no network 'rot'" },
     { "port with bad name", "p7: {network: red}", "a/b: {network: red}", "6: 'a/b' is not a port" },
-    { "port with long name", "p7: {network: red}", "p234567890123456: {network: red}", "6: 'p234567890123456' is not a port" },
+    { "port with long name", "p7: {network: red}", "p234567890123456: {network: red}",
+      "6: 'p234567890123456' is not a port" },
     { "port number twice", "p7: {network: red}, p8", "7: {network: red}, 07", "6: port 7 of switch s2 is there twice" },
-    { "port number 0", "p7: {network: red}", "0: {network: red}", "6: 0 is not a port number: 1 to 4294967040 are possible" },
-    { "port number too high", "p7: {network: red}", "4294967041: {network: red}", "6: 4294967041 is not a port number" },
+    { "port number 0", "p7: {network: red}", "0: {network: red}",
+      "6: 0 is not a port number: 1 to 4294967040 are possible" },
+    { "port number too high", "p7: {network: red}", "4294967041: {network: red}",
+      "6: 4294967041 is not a port number" },
 
     { "link with one end", LINK, "[s1:to2]", "9: a link has two ends, as in [s1:to2, s2:to1]" },
     { "link is text", LINK, "s1:to2", "9: a link has two ends" },
@@ -222,14 +229,15 @@ static const struct {
       "11: host h1: port to2 of switch s1 is used already by a link (line 9)" },
     { "host on a port of another network", "h3: {network: blue, switch: s2", "h3: {network: blue, switch: s2, port: p7",
       "13: host h3 is of network blue, but port p7 of switch s2 is declared (line 6) as one of network red" },
-    { "two hosts on a declared port", "expect:",
-      "  h4: {network: red, switch: s2, port: p7}\n  h5: {network: red, switch: s2, port: p7}\nexpect:",
+    { "two hosts on a declared port",
+      "expect:", "  h4: {network: red, switch: s2, port: p7}\n  h5: {network: red, switch: s2, port: p7}\nexpect:",
       "15: host h5: port p7 of switch s2 is used already by host h4; a port for several has `shared: true`" },
     { "address outside", "10.0.10.1}", "10.0.11.1}",
       "11: host h1: the address 10.0.11.1 is outside of the subnet of network red" },
     { "address of other family", "10.0.10.1}", "'fd00:20::1'}",
       "11: host h1: the address fd00:20::1 is outside of the subnet" },
-    { "address is the subnet", "10.0.10.1}", "10.0.10.0}", "11: host h1: the address 10.0.10.0 is that of the subnet itself" },
+    { "address is the subnet", "10.0.10.1}", "10.0.10.0}",
+      "11: host h1: the address 10.0.10.0 is that of the subnet itself" },
     { "address is broadcast", "10.0.10.1}", "10.0.10.255}",
       "11: host h1: the address 10.0.10.255 is that of the subnet itself" },
     { "address with other prefix", "10.0.10.1}", "10.0.10.1/25}",
@@ -251,7 +259,8 @@ static const struct {
     { "attach of a vm", "address: 10.0.10.1}", "kind: vm, attach: tap}",
       "11: host h1: attach: tap is for hosts of kind netns" },
 
-    { "no verb", "ping: works, ", "", "15: expect: an entry has one of the keys ping, tcp, udp, flood, cut, restore; this one has 0" },
+    { "no verb", "ping: works, ", "",
+      "15: expect: an entry has one of the keys ping, tcp, udp, flood, cut, restore; this one has 0" },
     { "two verbs", "ping: works, ", "ping: works, tcp: fails, ",
       "15: expect: an entry has one of the keys ping, tcp, udp, flood, cut, restore; this one has 2" },
     { "neither works nor fails", "ping: works", "ping: maybe", "15: expect: 'maybe' is not one of: works, fails" },
@@ -262,7 +271,8 @@ static const struct {
     { "port with ping", "to: h2", "to: h2, port: 5", "15: expect: 'port' does not go with ping" },
     { "port 0", "{ping: works,", "{tcp: works, port: 0,", "15: 0 is out of range: 1 to 65535 are possible" },
     { "family", "to: h2", "to: h2, family: 5", "15: '5' is not one of: 4, 6" },
-    { "no common family", "to: h2", "to: h3", "15: expect: hosts h1 and h3 have no addresses of the same family to try" },
+    { "no common family", "to: h2", "to: h3",
+      "15: expect: hosts h1 and h3 have no addresses of the same family to try" },
     { "not of the family", "to: h2", "to: h2, family: 6",
       "15: expect: hosts h1 and h2 have no addresses of the same family IPv6" },
     { "within", "to: h2", "to: h2, within: soon", "15: 'soon' is not a time" },
@@ -273,7 +283,8 @@ static const struct {
     { "cut from", TRY, "{cut: " LINK ", from: h1}",
       "15: expect: 'from', 'to', 'port', 'family' and 'within' do not go with cut" },
     { "restore first", TRY, "{restore: " LINK "}", "15: expect: restore of a link that is not cut" },
-    { "cut twice", TRY, "{cut: " LINK "}\n  - {cut: [s2:to1, s1:to2]}", "16: expect: cut of a link that is cut already" },
+    { "cut twice", TRY, "{cut: " LINK "}\n  - {cut: [s2:to1, s1:to2]}",
+      "16: expect: cut of a link that is cut already" },
 };
 
 static char *make_text(const char *find, const char *replace)

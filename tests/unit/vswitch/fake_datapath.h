@@ -11,9 +11,9 @@ enum { FAKE_RULES = 4096 };
 struct datapath {
     struct rule *rules[FAKE_RULES]; /* visible, to be added, to be removed */
     size_t n_rules;
-    uint64_t version;               /* the one being made */
-    int fail_in;                    /* the n-th rule_new from now fails; 0: none */
-    size_t n_live;                  /* rules not freed */
+    uint64_t version; /* the one being made */
+    int fail_in;      /* the n-th rule_new from now fails; 0: none */
+    size_t n_live;    /* rules not freed */
 };
 
 struct bridge {

@@ -46,7 +46,12 @@ static struct fixture *begin(uint32_t max_flows)
     clock_stop(&x->clock);
 
     struct flow_table_conf conf = {
-        .dp = &x->dp, .bridge = &x->bridge, .clock = &x->clock, .max_flows = max_flows, .removed = on_removed, .arg = x,
+        .dp = &x->dp,
+        .bridge = &x->bridge,
+        .clock = &x->clock,
+        .max_flows = max_flows,
+        .removed = on_removed,
+        .arg = x,
     };
 
     assert_int_equal(flow_table_new(&x->ft, &conf), 0);
@@ -90,8 +95,16 @@ static int add_or_modify(struct fixture *x, const struct sketch *k, const struct
     match_of(&m, k);
 
     struct flow_spec s = {
-        .table_id = k->table, .priority = k->priority, .match = &m, .cookie = k->cookie, .idle_s = k->idle,
-        .hard_s = k->hard, .flags = k->flags, .code = &code, .instructions = &k->out, .n_instructions = sizeof k->out,
+        .table_id = k->table,
+        .priority = k->priority,
+        .match = &m,
+        .cookie = k->cookie,
+        .idle_s = k->idle,
+        .hard_s = k->hard,
+        .flags = k->flags,
+        .code = &code,
+        .instructions = &k->out,
+        .n_instructions = sizeof k->out,
     };
 
     return modify ? flow_modify(x->ft, modify, &s) : flow_add(x->ft, &s);
@@ -115,9 +128,14 @@ static struct flow_query query(struct match *m, const struct sketch *k, bool is_
 {
     match_of(m, k);
     return (struct flow_query){
-        .table_id = k->table, .is_strict = is_strict, .priority = k->priority, .match = m,
-        .cookie = k->cookie, .cookie_mask = k->cookie ? UINT64_MAX : 0,
-        .out_port = k->out ? k->out : FLOW_ANY, .out_group = FLOW_ANY,
+        .table_id = k->table,
+        .is_strict = is_strict,
+        .priority = k->priority,
+        .match = m,
+        .cookie = k->cookie,
+        .cookie_mask = k->cookie ? UINT64_MAX : 0,
+        .out_port = k->out ? k->out : FLOW_ANY,
+        .out_group = FLOW_ANY,
     };
 }
 
@@ -179,36 +197,73 @@ static void delete_and_modify(void **state)
     } cases[] = {
         { "loose, all of a table", DEL, { .table = 0 }, 0, "2/5/3/0>12 253/0/0/0>14" },
         { "loose, everything", DEL, { .table = FLOW_TABLE_ALL }, 0, "" },
-        { "loose, by port, any priority", DEL, { .table = 0, .priority = 77, .port = 3 }, 0,
+        { "loose, by port, any priority",
+          DEL,
+          { .table = 0, .priority = 77, .port = 3 },
+          0,
           "0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, narrower than any", DEL, { .table = 0, .port = 4, .type = 0x806 }, 0,
+        { "loose, narrower than any",
+          DEL,
+          { .table = 0, .port = 4, .type = 0x806 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, by output", DEL, { .table = FLOW_TABLE_ALL, .out = 12 }, 0,
+        { "loose, by output",
+          DEL,
+          { .table = FLOW_TABLE_ALL, .out = 12 },
+          0,
           "0/5/3/0>11 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
-        { "loose, by cookie", DEL, { .table = FLOW_TABLE_ALL, .cookie = 104 }, 0,
+        { "loose, by cookie",
+          DEL,
+          { .table = FLOW_TABLE_ALL, .cookie = 104 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, by masked cookie", DEL, { .table = FLOW_TABLE_ALL, .cookie = 102 }, 0xfe,
+        { "loose, by masked cookie",
+          DEL,
+          { .table = FLOW_TABLE_ALL, .cookie = 102 },
+          0xfe,
           "0/5/3/0>11 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict", DEL_STRICT, { .table = 0, .priority = 5, .port = 3 }, 0,
+        { "strict",
+          DEL_STRICT,
+          { .table = 0, .priority = 5, .port = 3 },
+          0,
           "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict, every table", DEL_STRICT, { .table = FLOW_TABLE_ALL, .priority = 5, .port = 3 }, 0,
+        { "strict, every table",
+          DEL_STRICT,
+          { .table = FLOW_TABLE_ALL, .priority = 5, .port = 3 },
+          0,
           "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
-        { "strict, other output", DEL_STRICT, { .table = 0, .priority = 5, .port = 3, .out = 12 }, 0,
+        { "strict, other output",
+          DEL_STRICT,
+          { .table = 0, .priority = 5, .port = 3, .out = 12 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict, other cookie", DEL_STRICT, { .table = 0, .priority = 5, .port = 3, .cookie = 9 }, 0,
+        { "strict, other cookie",
+          DEL_STRICT,
+          { .table = 0, .priority = 5, .port = 3, .cookie = 9 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify loose", MOD, { .table = 0, .port = 3 }, 0,
+        { "modify loose",
+          MOD,
+          { .table = 0, .port = 3 },
+          0,
           "0/5/3/0>99 0/5/3/800>99 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify strict", MOD_STRICT, { .table = 0, .priority = 6, .port = 3 }, 0,
+        { "modify strict",
+          MOD_STRICT,
+          { .table = 0, .priority = 6, .port = 3 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify nothing", MOD_STRICT, { .table = 0, .priority = 7, .port = 3 }, 0,
+        { "modify nothing",
+          MOD_STRICT,
+          { .table = 0, .priority = 7, .port = 3 },
+          0,
           "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture *x = begin(0);
         struct match m;
-        struct flow_query q = query(&m, &cases[i].what, cases[i].command == DEL_STRICT || cases[i].command == MOD_STRICT);
+        struct flow_query q =
+            query(&m, &cases[i].what, cases[i].command == DEL_STRICT || cases[i].command == MOD_STRICT);
 
         fill(x);
         if (cases[i].cookie_mask)
@@ -278,7 +333,12 @@ static void replaced_and_reset(void **state)
         clock_warp(&x->clock, 5 * (uint64_t)NSEC_PER_S);
         fake_rule_count(only(x)->rule, 7, 700, clock_now(&x->clock));
 
-        struct sketch to = { .table = 1, .priority = 2, .port = 3, .out = 9, .cookie = 42, .idle = 33,
+        struct sketch to = { .table = 1,
+                             .priority = 2,
+                             .port = 3,
+                             .out = 9,
+                             .cookie = 42,
+                             .idle = 33,
                              .flags = (uint16_t)(FLOW_SEND_REMOVED | (cases[i].is_reset ? FLOW_RESET_COUNTS : 0)) };
 
         q.cookie_mask = 0;
@@ -316,7 +376,7 @@ static void overlap(void **state)
         struct sketch what;
         int want;
     } cases[] = {
-        { { .table = 0, .priority = 5, .port = 3 }, -EEXIST },              /* the very same is an overlap too */
+        { { .table = 0, .priority = 5, .port = 3 }, -EEXIST }, /* the very same is an overlap too */
         { { .table = 0, .priority = 5, .type = 0x806 }, -EEXIST },
         { { .table = 0, .priority = 5, .port = 9, .type = 0x806 }, 0 },
         { { .table = 0, .priority = 8, .type = 0x806 }, 0 },
@@ -358,7 +418,8 @@ static void timeouts(void **state)
     assert_int_equal(flow_table_next_ns(x->ft), WHEEL_NEVER);
     assert_int_equal(add(x, (struct sketch){ .priority = 1, .port = 1, .out = 1, .cookie = 1, .hard = 10 }), 0);
     assert_int_equal(add(x, (struct sketch){ .priority = 1, .port = 2, .out = 2, .cookie = 2, .idle = 4 }), 0);
-    assert_int_equal(add(x, (struct sketch){ .priority = 1, .port = 3, .out = 3, .cookie = 3, .idle = 4, .hard = 8 }), 0);
+    assert_int_equal(add(x, (struct sketch){ .priority = 1, .port = 3, .out = 3, .cookie = 3, .idle = 4, .hard = 8 }),
+                     0);
     assert_int_equal(add(x, (struct sketch){ .priority = 1, .port = 4, .out = 4, .cookie = 4 }), 0);
 
     struct match m;
@@ -400,7 +461,8 @@ static void bundle_and_failure(void **state)
 {
     struct fixture *x = begin(0);
     struct match m;
-    struct sketch all = { .table = FLOW_TABLE_ALL }, to = { .out = 77 }, again = { .priority = 5, .port = 3, .out = 78 };
+    struct sketch all = { .table = FLOW_TABLE_ALL }, to = { .out = 77 },
+                  again = { .priority = 5, .port = 3, .out = 78 };
     struct flow_query q = query(&m, &all, false);
     const char *before = "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14";
 
@@ -465,7 +527,8 @@ static void walk_while_changing(void **state)
         assert_int_equal(finish(x, flow_delete(x->ft, &del)), 0);
         del = query(&m, &k2, true);
         assert_int_equal(finish(x, add_or_modify(x, &to, &del)), 0);
-        assert_int_equal(add(x, (struct sketch){ .table = step % 2, .priority = 1, .port = 1000 + step, .out = 150 }), 0);
+        assert_int_equal(add(x, (struct sketch){ .table = step % 2, .priority = 1, .port = 1000 + step, .out = 150 }),
+                         0);
     }
     assert_int_equal(seen, 100);
     for (int i = 1; i <= 100; i++)
@@ -478,8 +541,12 @@ static void walk_while_changing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(delete_and_modify), cmocka_unit_test(replaced_and_reset), cmocka_unit_test(overlap),
-        cmocka_unit_test(limit),             cmocka_unit_test(timeouts),           cmocka_unit_test(bundle_and_failure),
+        cmocka_unit_test(delete_and_modify),
+        cmocka_unit_test(replaced_and_reset),
+        cmocka_unit_test(overlap),
+        cmocka_unit_test(limit),
+        cmocka_unit_test(timeouts),
+        cmocka_unit_test(bundle_and_failure),
         cmocka_unit_test(walk_while_changing),
     };
 
