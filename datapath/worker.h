@@ -38,7 +38,7 @@ struct tx_batch {
     struct rte_mbuf *frames[PORT_BURST];
 };
 
-enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 16 };
+enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 200 };
 
 /* What a worker gets to do from C: a frame and a program (packet-out).  From the datapath's pool of jobs. */
 struct job {
