@@ -28,13 +28,14 @@ struct waiter {
     struct list link;
     struct control *control;
     struct rpc_request *request;
+    const json_t *params; /* the request's */
     struct ev_timer timeout;
 };
 
 /* --- net/wait --- */
 static void waiter_end(struct waiter *w, bool is_settled)
 {
-    rpc_reply(w->request, json_pack("{s:b, s:o}", "settled", is_settled, "missing", show_missing(w->control->controller)));
+    rpc_reply_either(w->request, w->params, json_pack("{s:b, s:o}", "settled", is_settled, "missing", show_missing(w->control->controller)));
     ev_timer_stop(w->control->controller->loop, &w->timeout);
     list_remove(&w->link);
     free(w);
@@ -70,6 +71,7 @@ static void run_wait(struct rpc_request *r, json_t *params, void *arg)
     }
     w->control = c;
     w->request = r;
+    w->params = params;
     list_push_back(&c->waiters, &w->link);
     ev_timer_init(&w->timeout, on_timeout, (double)ms / 1000., 0.);
     w->timeout.data = w;
@@ -80,14 +82,14 @@ static void run_wait(struct rpc_request *r, json_t *params, void *arg)
 /* --- documents --- */
 static void run_show(struct rpc_request *r, json_t *params, void *arg)
 {
-    rpc_reply(r, show_net(((struct control *)arg)->controller));
+    rpc_reply_either(r, params, show_net(((struct control *)arg)->controller));
 }
 
 static void run_text(struct rpc_request *r, json_t *params, void *arg)
 {
     const struct domain *d = ((struct control *)arg)->controller->domain;
 
-    rpc_reply(r, json_pack("{s:s, s:s}", "file", d->doc->file, "text", d->text));
+    rpc_reply_either(r, params, json_pack("{s:s, s:s}", "file", d->doc->file, "text", d->text));
 }
 
 static void run_apply(struct rpc_request *r, json_t *params, void *arg)
@@ -101,7 +103,7 @@ static void run_apply(struct rpc_request *r, json_t *params, void *arg)
     else if (controller_apply(c->controller, file, text, strlen(text), &e))
         rpc_reply_error(r, "%s", e.text);
     else
-        rpc_reply(r, json_pack("{s:s}", "applied", c->controller->domain->doc->name));
+        rpc_reply_either(r, params, json_pack("{s:s}", "applied", c->controller->domain->doc->name));
 }
 
 static void run_diff(struct rpc_request *r, json_t *params, void *arg)
@@ -119,13 +121,14 @@ static void run_diff(struct rpc_request *r, json_t *params, void *arg)
         rpc_reply_error(r, "%s", e.text);
         return;
     }
-    rpc_reply(r, show_difference(&d));
+    rpc_reply_either(r, params, show_difference(&d));
     difference_fini(&d);
 }
 
 /* --- net/flows --- */
 struct flows_reply {
     struct rpc_request *request;
+    const json_t *params; /* the request's */
     json_t *switches;
     size_t n_left; /* readings under way, and one while they are begun */
 };
@@ -140,7 +143,7 @@ static void flows_end(struct flows_reply *f)
 {
     if (--f->n_left)
         return;
-    rpc_reply(f->request, json_pack("{s:o}", "switches", f->switches));
+    rpc_reply_either(f->request, f->params, json_pack("{s:o}", "switches", f->switches));
     free(f);
 }
 
@@ -204,7 +207,7 @@ static void run_flows(struct rpc_request *r, json_t *params, void *arg)
         rpc_reply_error(r, "not enough memory");
         return;
     }
-    *f = (struct flows_reply){ .request = r, .switches = json_array(), .n_left = 1 };
+    *f = (struct flows_reply){ .request = r, .params = params, .switches = json_array(), .n_left = 1 };
     for (size_t i = 0; i < d->doc->n_switches; i++)
         if (only == NET_NONE || (size_t)only == i)
             flows_begin(f, d, (int)i);
@@ -214,7 +217,7 @@ static void run_flows(struct rpc_request *r, json_t *params, void *arg)
 /* --- the daemon itself --- */
 static void run_version(struct rpc_request *r, json_t *params, void *arg)
 {
-    rpc_reply(r, json_pack("{s:s, s:s}", "program", "trama-controller", "version", TRAMA_VERSION));
+    rpc_reply_either(r, params, json_pack("{s:s, s:s}", "program", "trama-controller", "version", TRAMA_VERSION));
 }
 
 static void run_log_level(struct rpc_request *r, json_t *params, void *arg)
@@ -227,12 +230,12 @@ static void run_log_level(struct rpc_request *r, json_t *params, void *arg)
         return;
     }
     log_set_level((enum log_level)level);
-    rpc_reply(r, json_pack("{s:s}", "level", log_level_name((enum log_level)level)));
+    rpc_reply_either(r, params, json_pack("{s:s}", "level", log_level_name((enum log_level)level)));
 }
 
 static void run_exit(struct rpc_request *r, json_t *params, void *arg)
 {
-    rpc_reply(r, json_object());
+    rpc_reply_either(r, params, json_object());
     ev_break(((struct control *)arg)->controller->loop, EVBREAK_ALL);
 }
 

@@ -90,6 +90,20 @@ void rpc_reply_text(struct rpc_request *r, const char *text)
     rpc_reply(r, json_string(text));
 }
 
+void rpc_reply_either(struct rpc_request *r, const json_t *params, json_t *result)
+{
+    char *text;
+
+    if (!json_is_array(params) || !result) {
+        rpc_reply(r, result);
+        return;
+    }
+    text = json_is_string(result) ? strdup(json_string_value(result)) : json_dumps(result, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_decref(result);
+    rpc_reply(r, text ? json_sprintf("%s\n", text) : NULL);
+    free(text);
+}
+
 void rpc_reply_error(struct rpc_request *r, const char *fmt, ...)
 {
     char text[1024];

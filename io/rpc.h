@@ -40,6 +40,9 @@ void rpc_server_close(struct rpc_server *s);
 /* Each ends the request.  `result`: taken; any JSON; NULL (out of memory) becomes an error. */
 void rpc_reply(struct rpc_request *r, json_t *result);
 void rpc_reply_text(struct rpc_request *r, const char *text);
+/* `result` (taken) as it is when `params` are an object, as our tools send them; as text when they are an array, which is what
+ * ovs-appctl sends and the only thing that it takes. */
+void rpc_reply_either(struct rpc_request *r, const json_t *params, json_t *result);
 void rpc_reply_error(struct rpc_request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sends {"method": .., "params": ..} before the reply: for what comes over time, such as captured frames.  Takes `params`.
  * Returns -ENOTCONN when the client is gone, -ENOBUFS when it does not read: nothing is sent then. */

@@ -14,23 +14,9 @@
 #include "vswitch/control_impl.h"
 #include "base/version.h"
 
-void control_reply(struct rpc_request *r, const json_t *params, json_t *result)
-{
-    char *text;
-
-    if (!json_is_array(params)) {
-        rpc_reply(r, result);
-        return;
-    }
-    text = json_is_string(result) ? strdup(json_string_value(result)) : json_dumps(result, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    json_decref(result);
-    rpc_reply(r, text ? json_sprintf("%s\n", text) : NULL);
-    free(text);
-}
-
 static void run_version(struct rpc_request *r, json_t *params, void *arg)
 {
-    control_reply(r, params, json_string("trama-switchd " TRAMA_VERSION));
+    rpc_reply_either(r, params, json_string("trama-switchd " TRAMA_VERSION));
 }
 
 static void run_port_add(struct rpc_request *r, json_t *params, void *arg)
@@ -45,7 +31,7 @@ static void run_port_add(struct rpc_request *r, json_t *params, void *arg)
     else if (vswitch_port_add(c->conf.sw, bridge, name, text, c->conf.opts, &e))
         rpc_reply_error(r, "%s", e.text);
     else
-        control_reply(r, params, json_pack("{s:s, s:I}", "name", name, "ofport",
+        rpc_reply_either(r, params, json_pack("{s:s, s:I}", "name", name, "ofport",
                                            (json_int_t)sw_port_find(c->conf.sw, name)->at.number));
 }
 
@@ -118,7 +104,7 @@ static void run_capture(struct rpc_request *r, json_t *params, void *arg)
     else if (capture_start(c->conf.sw, p, (uint32_t)snaplen, path, sizeof path, &e))
         rpc_reply_error(r, "%s", e.text);
     else
-        control_reply(r, params, json_string(path));
+        rpc_reply_either(r, params, json_string(path));
 }
 
 static void run_log_level(struct rpc_request *r, json_t *params, void *arg)

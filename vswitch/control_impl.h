@@ -13,9 +13,6 @@ struct control {
     char path[ENDPOINT_PATH_SIZE], link[ENDPOINT_PATH_SIZE];
 };
 
-/* Who sends parameters by name gets JSON; who sends an array of words (ovs-appctl) gets the same as text.  Takes `result`. */
-void control_reply(struct rpc_request *r, const json_t *params, json_t *result);
-
 rpc_method_fn show_switch, show_ports, show_port_stats, show_stats, show_macs;  /* control_show.c */
 rpc_method_fn test_warp, test_give, test_take;                                  /* control_test.c */
 

@@ -95,7 +95,7 @@ void show_switch(struct rpc_request *r, json_t *params, void *arg)
     add_u64(o, "workers", c->conf.sw->conf.n_workers);
     add(o, "hugepages", json_boolean(eal_has_hugepages()));
     add(o, "bridges", bridges);
-    control_reply(r, params, o);
+    rpc_reply_either(r, params, o);
 }
 
 /* --- ports --- */
@@ -204,7 +204,7 @@ static void show_each_port(struct rpc_request *r, const json_t *params, const st
         for_each_list(struct sw_port, p, &b->ports, link)
             if ((!bridge || !strcmp(b->name, bridge)) && (!name || p == one))
                 json_array_append_new(list, show(p));
-    control_reply(r, params, list);
+    rpc_reply_either(r, params, list);
 }
 
 void show_ports(struct rpc_request *r, json_t *params, void *arg)
@@ -244,7 +244,7 @@ void show_stats(struct rpc_request *r, json_t *params, void *arg)
     add(o, "drops", drops);
     add(o, "workers", workers);
     add_u64(o, "version", datapath_version(sw->dp));
-    control_reply(r, params, o);
+    rpc_reply_either(r, params, o);
 }
 
 static json_t *show_mac(const struct vswitch *sw, const struct sw_bridge *b, const struct mac_entry *m)
@@ -282,5 +282,5 @@ void show_macs(struct rpc_request *r, json_t *params, void *arg)
         while ((!bridge || !strcmp(b->name, bridge)) && mac_table_next(bridge_macs(b->bridge), &at, now_ms, &m))
             json_array_append_new(list, show_mac(sw, b, &m));
     }
-    control_reply(r, params, list);
+    rpc_reply_either(r, params, list);
 }

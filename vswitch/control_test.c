@@ -23,7 +23,7 @@ void test_warp(struct rpc_request *r, json_t *params, void *arg)
         return;
     }
     clock_warp(c->conf.clock, ms * NSEC_PER_MS);
-    control_reply(r, params, json_string("warped"));
+    rpc_reply_either(r, params, json_string("warped"));
 }
 
 static struct port *test_port(struct rpc_request *r, const struct control *c, const char *name)
@@ -94,7 +94,7 @@ void test_take(struct rpc_request *r, json_t *params, void *arg)
     free(frame);
     free(hex);
     if (p)
-        control_reply(r, params, list);
+        rpc_reply_either(r, params, list);
     else
         json_decref(list);
 }
