@@ -15,8 +15,14 @@ enum { VID_PRESENT = 0x1000, SEND_FLOW_REM = 1 << 0, ETH_TYPE_LLDP = 0x88cc, ETH
 #define PORT_CONTROLLER UINT32_C(0xfffffffd)
 
 enum priority {
-    PRIO_FLOOD = 100, PRIO_LEARN = 100, PRIO_SPOOF = 150, PRIO_HOST = 200, PRIO_SOURCE = 200, PRIO_INGRESS = 200,
-    PRIO_GUARD = 290, PRIO_LLDP = 300,
+    PRIO_FLOOD = 100,
+    PRIO_LEARN = 100,
+    PRIO_SPOOF = 150,
+    PRIO_HOST = 200,
+    PRIO_SOURCE = 200,
+    PRIO_INGRESS = 200,
+    PRIO_GUARD = 290,
+    PRIO_LLDP = 300,
 };
 
 /* What a port of one switch is for. */
@@ -32,14 +38,14 @@ struct compiler {
     const struct view *view;
     const bool *tree;
     struct plan *plan;
-    int *next;              /* [to * n_switches + at]: link from `at` toward `to`, GRAPH_NONE */
+    int *next;               /* [to * n_switches + at]: link from `at` toward `to`, GRAPH_NONE */
     struct role_port *ports; /* of the switch at hand */
     size_t n_ports;
-    struct flow_act *acts;  /* scratch: room for every port */
-    bool *network_is_used;  /* has a port somewhere */
-    bool *is_undeclared;    /* of each learned host: the document does not have it */
+    struct flow_act *acts; /* scratch: room for every port */
+    bool *network_is_used; /* has a port somewhere */
+    bool *is_undeclared;   /* of each learned host: the document does not have it */
     int sw;
-    int err;                /* the first failure */
+    int err; /* the first failure */
 };
 
 uint32_t view_port_number(const struct view_switch *sw, const struct net_port_ref *ref)
@@ -109,8 +115,8 @@ int compile_trees(const struct net_doc *doc, const struct view *v, bool *tree)
     return err;
 }
 
-int compile_trees_toward(const struct net_doc *doc, const struct view *v, const bool *before, const bool *want, bool *tree,
-                         bool *is_final)
+int compile_trees_toward(const struct net_doc *doc, const struct view *v, const bool *before, const bool *want,
+                         bool *tree, bool *is_final)
 {
     struct graph g = { .n_nodes = (int)doc->n_switches, .n_edges = (int)doc->n_links };
     bool *alive = calloc(doc->n_links + 1, sizeof *alive);
@@ -167,15 +173,16 @@ static void port_add(struct compiler *c, const struct net_port_ref *ref, struct 
     char text[NET_PORT_NAME];
 
     if (!number) {
-        problem(c, c->sw, "switch %s has no port %s (%s%s%s, line %u)", sw, net_port_text(ref, text), what, *name ? " " : "", name,
-                line);
+        problem(c, c->sw, "switch %s has no port %s (%s%s%s, line %u)", sw, net_port_text(ref, text), what,
+                *name ? " " : "", name, line);
         return;
     }
     for (size_t i = 0; i < c->n_ports; i++) {
         if (c->ports[i].number != number)
             continue;
         if (want.role != ROLE_ACCESS || c->ports[i].role != ROLE_ACCESS || c->ports[i].of != want.of)
-            problem(c, c->sw, "switch %s: port %s is number %u, which the document uses by another name (%s%s%s, line %u)", sw,
+            problem(c, c->sw,
+                    "switch %s: port %s is number %u, which the document uses by another name (%s%s%s, line %u)", sw,
                     net_port_text(ref, text), number, what, *name ? " " : "", name, line);
         return;
     }
@@ -192,15 +199,15 @@ static int roles_find(struct compiler *c)
     for (size_t i = 0; i < doc->n_links; i++)
         for (int j = 0; j < 2; j++)
             if (doc->links[i].end[j].sw == c->sw)
-                port_add(c, &doc->links[i].end[j].port, (struct role_port){ .role = ROLE_LINK, .of = (int)i }, "link", "",
-                         doc->links[i].line);
+                port_add(c, &doc->links[i].end[j].port, (struct role_port){ .role = ROLE_LINK, .of = (int)i }, "link",
+                         "", doc->links[i].line);
     for (size_t i = 0; i < sw->n_ports; i++)
-        port_add(c, &sw->ports[i].port, (struct role_port){ .role = ROLE_ACCESS, .of = sw->ports[i].network }, "ports", "",
-                 sw->ports[i].line);
+        port_add(c, &sw->ports[i].port, (struct role_port){ .role = ROLE_ACCESS, .of = sw->ports[i].network }, "ports",
+                 "", sw->ports[i].line);
     for (size_t i = 0; i < doc->n_hosts; i++)
         if (doc->hosts[i].at.sw == c->sw)
-            port_add(c, &doc->hosts[i].at.port, (struct role_port){ .role = ROLE_ACCESS, .of = doc->hosts[i].network }, "host",
-                     doc->hosts[i].name, doc->hosts[i].line);
+            port_add(c, &doc->hosts[i].at.port, (struct role_port){ .role = ROLE_ACCESS, .of = doc->hosts[i].network },
+                     "host", doc->hosts[i].name, doc->hosts[i].line);
     return c->err;
 }
 
@@ -217,7 +224,10 @@ static void emit_guards(struct compiler *c)
 {
     static const uint64_t group_bit = UINT64_C(1) << 40;
     struct flow_spec drop = {
-        .table = TABLE_INGRESS, .goto_table = FLOW_NO_GOTO, .priority = PRIO_GUARD, .cookie = flow_cookie(FLOW_KIND_GUARD, 0),
+        .table = TABLE_INGRESS,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = PRIO_GUARD,
+        .cookie = flow_cookie(FLOW_KIND_GUARD, 0),
     };
     struct match m = { 0 };
 
@@ -237,8 +247,12 @@ static void emit_access(struct compiler *c, const struct role_port *p)
         { .type = FLOW_ACT_SET_VLAN, .arg = vlan },
     };
     struct flow_spec spec = {
-        .table = TABLE_INGRESS, .goto_table = TABLE_SOURCE, .priority = PRIO_INGRESS,
-        .cookie = flow_cookie(FLOW_KIND_ACCESS, vlan), .acts = acts, .n_acts = 2,
+        .table = TABLE_INGRESS,
+        .goto_table = TABLE_SOURCE,
+        .priority = PRIO_INGRESS,
+        .cookie = flow_cookie(FLOW_KIND_ACCESS, vlan),
+        .acts = acts,
+        .n_acts = 2,
     };
     struct match m = { 0 };
 
@@ -256,8 +270,12 @@ static void emit_link(struct compiler *c, const struct role_port *p)
     const bool *tree = c->tree + p->of;
     const struct flow_act show[] = { { .type = FLOW_ACT_OUTPUT, .port = PORT_CONTROLLER, .arg = UINT16_MAX } };
     struct flow_spec spec = {
-        .table = TABLE_INGRESS, .goto_table = FLOW_NO_GOTO, .priority = PRIO_LLDP, .cookie = flow_cookie(FLOW_KIND_LLDP, 0),
-        .acts = show, .n_acts = 1,
+        .table = TABLE_INGRESS,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = PRIO_LLDP,
+        .cookie = flow_cookie(FLOW_KIND_LLDP, 0),
+        .acts = show,
+        .n_acts = 1,
     };
     struct match m = { 0 };
 
@@ -274,8 +292,11 @@ static void emit_link(struct compiler *c, const struct role_port *p)
         if (!c->network_is_used[n])
             continue;
         spec = (struct flow_spec){
-            .table = TABLE_INGRESS, .goto_table = TABLE_FORWARD, .priority = PRIO_INGRESS,
-            .cookie = flow_cookie(FLOW_KIND_TRUNK, vlan), .metadata = is_in_tree ? 0 : METADATA_OFF_TREE,
+            .table = TABLE_INGRESS,
+            .goto_table = TABLE_FORWARD,
+            .priority = PRIO_INGRESS,
+            .cookie = flow_cookie(FLOW_KIND_TRUNK, vlan),
+            .metadata = is_in_tree ? 0 : METADATA_OFF_TREE,
             .metadata_mask = is_in_tree ? 0 : METADATA_OFF_TREE,
         };
         m = (struct match){ 0 };
@@ -290,8 +311,12 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
 {
     const struct flow_act show[] = { { .type = FLOW_ACT_OUTPUT, .port = PORT_CONTROLLER, .arg = LEARN_BYTES } };
     struct flow_spec spec = {
-        .table = TABLE_SOURCE, .goto_table = TABLE_FORWARD, .priority = PRIO_LEARN,
-        .cookie = flow_cookie(FLOW_KIND_LEARN, c->doc->networks[p->of].vlan), .acts = show, .n_acts = 1,
+        .table = TABLE_SOURCE,
+        .goto_table = TABLE_FORWARD,
+        .priority = PRIO_LEARN,
+        .cookie = flow_cookie(FLOW_KIND_LEARN, c->doc->networks[p->of].vlan),
+        .acts = show,
+        .n_acts = 1,
     };
     struct match m = { 0 };
     size_t n = 0;
@@ -308,9 +333,12 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
 static void emit_source(struct compiler *c, net_mac mac, int network, uint32_t port, bool is_learned)
 {
     struct flow_spec spec = {
-        .table = TABLE_SOURCE, .goto_table = TABLE_FORWARD, .priority = PRIO_SOURCE,
+        .table = TABLE_SOURCE,
+        .goto_table = TABLE_FORWARD,
+        .priority = PRIO_SOURCE,
         .cookie = flow_cookie(FLOW_KIND_SOURCE, c->doc->networks[network].vlan),
-        .idle_s = is_learned ? LEARN_IDLE_S : 0, .flags = is_learned ? SEND_FLOW_REM : 0,
+        .idle_s = is_learned ? LEARN_IDLE_S : 0,
+        .flags = is_learned ? SEND_FLOW_REM : 0,
     };
     struct match m = { 0 };
 
@@ -322,7 +350,9 @@ static void emit_source(struct compiler *c, net_mac mac, int network, uint32_t p
 static void emit_spoof(struct compiler *c, net_mac mac, int network)
 {
     struct flow_spec spec = {
-        .table = TABLE_SOURCE, .goto_table = FLOW_NO_GOTO, .priority = PRIO_SPOOF,
+        .table = TABLE_SOURCE,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = PRIO_SPOOF,
         .cookie = flow_cookie(FLOW_KIND_SPOOF, c->doc->networks[network].vlan),
     };
     struct match m = { 0 };
@@ -347,7 +377,10 @@ static void emit_host(struct compiler *c, net_mac mac, int network, int sw, uint
     int link = sw == c->sw ? GRAPH_NONE : c->next[(size_t)sw * c->doc->n_switches + (size_t)c->sw];
     struct flow_act acts[2];
     struct flow_spec spec = {
-        .table = TABLE_FORWARD, .goto_table = FLOW_NO_GOTO, .priority = PRIO_HOST, .cookie = flow_cookie(FLOW_KIND_HOST, vlan),
+        .table = TABLE_FORWARD,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = PRIO_HOST,
+        .cookie = flow_cookie(FLOW_KIND_HOST, vlan),
         .acts = acts,
     };
     struct match m = { 0 };
@@ -372,7 +405,10 @@ static void emit_flood(struct compiler *c, int network)
     uint16_t vlan = c->doc->networks[network].vlan;
     const bool *tree = c->tree + (size_t)network * c->doc->n_links;
     struct flow_spec spec = {
-        .table = TABLE_FORWARD, .goto_table = FLOW_NO_GOTO, .priority = PRIO_FLOOD, .cookie = flow_cookie(FLOW_KIND_FLOOD, vlan),
+        .table = TABLE_FORWARD,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = PRIO_FLOOD,
+        .cookie = flow_cookie(FLOW_KIND_FLOOD, vlan),
         .acts = c->acts,
     };
     struct match m = { 0 };

@@ -32,8 +32,8 @@ struct view_port {
 };
 
 struct view_switch {
-    bool is_live;    /* forwards frames, as far as is known; else ways go round it */
-    bool has_ports;  /* `ports` is known; else no flows are made for it */
+    bool is_live;   /* forwards frames, as far as is known; else ways go round it */
+    bool has_ports; /* `ports` is known; else no flows are made for it */
     size_t n_ports;
     const struct view_port *ports;
 };
@@ -61,8 +61,8 @@ struct problem {
 
 struct plan {
     size_t n_switches, n_networks, n_links;
-    struct flow_set *flows;   /* of each switch; empty when its ports are not known */
-    bool *tree;               /* [network * n_links + link]: floods of the network use the link */
+    struct flow_set *flows; /* of each switch; empty when its ports are not known */
+    bool *tree;             /* [network * n_links + link]: floods of the network use the link */
     struct problem *problems;
     size_t n_problems;
 };
@@ -72,8 +72,8 @@ int compile_trees(const struct net_doc *doc, const struct view *v, bool *tree);
 /* Trees to use on the way from `before` to `want`, so that no frame circles while some switches have the new flows and
  * others the old: `want`, when the two together have no cycle over links that are up, else what they have in common.
  * `*is_final`: it is `want`. */
-int compile_trees_toward(const struct net_doc *doc, const struct view *v, const bool *before, const bool *want, bool *tree,
-                         bool *is_final);
+int compile_trees_toward(const struct net_doc *doc, const struct view *v, const bool *before, const bool *want,
+                         bool *tree, bool *is_final);
 /* `tree`: what floods may use.  0 (caller ends with plan_fini) or -ENOMEM. */
 int compile(struct plan *out, const struct net_doc *doc, const struct view *v, const bool *tree);
 void plan_fini(struct plan *p);

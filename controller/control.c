@@ -35,7 +35,8 @@ struct waiter {
 /* --- net/wait --- */
 static void waiter_end(struct waiter *w, bool is_settled)
 {
-    rpc_reply_either(w->request, w->params, json_pack("{s:b, s:o}", "settled", is_settled, "missing", show_missing(w->control->controller)));
+    rpc_reply_either(w->request, w->params,
+                     json_pack("{s:b, s:o}", "settled", is_settled, "missing", show_missing(w->control->controller)));
     ev_timer_stop(w->control->controller->loop, &w->timeout);
     list_remove(&w->link);
     free(w);
@@ -61,7 +62,9 @@ static void run_wait(struct rpc_request *r, json_t *params, void *arg)
     struct control *c = arg;
     const char *text = rpc_param_text(params, 0, "timeout_ms");
     const json_t *number = json_is_object(params) ? json_object_get(params, "timeout_ms") : json_array_get(params, 0);
-    long ms = text ? strtol(text, NULL, 10) : json_is_integer(number) ? (long)json_integer_value(number) : WAIT_DEFAULT_MS;
+    long ms = text                      ? strtol(text, NULL, 10)
+              : json_is_integer(number) ? (long)json_integer_value(number)
+                                        : WAIT_DEFAULT_MS;
     struct waiter *w = calloc(1, sizeof *w);
 
     if (!w || ms < 0 || (text && (!*text || text[strspn(text, "0123456789")]))) {
@@ -154,10 +157,11 @@ static void on_flow(void *arg, const struct ofp_flow_stats *fs)
     struct str s = { 0 };
 
     flow_text_print_stats(&s, fs, NULL);
-    json_array_append_new(p->flows, json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s}", "table", fs->table_id, "priority", fs->priority,
-                                              "owner", is_ours ? "trama" : "other", "kind",
+    json_array_append_new(p->flows, json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:s}", "table", fs->table_id, "priority",
+                                              fs->priority, "owner", is_ours ? "trama" : "other", "kind",
                                               is_ours ? flow_kind_name[flow_cookie_kind(fs->cookie)] : "", "packets",
-                                              (json_int_t)fs->packet_count, "bytes", (json_int_t)fs->byte_count, "flow", str_text(&s)));
+                                              (json_int_t)fs->packet_count, "bytes", (json_int_t)fs->byte_count, "flow",
+                                              str_text(&s)));
     str_fini(&s);
 }
 
@@ -226,7 +230,8 @@ static void run_log_level(struct rpc_request *r, json_t *params, void *arg)
     int level = name ? log_level_by_name(name) : -EINVAL;
 
     if (level < 0) {
-        rpc_reply_error(r, "there is no log level '%.32s'; error, warning, notice, info and debug are", name ? name : "");
+        rpc_reply_error(r, "there is no log level '%.32s'; error, warning, notice, info and debug are",
+                        name ? name : "");
         return;
     }
     log_set_level((enum log_level)level);

@@ -24,7 +24,10 @@ static json_t *show_port(const struct domain *d, int sw, const struct view_port 
     int network = domain_port_network(d, sw, p->number);
     json_t *o = json_pack("{s:I, s:s, s:b}", "number", (json_int_t)p->number, "name", p->name, "up", p->is_up);
 
-    json_object_set_new(o, "role", json_string(end.link != NET_NONE ? "link" : network != NET_NONE ? "access" : "none"));
+    json_object_set_new(o, "role",
+                        json_string(end.link != NET_NONE  ? "link"
+                                    : network != NET_NONE ? "access"
+                                                          : "none"));
     if (end.link == NET_NONE && network != NET_NONE)
         json_object_set_new(o, "network", json_string(d->doc->networks[network].name));
     return o;
@@ -43,8 +46,10 @@ static void show_session(json_t *o, const struct domain *d, int sw, const struct
         json_array_append_new(ports, show_port(d, sw, &list[i]));
     json_object_set_new(o, "peer", json_string(session_peer(s, peer, sizeof peer)));
     json_object_set_new(o, "in_sync", json_boolean(session_is_in_sync(s)));
-    json_object_set_new(o, "flows", json_pack("{s:I, s:I, s:I, s:I}", "ours", (json_int_t)n.n_held, "others", (json_int_t)n.n_others,
-                                              "conflicts", (json_int_t)n.n_conflicts, "refused", (json_int_t)n.n_refused));
+    json_object_set_new(o, "flows",
+                        json_pack("{s:I, s:I, s:I, s:I}", "ours", (json_int_t)n.n_held, "others",
+                                  (json_int_t)n.n_others, "conflicts", (json_int_t)n.n_conflicts, "refused",
+                                  (json_int_t)n.n_refused));
     json_object_set_new(o, "changes", json_integer((json_int_t)n.n_changes));
     json_object_set_new(o, "batches", json_integer((json_int_t)n.n_batches));
     json_object_set_new(o, "packet_ins", json_integer((json_int_t)n.n_packet_ins));
@@ -59,7 +64,10 @@ static json_t *show_switch(const struct domain *d, int sw)
     const struct session *session = d->members[sw].session;
     bool is_ready = domain_is_connected(d, sw);
     json_t *o = json_pack("{s:s, s:I, s:s}", "name", s->name, "datapath_id", (json_int_t)s->datapath_id, "state",
-                          is_ready ? "connected" : session ? "connecting" : d->members[sw].is_live ? "absent" : "lost");
+                          is_ready                 ? "connected"
+                          : session                ? "connecting"
+                          : d->members[sw].is_live ? "absent"
+                                                   : "lost");
 
     if (o && session)
         show_session(o, d, sw, session);
@@ -70,8 +78,9 @@ static json_t *show_link(const struct domain *d, int link)
 {
     const struct net_link *l = &d->doc->links[link];
     json_t *trees = json_array();
-    json_t *o = json_pack("{s:[o,o], s:s, s:s}", "ends", show_end(d->doc, &l->end[0]), show_end(d->doc, &l->end[1]), "state",
-                          link_state_name[d->links[link].state], "kind", l->kind == NET_LINK_VETH ? "veth" : "external");
+    json_t *o =
+        json_pack("{s:[o,o], s:s, s:s}", "ends", show_end(d->doc, &l->end[0]), show_end(d->doc, &l->end[1]), "state",
+                  link_state_name[d->links[link].state], "kind", l->kind == NET_LINK_VETH ? "veth" : "external");
 
     for (size_t n = 0; n < d->doc->n_networks; n++)
         if (d->has_tree && d->tree[n * d->doc->n_links + (size_t)link])
@@ -88,8 +97,9 @@ static json_t *show_declared(const struct net_doc *doc, const struct net_host *h
 
     for (size_t i = 0; i < h->n_addresses; i++)
         json_array_append_new(addresses, json_string(ip_prefix_format(&h->addresses[i], text, sizeof text)));
-    o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", h->name, "network", doc->networks[h->network].name, "switch",
-                  doc->switches[h->at.sw].name, "port", net_port_text(&h->at.port, port), "declared", 1, "addresses", addresses);
+    o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", h->name, "network", doc->networks[h->network].name,
+                  "switch", doc->switches[h->at.sw].name, "port", net_port_text(&h->at.port, port), "declared", 1,
+                  "addresses", addresses);
     if (h->mac)
         json_object_set_new(o, "mac", json_string(net_mac_text(h->mac, mac)));
     return o;
@@ -104,8 +114,8 @@ static json_t *show_learned(const struct controller *c, const struct host *h)
     if (sw == NET_NONE || network == NET_NONE)
         return NULL;
     return json_pack("{s:s, s:s, s:s, s:o, s:b, s:I, s:I}", "mac", net_mac_text(h->mac, mac), "network",
-                     doc->networks[network].name, "switch", doc->switches[sw].name, "port", json_sprintf("%u", (unsigned)h->port),
-                     "declared", 0, "moves", (json_int_t)h->n_moves, "age_s",
+                     doc->networks[network].name, "switch", doc->switches[sw].name, "port",
+                     json_sprintf("%u", (unsigned)h->port), "declared", 0, "moves", (json_int_t)h->n_moves, "age_s",
                      (json_int_t)((clock_now(c->clock) - h->since_ns) / NSEC_PER_S));
 }
 
@@ -124,9 +134,10 @@ static json_t *show_problems(const struct controller *c)
             if (s->sw == NET_NONE || clock_now(c->clock) - s->seen_ns > (uint64_t)LINK_TIMEOUT_MS * NSEC_PER_MS)
                 continue;
             end = show_end(d->doc, &d->doc->links[i].end[j]);
-            json_array_append_new(list, json_sprintf("%s is wired to port %u of switch %s, not as the document says (line %u)",
-                                                     json_string_value(end), (unsigned)s->port, d->doc->switches[s->sw].name,
-                                                     d->doc->links[i].line));
+            json_array_append_new(
+                list, json_sprintf("%s is wired to port %u of switch %s, not as the document says (line %u)",
+                                   json_string_value(end), (unsigned)s->port, d->doc->switches[s->sw].name,
+                                   d->doc->links[i].line));
             json_decref(end);
         }
     }
@@ -155,18 +166,19 @@ json_t *show_net(const struct controller *c)
     json_t *networks = json_array(), *switches = json_array(), *links = json_array(), *hosts = json_array();
 
     for (size_t i = 0; i < d->doc->n_networks; i++)
-        json_array_append_new(networks, json_pack("{s:s, s:i}", "name", d->doc->networks[i].name, "vlan", d->doc->networks[i].vlan));
+        json_array_append_new(
+            networks, json_pack("{s:s, s:i}", "name", d->doc->networks[i].name, "vlan", d->doc->networks[i].vlan));
     for (size_t i = 0; i < d->doc->n_switches; i++)
         json_array_append_new(switches, show_switch(d, (int)i));
     for (size_t i = 0; i < d->doc->n_links; i++)
         json_array_append_new(links, show_link(d, (int)i));
     for (size_t i = 0; i < d->doc->n_hosts; i++)
         json_array_append_new(hosts, show_declared(d->doc, &d->doc->hosts[i]));
-    for_each_host (h, &c->hosts)
-        json_array_append_new(hosts, show_learned(c, h));
-    return json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", d->doc->name, "file", d->doc->file, "settled",
-                     controller_is_settled(c), "plans", (json_int_t)c->n_plans, "networks", networks, "switches", switches,
-                     "links", links, "hosts", hosts, "problems", show_problems(c), "strangers", show_strangers(c));
+    for_each_host(h, &c->hosts) json_array_append_new(hosts, show_learned(c, h));
+    return json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", d->doc->name, "file", d->doc->file,
+                     "settled", controller_is_settled(c), "plans", (json_int_t)c->n_plans, "networks", networks,
+                     "switches", switches, "links", links, "hosts", hosts, "problems", show_problems(c), "strangers",
+                     show_strangers(c));
 }
 
 static json_t *show_change(const struct change *c)
@@ -180,8 +192,8 @@ static json_t *show_change(const struct change *c)
     arena_init(&a);
     if (!flow_to_mod(&m, &a, c))
         flow_text_print_mod(&s, &m.flow_mod, NULL);
-    o = json_pack("{s:s, s:s, s:s}", "change", verbs[c->type], "kind", flow_kind_name[flow_cookie_kind(c->flow->spec.cookie)],
-                  "flow", str_text(&s));
+    o = json_pack("{s:s, s:s, s:s}", "change", verbs[c->type], "kind",
+                  flow_kind_name[flow_cookie_kind(c->flow->spec.cookie)], "flow", str_text(&s));
     str_fini(&s);
     arena_fini(&a);
     return o;
@@ -211,7 +223,8 @@ json_t *show_missing(const struct controller *c)
         if (!domain_is_connected(d, (int)i))
             json_array_append_new(list, json_sprintf("switch %s is not connected", d->doc->switches[i].name));
         else if (!session_is_in_sync(d->members[i].session))
-            json_array_append_new(list, json_sprintf("switch %s does not hold its flows yet", d->doc->switches[i].name));
+            json_array_append_new(list,
+                                  json_sprintf("switch %s does not hold its flows yet", d->doc->switches[i].name));
     }
     for (size_t i = 0; i < d->doc->n_links; i++) {
         json_t *a, *b;
@@ -220,7 +233,8 @@ json_t *show_missing(const struct controller *c)
             continue;
         a = show_end(d->doc, &d->doc->links[i].end[0]);
         b = show_end(d->doc, &d->doc->links[i].end[1]);
-        json_array_append_new(list, json_sprintf("link %s - %s has not been tried yet", json_string_value(a), json_string_value(b)));
+        json_array_append_new(
+            list, json_sprintf("link %s - %s has not been tried yet", json_string_value(a), json_string_value(b)));
         json_decref(a);
         json_decref(b);
     }

@@ -86,7 +86,8 @@ static void on_lldp(struct controller *c, int sw, uint32_t in_port, const struct
     if (verdict != LLDP_GOOD || here.link == NET_NONE || c->serial - l.serial > SERIALS_BACK)
         return;
     from = net_doc_switch_by_id(d->doc, l.datapath_id);
-    if (from == d->doc->links[here.link].end[1 - here.end].sw && l.port == domain_end_port(d, here.link, 1 - here.end)) {
+    if (from == d->doc->links[here.link].end[1 - here.end].sw &&
+        l.port == domain_end_port(d, here.link, 1 - here.end)) {
         enum link_state before = d->links[here.link].state;
 
         d->strays[here.link][here.end].sw = NET_NONE;
@@ -99,8 +100,8 @@ static void on_lldp(struct controller *c, int sw, uint32_t in_port, const struct
     if (from == NET_NONE)
         return;
     if (d->strays[here.link][here.end].sw == NET_NONE)
-        log_warning("switch %s: port %u is wired to port %u of switch %s, not as the document says", d->doc->switches[sw].name,
-                    (unsigned)in_port, (unsigned)l.port, d->doc->switches[from].name);
+        log_warning("switch %s: port %u is wired to port %u of switch %s, not as the document says",
+                    d->doc->switches[sw].name, (unsigned)in_port, (unsigned)l.port, d->doc->switches[from].name);
     d->strays[here.link][here.end] = (struct stray){ .sw = from, .port = l.port, .seen_ns = now(c) };
 }
 
@@ -150,8 +151,10 @@ static void on_learn(struct controller *c, int sw, uint32_t in_port, const struc
     case HOSTS_SAME:
         return;
     case HOSTS_REFUSED:
-        log_limited(LOG_WARNING, "host %s of network %s: not learned at port %u of switch %s: it moves too often, or there are too many",
-                    net_mac_text(mac, text), doc->networks[network].name, (unsigned)in_port, doc->switches[sw].name);
+        log_limited(
+            LOG_WARNING,
+            "host %s of network %s: not learned at port %u of switch %s: it moves too often, or there are too many",
+            net_mac_text(mac, text), doc->networks[network].name, (unsigned)in_port, doc->switches[sw].name);
         return;
     case HOSTS_NEW:
     case HOSTS_MOVED:
@@ -312,7 +315,8 @@ static void session_adopt(struct controller *c, struct session *s)
     if (m->session == s)
         return;
     if (m->session) {
-        log_warning("switch %s: connected once more; the older connection is closed", c->domain->doc->switches[sw].name);
+        log_warning("switch %s: connected once more; the older connection is closed",
+                    c->domain->doc->switches[sw].name);
         for_each_list_safe (struct session_item, item, next, &c->sessions, link) {
             if (item->session != m->session)
                 continue;
@@ -416,8 +420,14 @@ static void on_down(void *arg, struct session *s, const char *why)
 }
 
 static const struct session_events session_events = {
-    .features = on_features, .ready = on_ready, .ports = on_ports, .port_gone = on_port_gone, .in_sync = on_in_sync,
-    .packet_in = on_packet_in, .flow_idle = on_flow_idle, .down = on_down,
+    .features = on_features,
+    .ready = on_ready,
+    .ports = on_ports,
+    .port_gone = on_port_gone,
+    .in_sync = on_in_sync,
+    .packet_in = on_packet_in,
+    .flow_idle = on_flow_idle,
+    .down = on_down,
 };
 
 static struct session_item *item_new(struct controller *c)

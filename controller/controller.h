@@ -34,7 +34,7 @@ struct member {
 
 /* The other end that discovery found at an end of a link, when it is not the one that the document says. */
 struct stray {
-    int sw;          /* NET_NONE: none */
+    int sw; /* NET_NONE: none */
     uint32_t port;
     uint64_t seen_ns;
 };
@@ -42,14 +42,14 @@ struct stray {
 /* One document and what goes with it; net/apply makes another. */
 struct domain {
     struct net_doc *doc;
-    char *text;               /* the document as it was read, for those who ask */
-    struct member *members;   /* one for each switch */
-    struct link_track *links; /* one for each link */
+    char *text;                /* the document as it was read, for those who ask */
+    struct member *members;    /* one for each switch */
+    struct link_track *links;  /* one for each link */
     struct stray (*strays)[2]; /* one for each end of each link */
-    bool *tree;               /* that floods shall follow: [network * n_links + link] */
-    bool *in_force;           /* the same, and what switches that are not in sync yet may follow still */
+    bool *tree;                /* that floods shall follow: [network * n_links + link] */
+    bool *in_force;            /* the same, and what switches that are not in sync yet may follow still */
     bool has_tree, is_final;
-    struct plan plan;         /* made last */
+    struct plan plan; /* made last */
     bool has_plan;
 };
 
@@ -66,7 +66,7 @@ struct controller {
     struct hosts hosts;
     struct list sessions; /* struct session_item */
     struct lldp_key key;
-    uint32_t serial;      /* of discovery frames */
+    uint32_t serial; /* of discovery frames */
     uint64_t start_ns, n_plans;
     struct ev_timer touch, tick;
     /* Something may have become settled (controller_is_settled); NULL: nobody listens. */

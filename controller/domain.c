@@ -82,14 +82,15 @@ static void inherit(struct domain *d, const struct domain *old)
             int network = domain_network_of_vlan(old, d->doc->networks[n].vlan);
 
             if (network != NET_NONE && old->has_tree)
-                d->in_force[n * d->doc->n_links + i] = old->in_force[(size_t)network * old->doc->n_links + (size_t)link];
+                d->in_force[n * d->doc->n_links + i] =
+                    old->in_force[(size_t)network * old->doc->n_links + (size_t)link];
         }
     }
     d->has_tree = old->has_tree;
 }
 
-int domain_new(struct domain **out, const struct domain *old, const char *file, const char *text, size_t len, uint64_t now_ns,
-               struct errbuf *e)
+int domain_new(struct domain **out, const struct domain *old, const char *file, const char *text, size_t len,
+               uint64_t now_ns, struct errbuf *e)
 {
     struct domain *d = calloc(1, sizeof *d);
     int err = d ? net_doc_parse(&d->doc, file, text, len, e) : -ENOMEM;
@@ -148,7 +149,8 @@ int domain_view_init(struct domain_view *v, const struct domain *d, const struct
         v->switches[i] = switch_view(d, (int)i);
     for (size_t i = 0; i < d->doc->n_links; i++)
         v->link_is_up[i] = link_is_used(&d->links[i]);
-    for_each_host (h, hosts) {
+    for_each_host(h, hosts)
+    {
         int sw = net_doc_switch_by_id(d->doc, h->datapath_id), network = domain_network_of_vlan(d, h->vlan);
 
         if (sw != NET_NONE && network != NET_NONE)

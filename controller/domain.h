@@ -7,8 +7,8 @@
 #include "controller/controller.h"
 
 /* Reads the text; takes over from `old` (NULL: none) what is known of switches and links that both have. */
-int domain_new(struct domain **out, const struct domain *old, const char *file, const char *text, size_t len, uint64_t now_ns,
-               struct errbuf *e);
+int domain_new(struct domain **out, const struct domain *old, const char *file, const char *text, size_t len,
+               uint64_t now_ns, struct errbuf *e);
 void domain_free(struct domain *d);
 
 /* A view of the domain, with memory of its own; sessions' ports are borrowed. */

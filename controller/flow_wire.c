@@ -20,7 +20,8 @@ static struct ofp_action action_make(const struct flow_act *a)
         break;
     case FLOW_ACT_SET_VLAN:
         return (struct ofp_action){
-            .type = OFPAT_SET_FIELD, .set_field.field = ofp_oxm_make(FIELD_VLAN_VID, value_of(VID_PRESENT | a->arg)),
+            .type = OFPAT_SET_FIELD,
+            .set_field.field = ofp_oxm_make(FIELD_VLAN_VID, value_of(VID_PRESENT | a->arg)),
         };
     }
     return (struct ofp_action){ .type = OFPAT_POP_VLAN };
@@ -38,15 +39,18 @@ static int instructions_make(struct ofp_flow_mod *mod, struct arena *a, const st
         acts[i] = action_make(&s->acts[i]);
     if (s->n_acts)
         list[mod->n_instructions++] = (struct ofp_instruction){
-            .type = OFPIT_APPLY_ACTIONS, .apply_actions = { .actions = acts, .n_actions = s->n_acts },
+            .type = OFPIT_APPLY_ACTIONS,
+            .apply_actions = { .actions = acts, .n_actions = s->n_acts },
         };
     if (s->metadata_mask)
         list[mod->n_instructions++] = (struct ofp_instruction){
-            .type = OFPIT_WRITE_METADATA, .write_metadata = { .metadata = s->metadata, .metadata_mask = s->metadata_mask },
+            .type = OFPIT_WRITE_METADATA,
+            .write_metadata = { .metadata = s->metadata, .metadata_mask = s->metadata_mask },
         };
     if (s->goto_table != FLOW_NO_GOTO)
         list[mod->n_instructions++] = (struct ofp_instruction){
-            .type = OFPIT_GOTO_TABLE, .goto_table = { .table_id = s->goto_table },
+            .type = OFPIT_GOTO_TABLE,
+            .goto_table = { .table_id = s->goto_table },
         };
     return 0;
 }
@@ -54,7 +58,9 @@ static int instructions_make(struct ofp_flow_mod *mod, struct arena *a, const st
 int flow_to_mod(struct ofp_msg *out, struct arena *a, const struct change *c)
 {
     static const enum ofp_flow_mod_command commands[] = {
-        [CHANGE_ADD] = OFPFC_ADD, [CHANGE_MODIFY] = OFPFC_MODIFY_STRICT, [CHANGE_DELETE] = OFPFC_DELETE_STRICT,
+        [CHANGE_ADD] = OFPFC_ADD,
+        [CHANGE_MODIFY] = OFPFC_MODIFY_STRICT,
+        [CHANGE_DELETE] = OFPFC_DELETE_STRICT,
     };
     const struct flow_spec *s = &c->flow->spec;
     struct ofp_flow_mod *mod = &out->flow_mod;
@@ -63,9 +69,16 @@ int flow_to_mod(struct ofp_msg *out, struct arena *a, const struct change *c)
 
     *out = (struct ofp_msg){ .type = OFPT_FLOW_MOD };
     *mod = (struct ofp_flow_mod){
-        .command = commands[c->type], .table_id = s->table, .priority = s->priority, .cookie = s->cookie,
-        .idle_timeout = s->idle_s, .hard_timeout = s->hard_s, .flags = s->flags, .buffer_id = OFP_NO_BUFFER,
-        .out_port = OFPP_ANY, .out_group = OFPG_ANY,
+        .command = commands[c->type],
+        .table_id = s->table,
+        .priority = s->priority,
+        .cookie = s->cookie,
+        .idle_timeout = s->idle_s,
+        .hard_timeout = s->hard_s,
+        .flags = s->flags,
+        .buffer_id = OFP_NO_BUFFER,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
     };
     if (c->type != CHANGE_ADD)
         mod->cookie_mask = FLOW_COOKIE_MASK; /* whatever has that place now, only ours is touched */
@@ -85,7 +98,9 @@ static bool action_read(struct flow_act *out, const struct ofp_action *a)
     case OFPAT_OUTPUT:
         /* For other ports the length means nothing, and switches give back what they like. */
         *out = (struct flow_act){
-            .type = FLOW_ACT_OUTPUT, .port = a->output.port, .arg = a->output.port == OFPP_CONTROLLER ? a->output.max_len : 0,
+            .type = FLOW_ACT_OUTPUT,
+            .port = a->output.port,
+            .arg = a->output.port == OFPP_CONTROLLER ? a->output.max_len : 0,
         };
         return true;
     case OFPAT_PUSH_VLAN:
@@ -146,8 +161,13 @@ static int instructions_read(struct flow_spec *s, const struct ofp_instruction *
 int flow_from_stats(struct flow **out, const struct ofp_flow_stats *stats)
 {
     struct flow_spec s = {
-        .table = stats->table_id, .goto_table = FLOW_NO_GOTO, .priority = stats->priority, .idle_s = stats->idle_timeout,
-        .hard_s = stats->hard_timeout, .flags = stats->flags, .cookie = stats->cookie,
+        .table = stats->table_id,
+        .goto_table = FLOW_NO_GOTO,
+        .priority = stats->priority,
+        .idle_s = stats->idle_timeout,
+        .hard_s = stats->hard_timeout,
+        .flags = stats->flags,
+        .cookie = stats->cookie,
     };
     struct ofp_err ofp_err;
     struct match m;

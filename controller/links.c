@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 
-const char *const link_state_name[LINK_STATES] = { [LINK_PRESUMED] = "presumed", [LINK_UP] = "up", [LINK_DOWN] = "down" };
+const char *const link_state_name[LINK_STATES] = {
+    [LINK_PRESUMED] = "presumed", [LINK_UP] = "up", [LINK_DOWN] = "down"
+};
 
 static const uint64_t timeout_ns = (uint64_t)LINK_TIMEOUT_MS * NSEC_PER_MS;
 

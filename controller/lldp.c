@@ -46,8 +46,10 @@ static uint64_t seal(const struct lldp_key *key, const struct lldp *l)
 {
     const uint64_t words[3] = { l->datapath_id, (uint64_t)l->port << 32 | l->serial, UINT64_C(16) << 56 };
     uint64_t v[4] = {
-        key->k[0] ^ UINT64_C(0x736f6d6570736575), key->k[1] ^ UINT64_C(0x646f72616e646f6d),
-        key->k[0] ^ UINT64_C(0x6c7967656e657261), key->k[1] ^ UINT64_C(0x7465646279746573),
+        key->k[0] ^ UINT64_C(0x736f6d6570736575),
+        key->k[1] ^ UINT64_C(0x646f72616e646f6d),
+        key->k[0] ^ UINT64_C(0x6c7967656e657261),
+        key->k[1] ^ UINT64_C(0x7465646279746573),
     };
 
     for (int i = 0; i < 3; i++) {

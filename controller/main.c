@@ -56,7 +56,8 @@ static void usage(FILE *out)
           "      --pidfile FILE   write the process id there\n"
           "  -h, --help           this\n"
           "  -V, --version        the version\n\n"
-          "Signals: HUP reads the document anew, USR1 opens the log file anew, TERM and INT end.\n", out);
+          "Signals: HUP reads the document anew, USR1 opens the log file anew, TERM and INT end.\n",
+          out);
 }
 
 enum { OPT_RUN_DIR = 256, OPT_LISTEN, OPT_CONNECT, OPT_CHECK, OPT_LOG, OPT_LEVEL, OPT_DAEMON, OPT_PIDFILE };
@@ -85,23 +86,44 @@ static int add_endpoint(struct endpoint *list, size_t *n, size_t max, bool is_pa
 static int set_option(struct options *o, int opt)
 {
     switch (opt) {
-    case 'd': o->doc = optarg; break;
-    case OPT_RUN_DIR: o->run_dir = optarg; break;
-    case OPT_LISTEN: return add_endpoint(o->listen, &o->n_listen, LISTEN_MAX, true);
-    case OPT_CONNECT: return add_endpoint(o->connect, &o->n_connect, CONNECT_MAX, false);
-    case OPT_CHECK: o->is_check = true; break;
-    case OPT_LOG: o->log = optarg; break;
-    case OPT_DAEMON: o->is_daemon = true; break;
-    case OPT_PIDFILE: o->pidfile = optarg; break;
+    case 'd':
+        o->doc = optarg;
+        break;
+    case OPT_RUN_DIR:
+        o->run_dir = optarg;
+        break;
+    case OPT_LISTEN:
+        return add_endpoint(o->listen, &o->n_listen, LISTEN_MAX, true);
+    case OPT_CONNECT:
+        return add_endpoint(o->connect, &o->n_connect, CONNECT_MAX, false);
+    case OPT_CHECK:
+        o->is_check = true;
+        break;
+    case OPT_LOG:
+        o->log = optarg;
+        break;
+    case OPT_DAEMON:
+        o->is_daemon = true;
+        break;
+    case OPT_PIDFILE:
+        o->pidfile = optarg;
+        break;
     case OPT_LEVEL:
         o->level = log_level_by_name(optarg);
         if (o->level >= 0)
             break;
-        fprintf(stderr, "trama-controller: there is no log level '%s'; error, warning, notice, info and debug are\n", optarg);
+        fprintf(stderr, "trama-controller: there is no log level '%s'; error, warning, notice, info and debug are\n",
+                optarg);
         return EXIT_USAGE;
-    case 'h': usage(stdout); exit(0);
-    case 'V': puts("trama-controller " TRAMA_VERSION); exit(0);
-    default: fputs("Try 'trama-controller --help'.\n", stderr); return EXIT_USAGE;
+    case 'h':
+        usage(stdout);
+        exit(0);
+    case 'V':
+        puts("trama-controller " TRAMA_VERSION);
+        exit(0);
+    default:
+        fputs("Try 'trama-controller --help'.\n", stderr);
+        return EXIT_USAGE;
     }
     return 0;
 }
@@ -109,12 +131,18 @@ static int set_option(struct options *o, int opt)
 static int parse_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "document", required_argument, NULL, 'd' },        { "run-dir", required_argument, NULL, OPT_RUN_DIR },
-        { "listen", required_argument, NULL, OPT_LISTEN },   { "connect", required_argument, NULL, OPT_CONNECT },
-        { "check", no_argument, NULL, OPT_CHECK },           { "log", required_argument, NULL, OPT_LOG },
-        { "log-level", required_argument, NULL, OPT_LEVEL }, { "daemon", no_argument, NULL, OPT_DAEMON },
-        { "pidfile", required_argument, NULL, OPT_PIDFILE }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },               { 0 },
+        { "document", required_argument, NULL, 'd' },
+        { "run-dir", required_argument, NULL, OPT_RUN_DIR },
+        { "listen", required_argument, NULL, OPT_LISTEN },
+        { "connect", required_argument, NULL, OPT_CONNECT },
+        { "check", no_argument, NULL, OPT_CHECK },
+        { "log", required_argument, NULL, OPT_LOG },
+        { "log-level", required_argument, NULL, OPT_LEVEL },
+        { "daemon", no_argument, NULL, OPT_DAEMON },
+        { "pidfile", required_argument, NULL, OPT_PIDFILE },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { 0 },
     };
     int opt, err = 0;
 
@@ -184,7 +212,8 @@ static void on_end(struct ev_loop *loop, ev_signal *w, int revents)
     ev_break(loop, EVBREAK_ALL);
 }
 
-static void watch_signal(struct program *p, ev_signal *w, void (*fn)(struct ev_loop *loop, ev_signal *w, int revents), int signo)
+static void watch_signal(struct program *p, ev_signal *w, void (*fn)(struct ev_loop *loop, ev_signal *w, int revents),
+                         int signo)
 {
     ev_signal_init(w, fn, signo);
     w->data = p;

@@ -16,7 +16,8 @@ static inline unsigned change_phase(enum change_type type)
 
 struct change {
     enum change_type type;
-    struct flow *flow; /* add: new, or in place of one whose cookie, flags or timeouts differ; modify: other instructions */
+    struct flow
+        *flow; /* add: new, or in place of one whose cookie, flags or timeouts differ; modify: other instructions */
 };
 
 struct changes {

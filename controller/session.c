@@ -47,7 +47,7 @@ struct session {
     struct changes changes; /* being made: list[n_done .. n_sent) is under way */
     uint32_t *xids;         /* of each change sent */
     size_t n_sent, n_done;
-    uint32_t barrier_xid;   /* 0: none is waited for */
+    uint32_t barrier_xid; /* 0: none is waited for */
     bool *is_refused;
     size_t n_conflicts;
 
@@ -171,7 +171,8 @@ int session_read(struct session *s, const struct session_reader *reader)
 {
     struct ofp_msg m = {
         .type = OFPT_MULTIPART_REQUEST,
-        .multipart_request = { .type = OFPMP_FLOW, .flow = { .table_id = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY } },
+        .multipart_request = { .type = OFPMP_FLOW,
+                               .flow = { .table_id = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY } },
     };
     int err;
 
@@ -234,7 +235,9 @@ static void changes_forget(struct session *s)
 
 static int changes_make(struct session *s)
 {
-    const struct reconcile r = { .desired = &s->desired, .held = &s->held, .others = &s->others, .refused = &s->refused };
+    const struct reconcile r = {
+        .desired = &s->desired, .held = &s->held, .others = &s->others, .refused = &s->refused
+    };
     size_t had_conflicts = s->n_conflicts;
     int err;
 
@@ -244,7 +247,8 @@ static int changes_make(struct session *s)
     if (err)
         return err;
     if (s->n_conflicts > had_conflicts)
-        log_warning("switch %s: %zu flows cannot be set, because others' flows have their places", s->name, s->n_conflicts);
+        log_warning("switch %s: %zu flows cannot be set, because others' flows have their places", s->name,
+                    s->n_conflicts);
     s->xids = calloc(s->changes.n + 1, sizeof *s->xids);
     s->is_refused = calloc(s->changes.n + 1, sizeof *s->is_refused);
     return s->xids && s->is_refused ? 0 : -ENOMEM;
@@ -301,7 +305,8 @@ static void batch_done(struct session *s)
 /* Does what is next: goes on with the changes, finds new ones, or is in sync. */
 static void step(struct session *s)
 {
-    if (s->stage != STAGE_READY || s->barrier_xid || (s->read_xid && s->read_is_mirror) || !s->has_desired || !of_conn_is_up(s->conn))
+    if (s->stage != STAGE_READY || s->barrier_xid || (s->read_xid && s->read_is_mirror) || !s->has_desired ||
+        !of_conn_is_up(s->conn))
         return;
     if ((s->is_stale || s->n_done == s->changes.n) && changes_make(s)) {
         give_up(s, "out of memory");
@@ -424,7 +429,8 @@ static void on_error(struct session *s, const struct ofp_msg *m)
             continue;
         spec = &s->changes.list[i].flow->spec;
         snprintf(s->last_refusal, sizeof s->last_refusal, "the switch refuses a flow (%s) of table %u, priority %u: %s",
-                 flow_kind_name[flow_cookie_kind(spec->cookie)], spec->table, spec->priority, name ? name : "unknown error");
+                 flow_kind_name[flow_cookie_kind(spec->cookie)], spec->table, spec->priority,
+                 name ? name : "unknown error");
         log_limited(LOG_WARNING, "switch %s: %s", s->name, s->last_refusal);
         s->is_refused[i] = true;
         if (flow_set_put(&s->refused, flow_dup(s->changes.list[i].flow)))
@@ -452,7 +458,10 @@ static void on_packet_in(struct session *s, const struct ofp_packet_in *p)
 static void on_flow_removed(struct session *s, const struct ofp_flow_removed *m)
 {
     struct ofp_flow_stats stats = {
-        .table_id = m->table_id, .priority = m->priority, .cookie = m->cookie, .match = m->match,
+        .table_id = m->table_id,
+        .priority = m->priority,
+        .cookie = m->cookie,
+        .match = m->match,
     };
     struct flow *f = NULL;
 
@@ -574,7 +583,9 @@ static struct session *session_new(struct ev_loop *loop, const struct session_co
 
 static struct of_conn_conf conn_conf(struct session *s)
 {
-    return (struct of_conn_conf){ .events = &conn_events, .arg = s, .name = "switch", .clock = s->clock, .max_out = MAX_OUT };
+    return (struct of_conn_conf){
+        .events = &conn_events, .arg = s, .name = "switch", .clock = s->clock, .max_out = MAX_OUT
+    };
 }
 
 int session_from_fd(struct session **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
@@ -596,8 +607,8 @@ int session_from_fd(struct session **out, struct ev_loop *loop, int fd, const st
     return 0;
 }
 
-int session_connect(struct session **out, struct ev_loop *loop, const struct endpoint *to, const struct session_conf *conf,
-                    struct errbuf *e)
+int session_connect(struct session **out, struct ev_loop *loop, const struct endpoint *to,
+                    const struct session_conf *conf, struct errbuf *e)
 {
     struct session *s = session_new(loop, conf);
     struct of_conn_conf c;
@@ -629,8 +640,12 @@ void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, 
     struct ofp_action output = { .type = OFPAT_OUTPUT, .output = { .port = port } };
     struct ofp_msg m = {
         .type = OFPT_PACKET_OUT,
-        .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = OFPP_CONTROLLER, .actions = &output, .n_actions = 1,
-                        .data = frame, .n_data = n },
+        .packet_out = { .buffer_id = OFP_NO_BUFFER,
+                        .in_port = OFPP_CONTROLLER,
+                        .actions = &output,
+                        .n_actions = 1,
+                        .data = frame,
+                        .n_data = n },
     };
 
     m.xid = of_conn_next_xid(s->conn);
@@ -687,8 +702,14 @@ const char *session_name(const struct session *s)
 void session_counts(const struct session *s, struct session_counts *out)
 {
     *out = (struct session_counts){
-        .n_held = flow_set_count(&s->held), .n_others = flow_set_count(&s->others), .n_conflicts = s->n_conflicts,
-        .n_refused = flow_set_count(&s->refused), .n_batches = s->n_batches, .n_changes = s->n_changes,
-        .n_packet_ins = s->n_packet_ins, .since_ns = s->since_ns, .last_refusal = s->last_refusal,
+        .n_held = flow_set_count(&s->held),
+        .n_others = flow_set_count(&s->others),
+        .n_conflicts = s->n_conflicts,
+        .n_refused = flow_set_count(&s->refused),
+        .n_batches = s->n_batches,
+        .n_changes = s->n_changes,
+        .n_packet_ins = s->n_packet_ins,
+        .since_ns = s->since_ns,
+        .last_refusal = s->last_refusal,
     };
 }

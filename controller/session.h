@@ -31,13 +31,14 @@ struct session_events {
     void (*features)(void *arg, struct session *s);
     /* Ports and flows are known: session_want may be called. */
     void (*ready)(void *arg, struct session *s);
-    void (*ports)(void *arg, struct session *s);       /* a port came, went or changed */
+    void (*ports)(void *arg, struct session *s); /* a port came, went or changed */
     void (*port_gone)(void *arg, struct session *s, uint32_t port);
-    void (*in_sync)(void *arg, struct session *s);     /* what was wanted last is held */
+    void (*in_sync)(void *arg, struct session *s); /* what was wanted last is held */
     /* A frame shown to the controller by a flow of ours.  Borrowed. */
     void (*packet_in)(void *arg, struct session *s, uint32_t in_port, const struct ofp_packet_in *p);
     void (*flow_idle)(void *arg, struct session *s, const struct flow *f); /* one of ours timed out */
-    void (*down)(void *arg, struct session *s, const char *why);           /* an accepted one is freed when this returns; one that connects will do so again */
+    void (*down)(void *arg, struct session *s,
+                 const char *why); /* an accepted one is freed when this returns; one that connects will do so again */
 };
 
 struct session_conf {
@@ -49,8 +50,8 @@ struct session_conf {
 /* One accepted socket (takes `fd`), or an endpoint to connect to for good.  0 or a negative errno. */
 int session_from_fd(struct session **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
                     const struct session_conf *conf);
-int session_connect(struct session **out, struct ev_loop *loop, const struct endpoint *to, const struct session_conf *conf,
-                    struct errbuf *e);
+int session_connect(struct session **out, struct ev_loop *loop, const struct endpoint *to,
+                    const struct session_conf *conf, struct errbuf *e);
 void session_close(struct session *s); /* no callback follows; NULL is fine */
 
 /* In `features`: the switch is the document's `name` (copied, for messages). */
@@ -67,7 +68,7 @@ bool session_is_in_sync(const struct session *s);
  * ended before.  `held` is put right on the way.  0, -EBUSY (one reading at a time), -ENOTCONN. */
 struct session_reader {
     void (*flow)(void *arg, const struct ofp_flow_stats *f); /* may be NULL */
-    void (*done)(void *arg, int err);                         /* may be NULL */
+    void (*done)(void *arg, int err);                        /* may be NULL */
     void *arg;
 };
 int session_read(struct session *s, const struct session_reader *reader);
@@ -75,11 +76,12 @@ int session_read(struct session *s, const struct session_reader *reader);
 /* Sends a frame out of a port; dropped when the connection has no room. */
 void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, size_t n);
 
-uint64_t session_datapath_id(const struct session *s); /* 0: not known yet */
-bool session_is_active(const struct session *s); /* connects of its own accord */
+uint64_t session_datapath_id(const struct session *s);        /* 0: not known yet */
+bool session_is_active(const struct session *s);              /* connects of its own accord */
 const struct flow_set *session_held(const struct session *s); /* ours; borrowed until the next turn of the loop */
 bool session_is_ready(const struct session *s);
-const struct view_port *session_ports(const struct session *s, size_t *n); /* borrowed until the next turn of the loop */
+const struct view_port *session_ports(const struct session *s,
+                                      size_t *n); /* borrowed until the next turn of the loop */
 bool session_port_mac(const struct session *s, uint32_t port, uint8_t out[6]);
 const char *session_peer(const struct session *s, char *text, size_t size);
 const char *session_name(const struct session *s);

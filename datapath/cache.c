@@ -13,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum {
     WAYS = 4,
     WINDOW = 1 << 15,
-    HIT_PART = 4,     /* fewer hits than a quarter: step aside */
+    HIT_PART = 4, /* fewer hits than a quarter: step aside */
     ASIDE_WINDOWS = 7,
     INDEX_SIZE = 1 << 16, /* of interned programs; a power of two */
 };
@@ -37,7 +36,7 @@ struct cache {
     uint32_t pool_words, pool_used;
     struct interned {
         uint32_t hash, epoch, at, n;
-    } *index;
+    } * index;
     uint32_t n_interned;
     uint32_t lookups, hits, aside; /* in this window; windows still to be stood aside */
 };

@@ -25,8 +25,12 @@
 #include "base/hash.h"
 
 enum {
-    ARGS_MAX = 96, ARG_SIZE = 128,
-    MBUFS_HUGE = 262144, MBUFS_NO_HUGE = 16384, MBUFS_MIN = 1024, MBUFS_MAX = 1 << 24,
+    ARGS_MAX = 96,
+    ARG_SIZE = 128,
+    MBUFS_HUGE = 262144,
+    MBUFS_NO_HUGE = 16384,
+    MBUFS_MIN = 1024,
+    MBUFS_MAX = 1 << 24,
     MBUF_CACHE = 256,
     MBUF_ROOM_BYTES = RTE_MBUF_DEFAULT_BUF_SIZE + 256, /* with struct rte_mbuf and the mempool's own header */
     MEMORY_EXTRA_MB = 256,
@@ -140,7 +144,8 @@ static int decide_memory(const struct eal_conf *conf, uint32_t *n_mbufs, uint32_
         need_mb = conf->memory_mb;
     eal.has_hugepages = huge_mb >= need_mb;
     if (!eal.has_hugepages && conf->hugepages == EAL_HUGEPAGES_ON)
-        return errbuf_set(e, -ENOMEM, "dpdk: hugepages: %u MB are needed, %lu MB are free and mounted", need_mb, huge_mb);
+        return errbuf_set(e, -ENOMEM, "dpdk: hugepages: %u MB are needed, %lu MB are free and mounted", need_mb,
+                          huge_mb);
     if (!eal.has_hugepages && !conf->n_mbufs) {
         n = MBUFS_NO_HUGE;
         need_mb = conf->memory_mb ? conf->memory_mb : (uint32_t)((uint64_t)n * MBUF_ROOM_BYTES >> 20) + MEMORY_EXTRA_MB;
@@ -243,7 +248,8 @@ int eal_start(const struct eal_conf *conf, struct errbuf *e)
     err = decide_memory(conf, &n_mbufs, &memory_mb, e);
     if (err)
         return err;
-    snprintf(eal.prefix, sizeof eal.prefix, "trama-%08x-%d", hash_bytes(conf->run_dir, strlen(conf->run_dir), 0), (int)getpid());
+    snprintf(eal.prefix, sizeof eal.prefix, "trama-%08x-%d", hash_bytes(conf->run_dir, strlen(conf->run_dir), 0),
+             (int)getpid());
     log_open();
     eal.is_started = true;
     err = init_eal(conf, memory_mb, e);
@@ -251,7 +257,8 @@ int eal_start(const struct eal_conf *conf, struct errbuf *e)
         return err;
     eal.pool = rte_pktmbuf_pool_create("frames", n_mbufs, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (!eal.pool)
-        return errbuf_set(e, -rte_errno, "dpdk: no room for %u mbufs in %u MB: %s", n_mbufs, memory_mb, rte_strerror(rte_errno));
+        return errbuf_set(e, -rte_errno, "dpdk: no room for %u mbufs in %u MB: %s", n_mbufs, memory_mb,
+                          rte_strerror(rte_errno));
     return 0;
 }
 

@@ -19,11 +19,11 @@ enum { EAL_EXTRA_MAX = 16 };
 
 /* All zero, but for run_dir, is the default. */
 struct eal_conf {
-    const char *run_dir;             /* keeps several daemons apart; a directory, must exist */
-    enum eal_hugepages hugepages;    /* ON: refused when there are none */
-    uint32_t n_mbufs;                /* 0: 262144 with hugepages, 16384 without */
-    uint32_t memory_mb;              /* 0: what the mbufs need and some room */
-    const char *pci[32];             /* PCI devices that may be used, NULL ends; none: the bus is left alone */
+    const char *run_dir;              /* keeps several daemons apart; a directory, must exist */
+    enum eal_hugepages hugepages;     /* ON: refused when there are none */
+    uint32_t n_mbufs;                 /* 0: 262144 with hugepages, 16384 without */
+    uint32_t memory_mb;               /* 0: what the mbufs need and some room */
+    const char *pci[32];              /* PCI devices that may be used, NULL ends; none: the bus is left alone */
     const char *extra[EAL_EXTRA_MAX]; /* further EAL arguments, NULL ends */
 };
 

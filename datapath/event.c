@@ -84,8 +84,8 @@ static void hold(struct rte_mbuf *m)
         rte_mbuf_refcnt_update(m, 1);
 }
 
-void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason, uint8_t table_id,
-                     uint64_t cookie, uint16_t max_len)
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason,
+                     uint8_t table_id, uint64_t cookie, uint16_t max_len)
 {
     struct dp_port *from = datapath_port(w->dp, bridge_port_index(b, p->in_port));
 

@@ -21,12 +21,19 @@
 #include "datapath/port.h"
 
 enum {
-    L2_LEN_MAX = 127, L3_LEN_MAX = 511, /* bits of struct rte_mbuf */
+    L2_LEN_MAX = 127,
+    L3_LEN_MAX = 511, /* bits of struct rte_mbuf */
     HEADERS_MAX = 1024,
-    TCP_CKSUM_OFS = 16, UDP_CKSUM_OFS = 6, SCTP_CKSUM_OFS = 8,
-    TCP_FLAGS_OFS = 13, TCP_FIN = 1, TCP_PSH = 8, TCP_CWR = 0x80,
+    TCP_CKSUM_OFS = 16,
+    UDP_CKSUM_OFS = 6,
+    SCTP_CKSUM_OFS = 8,
+    TCP_FLAGS_OFS = 13,
+    TCP_FIN = 1,
+    TCP_PSH = 8,
+    TCP_CWR = 0x80,
     VNET_GSO_UDP_L4 = 5, /* not in Debian 12's linux/virtio_net.h */
-    VLAN_TAGS_MAX = 8, IPV6_EXTENSIONS_MAX = 8,
+    VLAN_TAGS_MAX = 8,
+    IPV6_EXTENSIONS_MAX = 8,
 };
 
 /* Where the headers of a frame lie, as its own bytes say. */
@@ -226,7 +233,7 @@ static void fix_headers(struct rte_mbuf *s, const struct rte_mbuf *whole, uint32
     if (is_tcp) {
         be32_store(l4 + 4, be32_load(l4 + 4) + i * whole->tso_segsz);
         if (!is_last)
-            l4[TCP_FLAGS_OFS] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+            l4[TCP_FLAGS_OFS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
         if (i)
             l4[TCP_FLAGS_OFS] &= (uint8_t)~TCP_CWR; /* RFC 3168, 6.1.2: said once */
     } else {
@@ -236,8 +243,8 @@ static void fix_headers(struct rte_mbuf *s, const struct rte_mbuf *whole, uint32
     be16_store(field, (uint16_t)fold(be16_load(field) + (0xffff ^ fold(old_size)) + size));
 }
 
-static struct rte_mbuf *make_segment(const struct rte_mbuf *whole, const uint8_t *headers, struct payload *from, uint32_t i,
-                                     struct rte_mempool *pool)
+static struct rte_mbuf *make_segment(const struct rte_mbuf *whole, const uint8_t *headers, struct payload *from,
+                                     uint32_t i, struct rte_mempool *pool)
 {
     uint32_t headers_len = (uint32_t)whole->l2_len + whole->l3_len + whole->l4_len;
     uint32_t segment_size = whole->tso_segsz, n = RTE_MIN(from->left, segment_size);
@@ -451,7 +458,9 @@ static bool place_to_mbuf(struct rte_mbuf *m, const struct place *p)
 
 static uint64_t cksum_flag(uint8_t proto)
 {
-    return proto == IPPROTO_TCP ? RTE_MBUF_F_TX_TCP_CKSUM : proto == IPPROTO_UDP ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_SCTP_CKSUM;
+    return proto == IPPROTO_TCP   ? RTE_MBUF_F_TX_TCP_CKSUM
+           : proto == IPPROTO_UDP ? RTE_MBUF_F_TX_UDP_CKSUM
+                                  : RTE_MBUF_F_TX_SCTP_CKSUM;
 }
 
 /* Is the checksum asked for the one of the frame's own L4 header? */

@@ -218,11 +218,11 @@ static ALWAYS_INLINE void parse_ipv4(struct pkt *p, const struct window *w)
 
 /* One IPv6 header chain while it is walked. */
 struct chain {
-    uint32_t ofs, end;  /* next header's place; end of what may be read */
-    unsigned exthdr;    /* OFPIEH_* */
-    unsigned frag;      /* IP_FRAG_* */
-    uint8_t proto;      /* type of the header at `ofs` */
-    uint8_t rank;       /* order of RFC 8200, 4.1, reached so far */
+    uint32_t ofs, end; /* next header's place; end of what may be read */
+    unsigned exthdr;   /* OFPIEH_* */
+    unsigned frag;     /* IP_FRAG_* */
+    uint8_t proto;     /* type of the header at `ofs` */
+    uint8_t rank;      /* order of RFC 8200, 4.1, reached so far */
     uint8_t n_dest, n_routing;
 };
 

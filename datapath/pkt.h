@@ -23,21 +23,21 @@ enum {
 
 struct pkt {
     struct rte_mbuf *m;
-    uint32_t in_port;      /* OpenFlow port number on its bridge; OFPP_CONTROLLER for a packet-out */
-    uint16_t layers;       /* bit per enum layer: parsed, its key words are valid */
+    uint32_t in_port; /* OpenFlow port number on its bridge; OFPP_CONTROLLER for a packet-out */
+    uint16_t layers;  /* bit per enum layer: parsed, its key words are valid */
     /* LAYER_L2 */
     uint16_t eth_type_ofs; /* of the ethertype behind all VLAN tags; 0 when a length stands there (802.3) */
     uint16_t l3_ofs;       /* what follows the ethertype (or SNAP header); 0 for MPLS */
     uint16_t mpls_ofs;     /* first label, or 0 */
     /* LAYER_L3 */
-    uint16_t l3_len;       /* IP header with options and extension headers, or ARP packet; 0: none that is sound */
-    uint16_t l4_ofs;       /* transport header; 0 in later fragments */
-    uint16_t l4_len;       /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    uint16_t l3_len; /* IP header with options and extension headers, or ARP packet; 0: none that is sound */
+    uint16_t l4_ofs; /* transport header; 0 in later fragments */
+    uint16_t l4_len; /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
     /* LAYER_L4 */
-    uint16_t nd_option_ofs; /* of the link-layer address option that nd_sll or nd_tll was read from */
-    uint8_t l4_proto;      /* IP protocol whose whole fixed header is there, of those that are parsed; 0: none */
-    uint8_t n_vlans;       /* tags on the frame; LAYER_L2 */
-    uint8_t is_fragment;   /* a fragment, first or later; LAYER_L3 */
+    uint16_t nd_option_ofs;   /* of the link-layer address option that nd_sll or nd_tll was read from */
+    uint8_t l4_proto;         /* IP protocol whose whole fixed header is there, of those that are parsed; 0: none */
+    uint8_t n_vlans;          /* tags on the frame; LAYER_L2 */
+    uint8_t is_fragment;      /* a fragment, first or later; LAYER_L3 */
     uint8_t is_source_routed; /* IPv6 segments left: ipv6_dst is not in the pseudo-header; LAYER_L3 */
     struct key key;
 };

@@ -33,11 +33,13 @@ int port_type_by_name(const char *name)
 static int check_conf(const struct port_conf *conf, struct errbuf *e)
 {
     if (!conf->name || !conf->name[0] || strlen(conf->name) >= PORT_NAME_SIZE)
-        return errbuf_set(e, -EINVAL, "port %s: a name has 1 to %d bytes", conf->name ? conf->name : "", PORT_NAME_SIZE - 1);
+        return errbuf_set(e, -EINVAL, "port %s: a name has 1 to %d bytes", conf->name ? conf->name : "",
+                          PORT_NAME_SIZE - 1);
     if ((unsigned)conf->type >= PORT_TYPES)
         return errbuf_set(e, -EINVAL, "port %s: there is no port type %d", conf->name, (int)conf->type);
     if (conf->n_queues > PORT_QUEUES_MAX)
-        return errbuf_set(e, -EINVAL, "port %s: queues: %u is more than %d", conf->name, conf->n_queues, PORT_QUEUES_MAX);
+        return errbuf_set(e, -EINVAL, "port %s: queues: %u is more than %d", conf->name, conf->n_queues,
+                          PORT_QUEUES_MAX);
     return 0;
 }
 
@@ -67,7 +69,8 @@ void port_handle_release(struct port_handle *h)
     h->netns_fd = -1;
 }
 
-int port_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
+int port_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+              struct errbuf *e)
 {
     int err = check_conf(conf, e);
 

@@ -24,8 +24,8 @@ struct port_dpdk {
     struct rte_mempool *pool;
     unsigned caps;
     bool has_multi_segs, is_started;
-    bool is_admin_up;           /* C */
-    uint16_t id;                /* of the ethdev */
+    bool is_admin_up; /* C */
+    uint16_t id;      /* of the ethdev */
     struct rte_device *device;
     atomic_bool is_gone;
     struct port_counters count[];
@@ -250,7 +250,8 @@ static int configure(struct port_dpdk *d, const struct rte_eth_dev_info *info)
 
     if (n > 1) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        conf.rx_adv_conf.rss_conf.rss_hf = (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
+        conf.rx_adv_conf.rss_conf.rss_hf =
+            (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
         if (!conf.rx_adv_conf.rss_conf.rss_hf)
             conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
     }
@@ -292,7 +293,8 @@ static int attach(uint16_t *id, const char *devargs, const char *name, struct er
         return errbuf_set(e, -EINVAL, "port %s: devargs \"%s\" does not begin with a device's name", name, devargs);
     snprintf(device, sizeof device, "%.*s", (int)len, devargs);
     if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
-        return errbuf_set(e, -ENOSPC, "port %s: there are %d dpdk ports already, which is all that DPDK can have", name, RTE_MAX_ETHPORTS);
+        return errbuf_set(e, -ENOSPC, "port %s: there are %d dpdk ports already, which is all that DPDK can have", name,
+                          RTE_MAX_ETHPORTS);
     if (rte_eth_dev_get_port_by_name(device, id) == 0)
         return errbuf_set(e, -EEXIST, "port %s: device %s is a port already", name, device);
     eal_log_reset();
@@ -304,7 +306,8 @@ static int attach(uint16_t *id, const char *devargs, const char *name, struct er
     return 0;
 }
 
-int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool, struct errbuf *e)
+int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool,
+                   struct errbuf *e)
 {
     uint16_t n = port_conf_queues(conf), id;
     size_t size = sizeof(struct port_dpdk) + n * sizeof(struct port_counters);
@@ -337,7 +340,8 @@ int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *
     if (!err && conf->mtu) {
         err = rte_eth_dev_set_mtu(id, conf->mtu);
         if (err)
-            errbuf_set(e, err, "port %s: mtu: %s does not take %u: %s", conf->name, info.driver_name, conf->mtu, strerror(-err));
+            errbuf_set(e, err, "port %s: mtu: %s does not take %u: %s", conf->name, info.driver_name, conf->mtu,
+                       strerror(-err));
     }
     if (!err)
         err = rte_eth_dev_start(id);
@@ -356,7 +360,8 @@ close_port:
     return err;
 }
 
-static int dpdk_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
+static int dpdk_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                     struct errbuf *e)
 {
     (void)h;
     if (!conf->devargs)

@@ -13,12 +13,14 @@
 struct port_kind {
     const char *name;
     int (*acquire)(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);
-    int (*open)(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e);
+    int (*open)(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                struct errbuf *e);
 };
 extern const struct port_kind port_kind_tap, port_kind_netdev, port_kind_dpdk, port_kind_mem;
 
 /* Opens an ethdev by devargs, for any kind of port that is one underneath. */
-int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool, struct errbuf *e);
+int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool,
+                   struct errbuf *e);
 
 /* Counters of one queue: only its worker writes, anyone reads. */
 struct port_counters {

@@ -32,8 +32,8 @@
 #include "datapath/port_netns.h"
 
 enum {
-    RX_BATCH = 8,            /* messages of one call; each holds room for 64 KB */
-    SEND_IOV = 1024,         /* of all messages of one call */
+    RX_BATCH = 8,    /* messages of one call; each holds room for 64 KB */
+    SEND_IOV = 1024, /* of all messages of one call */
     SOCKET_BUFFER = 8 << 20,
     FANOUT_IGNORE_OUTGOING = 0x4000, /* since Linux 5.6; not in Debian 12's linux/if_packet.h */
 };
@@ -107,7 +107,8 @@ static struct rte_mbuf *take_frame(struct netdev_queue *q, unsigned i)
     uint32_t len = q->rx_msg[i].msg_len;
     struct rte_mbuf *m;
 
-    if (unlikely(q->rx_msg[i].msg_hdr.msg_flags & MSG_TRUNC || len < sizeof c->hdr + ETH_HLEN || len - sizeof c->hdr > c->size))
+    if (unlikely(q->rx_msg[i].msg_hdr.msg_flags & MSG_TRUNC || len < sizeof c->hdr + ETH_HLEN ||
+                 len - sizeof c->hdr > c->size))
         return NULL;
     m = chain_take(c, len - (uint32_t)sizeof c->hdr);
     if (unlikely(restore_tag(m, &c->hdr, &q->rx_msg[i].msg_hdr) || offload_from_vnet(m, &c->hdr))) {
@@ -391,7 +392,8 @@ static int make_queue(struct netdev_make *mk, uint32_t *fanout)
         err = -errno;
     if (!err && port_conf_queues(mk->conf) > 1)
         err = join_fanout(fd, fanout);
-    return err ? errbuf_set(mk->e, err, "port %s: packet socket on %s: %s", mk->conf->name, h->ifname, strerror(-err)) : 0;
+    return err ? errbuf_set(mk->e, err, "port %s: packet socket on %s: %s", mk->conf->name, h->ifname, strerror(-err))
+               : 0;
 }
 
 /* In the namespace.  Descriptors: the queues, the control socket, the guard. */
@@ -420,10 +422,12 @@ static int make_netdev(void *arg)
         return guard;
     h->fds[h->n_fds++] = guard;
     if (conf->mtu && (err = iface_set_mtu(ctl, h->ifindex, conf->mtu)))
-        return errbuf_set(mk->e, err, "port %s: mtu: %s does not take %u: %s", conf->name, h->ifname, conf->mtu, strerror(-err));
+        return errbuf_set(mk->e, err, "port %s: mtu: %s does not take %u: %s", conf->name, h->ifname, conf->mtu,
+                          strerror(-err));
     err = iface_set_up(ctl, h->ifindex, true);
     if (err)
-        return errbuf_set(mk->e, err, "port %s: interface %s does not come up: %s", conf->name, h->ifname, strerror(-err));
+        return errbuf_set(mk->e, err, "port %s: interface %s does not come up: %s", conf->name, h->ifname,
+                          strerror(-err));
     for (uint16_t i = 0; i < port_conf_queues(conf); i++) {
         err = make_queue(mk, &fanout);
         if (err)
@@ -436,7 +440,8 @@ static int make_netdev(void *arg)
 static int acquire_xdp(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
     if (conf->netns)
-        return errbuf_set(e, -EOPNOTSUPP, "port %s: mode xdp does not reach into a namespace; use mode packet", conf->name);
+        return errbuf_set(e, -EOPNOTSUPP, "port %s: mode xdp does not reach into a namespace; use mode packet",
+                          conf->name);
     h->ifindex = (int)if_nametoindex(device_name(conf));
     if (!h->ifindex)
         return errbuf_set(e, -ENODEV, "port %s: there is no interface %s", conf->name, device_name(conf));
@@ -447,8 +452,8 @@ static int open_xdp(struct port **out, const struct port_conf *conf, struct rte_
 {
     char devargs[128];
 
-    snprintf(devargs, sizeof devargs, "net_af_xdp_%.15s,iface=%.15s,start_queue=0,queue_count=%u", device_name(conf), device_name(conf),
-             port_conf_queues(conf));
+    snprintf(devargs, sizeof devargs, "net_af_xdp_%.15s,iface=%.15s,start_queue=0,queue_count=%u", device_name(conf),
+             device_name(conf), port_conf_queues(conf));
     return port_dpdk_open(out, conf, devargs, pool, e);
 }
 
@@ -458,14 +463,16 @@ static int netdev_acquire(struct port_handle *h, const struct port_conf *conf, s
     int err;
 
     if (strlen(device_name(conf)) >= IFNAMSIZ || !device_name(conf)[0])
-        return errbuf_set(e, -EINVAL, "port %s: device: \"%s\" is not an interface's name", conf->name, device_name(conf));
+        return errbuf_set(e, -EINVAL, "port %s: device: \"%s\" is not an interface's name", conf->name,
+                          device_name(conf));
     if (conf->is_xdp)
         return acquire_xdp(h, conf, e);
     err = netns_open(h, conf, e);
     if (!err)
         err = netns_call(h->netns_fd, make_netdev, &mk);
     if (err)
-        errbuf_set(e, err, "port %s: network namespace %s: %s", conf->name, conf->netns ? conf->netns : "", strerror(-err));
+        errbuf_set(e, err, "port %s: network namespace %s: %s", conf->name, conf->netns ? conf->netns : "",
+                   strerror(-err));
     return err;
 }
 
@@ -475,19 +482,23 @@ static bool has_udp_seg(void)
     struct utsname u;
     unsigned major = 0, minor = 0;
 
-    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 2));
+    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 2));
 }
 
 static void prepare_queue(struct netdev_queue *q)
 {
     for (unsigned i = 0; i < RX_BATCH; i++)
         q->rx_msg[i].msg_hdr = (struct msghdr){
-            .msg_iov = q->chain[i].iov, .msg_iovlen = 1u + q->chain[i].n_segs, .msg_control = q->aux[i],
+            .msg_iov = q->chain[i].iov,
+            .msg_iovlen = 1u + q->chain[i].n_segs,
+            .msg_control = q->aux[i],
             .msg_controllen = sizeof q->aux[i],
         };
 }
 
-static int netdev_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool, struct errbuf *e)
+static int netdev_open(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                       struct errbuf *e)
 {
     uint16_t n = port_conf_queues(conf);
     size_t size = sizeof(struct port_netdev) + n * sizeof(struct netdev_queue);
@@ -506,7 +517,8 @@ static int netdev_open(struct port **out, const struct port_conf *conf, struct p
     nd->ifindex = h->ifindex;
     nd->ctl_fd = h->fds[0];
     nd->guard_fd = h->fds[1];
-    nd->caps = OFFLOAD_TCP_CKSUM | OFFLOAD_UDP_CKSUM | OFFLOAD_TCP4_SEG | OFFLOAD_TCP6_SEG | (has_udp_seg() ? OFFLOAD_UDP_SEG : 0);
+    nd->caps = OFFLOAD_TCP_CKSUM | OFFLOAD_UDP_CKSUM | OFFLOAD_TCP4_SEG | OFFLOAD_TCP6_SEG |
+               (has_udp_seg() ? OFFLOAD_UDP_SEG : 0);
     for (uint16_t i = 0; i < n; i++)
         nd->port.rx_fd[i] = h->fds[2 + i];
     h->n_fds = 0;

@@ -22,8 +22,6 @@ static inline uint8_t *byte_at(const struct pkt *p, uint32_t ofs)
 }
 
 /* Layers that lie behind the Ethernet addresses: to be parsed anew after a change of structure. */
-enum {
-    REWRITE_STRUCTURE = 1 << LAYER_L2 | 1 << LAYER_MPLS | 1 << LAYER_L3 | 1 << LAYER_L4
-};
+enum { REWRITE_STRUCTURE = 1 << LAYER_L2 | 1 << LAYER_MPLS | 1 << LAYER_L3 | 1 << LAYER_L4 };
 
 #endif

@@ -27,42 +27,24 @@ struct spot {
 
 /* Fields without an entry are in the key alone. */
 static const struct spot spots[FIELD_N] = {
-    [FIELD_ETH_DST] = { BASE_FRAME, 0, 6, 0, COVER_NONE },
-    [FIELD_ETH_SRC] = { BASE_FRAME, 6, 6, 0, COVER_NONE },
-    [FIELD_VLAN_PCP] = { BASE_FRAME, 14, 2, 13, COVER_NONE },
-    [FIELD_VLAN_VID] = { BASE_FRAME, 14, 2, 0, COVER_NONE },
-    [FIELD_PBB_ISID] = { BASE_L3, 0, 4, 0, COVER_NONE },
-    [FIELD_PBB_UCA] = { BASE_L3, 0, 4, 27, COVER_NONE },
-    [FIELD_MPLS_LABEL] = { BASE_MPLS, 0, 4, 12, COVER_NONE },
-    [FIELD_MPLS_TC] = { BASE_MPLS, 0, 4, 9, COVER_NONE },
-    [FIELD_MPLS_BOS] = { BASE_MPLS, 0, 4, 8, COVER_NONE },
-    [FIELD_MPLS_TTL] = { BASE_MPLS, 0, 4, 0, COVER_NONE },
-    [FIELD_IP_DSCP] = { BASE_L3, 0, 2, 2, COVER_IPV4 },
-    [FIELD_IP_ECN] = { BASE_L3, 0, 2, 0, COVER_IPV4 },
-    [FIELD_IP_TTL] = { BASE_L3, 8, 2, 8, COVER_IPV4 },
-    [FIELD_IPV6_FLABEL] = { BASE_L3, 0, 4, 0, COVER_NONE },
-    [FIELD_IPV4_SRC] = { BASE_L3, 12, 4, 0, COVER_ADDRESS },
-    [FIELD_IPV4_DST] = { BASE_L3, 16, 4, 0, COVER_ADDRESS },
-    [FIELD_IPV6_SRC] = { BASE_L3, 8, 16, 0, COVER_ADDRESS },
-    [FIELD_IPV6_DST] = { BASE_L3, 24, 16, 0, COVER_ADDRESS },
-    [FIELD_ARP_OP] = { BASE_L3, 6, 2, 0, COVER_NONE },
-    [FIELD_ARP_SHA] = { BASE_L3, 8, 6, 0, COVER_NONE },
-    [FIELD_ARP_SPA] = { BASE_L3, 14, 4, 0, COVER_NONE },
-    [FIELD_ARP_THA] = { BASE_L3, 18, 6, 0, COVER_NONE },
-    [FIELD_ARP_TPA] = { BASE_L3, 24, 4, 0, COVER_NONE },
-    [FIELD_TCP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
-    [FIELD_TCP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },
-    [FIELD_UDP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
-    [FIELD_UDP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },
-    [FIELD_SCTP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
-    [FIELD_SCTP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },
-    [FIELD_ICMPV4_TYPE] = { BASE_L4, 0, 2, 8, COVER_L4 },
-    [FIELD_ICMPV4_CODE] = { BASE_L4, 0, 2, 0, COVER_L4 },
-    [FIELD_ICMPV6_TYPE] = { BASE_L4, 0, 2, 8, COVER_L4 },
-    [FIELD_ICMPV6_CODE] = { BASE_L4, 0, 2, 0, COVER_L4 },
-    [FIELD_ND_TARGET] = { BASE_L4, 8, 16, 0, COVER_L4 },
-    [FIELD_ND_SLL] = { BASE_ND_OPTION, 2, 6, 0, COVER_L4 },
-    [FIELD_ND_TLL] = { BASE_ND_OPTION, 2, 6, 0, COVER_L4 },
+    [FIELD_ETH_DST] = { BASE_FRAME, 0, 6, 0, COVER_NONE },    [FIELD_ETH_SRC] = { BASE_FRAME, 6, 6, 0, COVER_NONE },
+    [FIELD_VLAN_PCP] = { BASE_FRAME, 14, 2, 13, COVER_NONE }, [FIELD_VLAN_VID] = { BASE_FRAME, 14, 2, 0, COVER_NONE },
+    [FIELD_PBB_ISID] = { BASE_L3, 0, 4, 0, COVER_NONE },      [FIELD_PBB_UCA] = { BASE_L3, 0, 4, 27, COVER_NONE },
+    [FIELD_MPLS_LABEL] = { BASE_MPLS, 0, 4, 12, COVER_NONE }, [FIELD_MPLS_TC] = { BASE_MPLS, 0, 4, 9, COVER_NONE },
+    [FIELD_MPLS_BOS] = { BASE_MPLS, 0, 4, 8, COVER_NONE },    [FIELD_MPLS_TTL] = { BASE_MPLS, 0, 4, 0, COVER_NONE },
+    [FIELD_IP_DSCP] = { BASE_L3, 0, 2, 2, COVER_IPV4 },       [FIELD_IP_ECN] = { BASE_L3, 0, 2, 0, COVER_IPV4 },
+    [FIELD_IP_TTL] = { BASE_L3, 8, 2, 8, COVER_IPV4 },        [FIELD_IPV6_FLABEL] = { BASE_L3, 0, 4, 0, COVER_NONE },
+    [FIELD_IPV4_SRC] = { BASE_L3, 12, 4, 0, COVER_ADDRESS },  [FIELD_IPV4_DST] = { BASE_L3, 16, 4, 0, COVER_ADDRESS },
+    [FIELD_IPV6_SRC] = { BASE_L3, 8, 16, 0, COVER_ADDRESS },  [FIELD_IPV6_DST] = { BASE_L3, 24, 16, 0, COVER_ADDRESS },
+    [FIELD_ARP_OP] = { BASE_L3, 6, 2, 0, COVER_NONE },        [FIELD_ARP_SHA] = { BASE_L3, 8, 6, 0, COVER_NONE },
+    [FIELD_ARP_SPA] = { BASE_L3, 14, 4, 0, COVER_NONE },      [FIELD_ARP_THA] = { BASE_L3, 18, 6, 0, COVER_NONE },
+    [FIELD_ARP_TPA] = { BASE_L3, 24, 4, 0, COVER_NONE },      [FIELD_TCP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
+    [FIELD_TCP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },         [FIELD_UDP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
+    [FIELD_UDP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },         [FIELD_SCTP_SRC] = { BASE_L4, 0, 2, 0, COVER_L4 },
+    [FIELD_SCTP_DST] = { BASE_L4, 2, 2, 0, COVER_L4 },        [FIELD_ICMPV4_TYPE] = { BASE_L4, 0, 2, 8, COVER_L4 },
+    [FIELD_ICMPV4_CODE] = { BASE_L4, 0, 2, 0, COVER_L4 },     [FIELD_ICMPV6_TYPE] = { BASE_L4, 0, 2, 8, COVER_L4 },
+    [FIELD_ICMPV6_CODE] = { BASE_L4, 0, 2, 0, COVER_L4 },     [FIELD_ND_TARGET] = { BASE_L4, 8, 16, 0, COVER_L4 },
+    [FIELD_ND_SLL] = { BASE_ND_OPTION, 2, 6, 0, COVER_L4 },   [FIELD_ND_TLL] = { BASE_ND_OPTION, 2, 6, 0, COVER_L4 },
 };
 
 static bool is_ipv6(const struct pkt *p)
@@ -240,10 +222,10 @@ int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value 
     write_spot(p, id, &s, at);
     fix_checksums(p, id, (enum cover)s.cover, old, csum_words(at, s.len));
     if (id == FIELD_ICMPV6_TYPE) {
-        p->layers &= (uint16_t)~(1 << LAYER_L4); /* another body */
+        p->layers &= (uint16_t) ~(1 << LAYER_L4); /* another body */
         pkt_parse(p, 1 << LAYER_L4);
     } else if (id == FIELD_MPLS_BOS) {
-        p->layers &= (uint16_t)~(1 << LAYER_MPLS); /* more or fewer labels */
+        p->layers &= (uint16_t) ~(1 << LAYER_MPLS); /* more or fewer labels */
         pkt_parse(p, 1 << LAYER_MPLS);
     }
     return 0;

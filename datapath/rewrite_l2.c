@@ -201,7 +201,7 @@ int pkt_push_mpls(struct pkt *p, uint16_t ethertype)
     /* What was L3 is now payload: nothing of it is in the key. */
     p->l3_ofs = 0;
     p->mpls_ofs = (uint16_t)ofs;
-    p->layers &= (uint16_t)~(1 << LAYER_L3 | 1 << LAYER_L4);
+    p->layers &= (uint16_t) ~(1 << LAYER_L3 | 1 << LAYER_L4);
     return 0;
 }
 
@@ -240,7 +240,7 @@ int pkt_push_pbb(struct pkt *p, uint16_t ethertype)
     p->eth_type_ofs = 12;
     p->l3_ofs = 14;
     p->mpls_ofs = 0;
-    p->layers &= (uint16_t)~(REWRITE_STRUCTURE & ~(1 << LAYER_L2));
+    p->layers &= (uint16_t) ~(REWRITE_STRUCTURE & ~(1 << LAYER_L2));
     return 0;
 }
 

@@ -98,7 +98,8 @@ void rpc_reply_either(struct rpc_request *r, const json_t *params, json_t *resul
         rpc_reply(r, result);
         return;
     }
-    text = json_is_string(result) ? strdup(json_string_value(result)) : json_dumps(result, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    text = json_is_string(result) ? strdup(json_string_value(result))
+                                  : json_dumps(result, JSON_INDENT(2) | JSON_ENCODE_ANY);
     json_decref(result);
     rpc_reply(r, text ? json_sprintf("%s\n", text) : NULL);
     free(text);

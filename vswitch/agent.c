@@ -45,16 +45,19 @@ static uint32_t reasons_of(const struct session *s, enum async_kind kind)
     if (s->kind == SESSION_SERVICE && !s->miss_send_len)
         return 0;
     switch (kind) {
-    case ASYNC_PACKET_IN: return s->async.packet_in_mask[i];
-    case ASYNC_PORT_STATUS: return s->async.port_status_mask[i];
-    case ASYNC_FLOW_REMOVED: return s->async.flow_removed_mask[i];
+    case ASYNC_PACKET_IN:
+        return s->async.packet_in_mask[i];
+    case ASYNC_PORT_STATUS:
+        return s->async.port_status_mask[i];
+    case ASYNC_FLOW_REMOVED:
+        return s->async.flow_removed_mask[i];
     }
     return 0;
 }
 
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason)
 {
-    for_each_list(struct session, s, &a->sessions, link)
+    for_each_list (struct session, s, &a->sessions, link)
         if (reasons_of(s, kind) >> reason & 1)
             return true;
     return false;
@@ -68,7 +71,7 @@ void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, str
     m->version = OFP_VERSION_13;
     m->xid = 0;
     ofp_encode(&a->out, m);
-    for_each_list(struct session, s, &a->sessions, link)
+    for_each_list (struct session, s, &a->sessions, link)
         if (reasons_of(s, kind) >> reason & 1 && (a->out.bad || s->ops->send_async(s->arg, a->out.p, a->out.len)))
             a->stats.async_dropped++; /* whoever does not read misses messages; replies keep their place */
 }
@@ -93,8 +96,8 @@ static int handle_nothing(struct session *s, const struct ofp_msg *m, struct ofp
 
 static int handle_error(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    log_limited(LOG_NOTICE, "bridge %s: the controller answered with error type %u code %u", s->agent->name, m->error.type,
-                m->error.code);
+    log_limited(LOG_NOTICE, "bridge %s: the controller answered with error type %u code %u", s->agent->name,
+                m->error.type, m->error.code);
     return 0;
 }
 
@@ -115,7 +118,8 @@ static int handle_features(struct session *s, const struct ofp_msg *m, struct of
 {
     struct ofp_msg reply = {
         .type = OFPT_FEATURES_REPLY,
-        .features_reply = { .datapath_id = s->agent->conf.datapath_id, .n_tables = DP_TABLES,
+        .features_reply = { .datapath_id = s->agent->conf.datapath_id,
+                            .n_tables = DP_TABLES,
                             .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS },
     };
 
@@ -164,7 +168,7 @@ static int handle_role(struct session *s, const struct ofp_msg *m, struct ofp_er
         a->generation_id = want->generation_id;
     }
     if (want->role == OFPCR_ROLE_MASTER)
-        for_each_list(struct session, other, &a->sessions, link)
+        for_each_list (struct session, other, &a->sessions, link)
             if (other->role == OFPCR_ROLE_MASTER)
                 other->role = OFPCR_ROLE_SLAVE;
     if (want->role != OFPCR_ROLE_NOCHANGE)
@@ -261,7 +265,8 @@ void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *
 
 /* --- life --- */
 
-int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops, void *arg)
+int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
+                 void *arg)
 {
     struct session *s = calloc(1, sizeof *s);
 
@@ -297,7 +302,7 @@ unsigned agent_controller_count(const struct agent *a)
 {
     unsigned n = 0;
 
-    for_each_list(struct session, s, &a->sessions, link)
+    for_each_list (struct session, s, &a->sessions, link)
         n += s->kind == SESSION_CONTROLLER;
     return n;
 }
@@ -316,8 +321,12 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
     wr_init(&a->out);
 
     struct flow_table_conf flows = {
-        .dp = conf->dp, .bridge = conf->bridge, .clock = conf->clock, .max_flows = conf->max_flows,
-        .removed = agent_flow_removed, .arg = a,
+        .dp = conf->dp,
+        .bridge = conf->bridge,
+        .clock = conf->clock,
+        .max_flows = conf->max_flows,
+        .removed = agent_flow_removed,
+        .arg = a,
     };
     int err = flow_table_new(&a->flows, &flows);
 
@@ -371,7 +380,7 @@ bool agent_run(struct agent *a)
     bool has_more = false;
 
     flow_table_run(a->flows);
-    for_each_list_safe(struct session, s, next, &a->sessions, link) {
+    for_each_list_safe (struct session, s, next, &a->sessions, link) {
         if (s->dump.is_active)
             has_more |= dump_run(s);
         resume_if_free(s);

@@ -23,7 +23,7 @@ struct ofp_msg;
 struct session;
 
 struct agent_conf {
-    const char *name;          /* the bridge's; copied */
+    const char *name; /* the bridge's; copied */
     uint64_t datapath_id;
     struct datapath *dp;       /* borrowed */
     struct bridge *bridge;     /* borrowed */
@@ -36,7 +36,7 @@ void agent_free(struct agent *a); /* sessions and ports must be gone */
 const char *agent_name(const struct agent *a);
 uint64_t agent_datapath_id(const struct agent *a);
 void agent_set_datapath_id(struct agent *a, uint64_t datapath_id); /* who is connected learns it by connecting anew */
-struct flow_table *agent_flows(struct agent *a); /* borrowed */
+struct flow_table *agent_flows(struct agent *a);                   /* borrowed */
 
 /* Timeouts, and replies too long for one turn.  Returns whether it wants to be called again at once; else
  * agent_next_ns() says when. */
@@ -49,9 +49,9 @@ uint64_t agent_next_ns(const struct agent *a);
 struct agent_port {
     struct port *port;
     char name[PORT_NAME_SIZE];
-    uint32_t number;           /* OpenFlow port */
-    uint16_t index;            /* the datapath's */
-    unsigned flags;            /* enum port_flag, as the datapath has them */
+    uint32_t number; /* OpenFlow port */
+    uint16_t index;  /* the datapath's */
+    unsigned flags;  /* enum port_flag, as the datapath has them */
     /* the agent's */
     struct hmap_link by_number;
     struct port_status status; /* as last told to controllers */
@@ -75,18 +75,19 @@ enum session_kind {
 
 /* What a session needs of its connection. */
 struct session_ops {
-    int (*send)(void *arg, const void *p, size_t n); /* queues all of it, or refuses with -ENOBUFS */
+    int (*send)(void *arg, const void *p, size_t n);       /* queues all of it, or refuses with -ENOBUFS */
     int (*send_async)(void *arg, const void *p, size_t n); /* likewise, and leaves room for replies */
-    size_t (*room)(void *arg);                       /* bytes that would be taken now */
-    void (*hold)(void *arg);                         /* no further session_message ... */
-    void (*resume)(void *arg);                       /* ... until this */
+    size_t (*room)(void *arg);                             /* bytes that would be taken now */
+    void (*hold)(void *arg);                               /* no further session_message ... */
+    void (*resume)(void *arg);                             /* ... until this */
 };
 
 /* Room that a message needs before it is looked at: what it is answered with fits, but for flows, which wait for room. */
 enum { SESSION_ROOM = 1 << 20 };
 
 /* The handshake (hello) is done.  Gives a session; `ops` borrowed. */
-int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops, void *arg);
+int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
+                 void *arg);
 void session_close(struct session *s);
 /* One message of OpenFlow 1.3, and the `n` bytes it was decoded from; both borrowed during the call. */
 void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *p, size_t n);

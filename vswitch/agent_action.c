@@ -31,23 +31,52 @@ static struct act set_field(const struct ofp_oxm *in)
 static int translate(const struct ofp_action *in, struct act *out)
 {
     switch (in->type) {
-    case OFPAT_OUTPUT: *out = output(&in->output); return 0;
-    case OFPAT_COPY_TTL_OUT: *out = (struct act){ .type = ACT_COPY_TTL_OUT }; return 0;
-    case OFPAT_COPY_TTL_IN: *out = (struct act){ .type = ACT_COPY_TTL_IN }; return 0;
-    case OFPAT_SET_MPLS_TTL: *out = (struct act){ .type = ACT_SET_MPLS_TTL, .ttl = in->set_mpls_ttl.ttl }; return 0;
-    case OFPAT_DEC_MPLS_TTL: *out = (struct act){ .type = ACT_DEC_MPLS_TTL }; return 0;
-    case OFPAT_PUSH_VLAN: *out = push(ACT_PUSH_VLAN, &in->push_vlan); return 0;
-    case OFPAT_POP_VLAN: *out = (struct act){ .type = ACT_POP_VLAN }; return 0;
-    case OFPAT_PUSH_MPLS: *out = push(ACT_PUSH_MPLS, &in->push_mpls); return 0;
-    case OFPAT_POP_MPLS: *out = push(ACT_POP_MPLS, &in->pop_mpls); return 0;
-    case OFPAT_PUSH_PBB: *out = push(ACT_PUSH_PBB, &in->push_pbb); return 0;
-    case OFPAT_POP_PBB: *out = (struct act){ .type = ACT_POP_PBB }; return 0;
-    case OFPAT_SET_NW_TTL: *out = (struct act){ .type = ACT_SET_IP_TTL, .ttl = in->set_nw_ttl.ttl }; return 0;
-    case OFPAT_DEC_NW_TTL: *out = (struct act){ .type = ACT_DEC_IP_TTL }; return 0;
-    case OFPAT_SET_FIELD: *out = set_field(&in->set_field.field); return 0;
+    case OFPAT_OUTPUT:
+        *out = output(&in->output);
+        return 0;
+    case OFPAT_COPY_TTL_OUT:
+        *out = (struct act){ .type = ACT_COPY_TTL_OUT };
+        return 0;
+    case OFPAT_COPY_TTL_IN:
+        *out = (struct act){ .type = ACT_COPY_TTL_IN };
+        return 0;
+    case OFPAT_SET_MPLS_TTL:
+        *out = (struct act){ .type = ACT_SET_MPLS_TTL, .ttl = in->set_mpls_ttl.ttl };
+        return 0;
+    case OFPAT_DEC_MPLS_TTL:
+        *out = (struct act){ .type = ACT_DEC_MPLS_TTL };
+        return 0;
+    case OFPAT_PUSH_VLAN:
+        *out = push(ACT_PUSH_VLAN, &in->push_vlan);
+        return 0;
+    case OFPAT_POP_VLAN:
+        *out = (struct act){ .type = ACT_POP_VLAN };
+        return 0;
+    case OFPAT_PUSH_MPLS:
+        *out = push(ACT_PUSH_MPLS, &in->push_mpls);
+        return 0;
+    case OFPAT_POP_MPLS:
+        *out = push(ACT_POP_MPLS, &in->pop_mpls);
+        return 0;
+    case OFPAT_PUSH_PBB:
+        *out = push(ACT_PUSH_PBB, &in->push_pbb);
+        return 0;
+    case OFPAT_POP_PBB:
+        *out = (struct act){ .type = ACT_POP_PBB };
+        return 0;
+    case OFPAT_SET_NW_TTL:
+        *out = (struct act){ .type = ACT_SET_IP_TTL, .ttl = in->set_nw_ttl.ttl };
+        return 0;
+    case OFPAT_DEC_NW_TTL:
+        *out = (struct act){ .type = ACT_DEC_IP_TTL };
+        return 0;
+    case OFPAT_SET_FIELD:
+        *out = set_field(&in->set_field.field);
+        return 0;
     case OFPAT_SET_QUEUE:
     case OFPAT_GROUP:
-    case OFPAT_EXPERIMENTER: return -EOPNOTSUPP;
+    case OFPAT_EXPERIMENTER:
+        return -EOPNOTSUPP;
     }
     return -EOPNOTSUPP;
 }
@@ -64,7 +93,8 @@ int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size
     return err;
 }
 
-static int translate_list(struct arena *a, const struct ofp_instruction_actions *in, const struct act **out, uint16_t *n_out)
+static int translate_list(struct arena *a, const struct ofp_instruction_actions *in, const struct act **out,
+                          uint16_t *n_out)
 {
     struct act *acts;
     int err = translate_actions_to_acts(a, in->actions, in->n_actions, &acts, n_out);
@@ -80,16 +110,26 @@ int translate_instructions(struct arena *a, const struct ofp_instruction *in, si
     *out = (struct rule_code){ .goto_table = NO_GOTO };
     for (size_t i = 0; i < n && !err; i++)
         switch (in[i].type) {
-        case OFPIT_GOTO_TABLE: out->goto_table = in[i].goto_table.table_id; break;
+        case OFPIT_GOTO_TABLE:
+            out->goto_table = in[i].goto_table.table_id;
+            break;
         case OFPIT_WRITE_METADATA:
             out->metadata = in[i].write_metadata.metadata & in[i].write_metadata.metadata_mask;
             out->metadata_mask = in[i].write_metadata.metadata_mask;
             break;
-        case OFPIT_WRITE_ACTIONS: err = translate_list(a, &in[i].write_actions, &out->write, &out->n_write); break;
-        case OFPIT_APPLY_ACTIONS: err = translate_list(a, &in[i].apply_actions, &out->apply, &out->n_apply); break;
-        case OFPIT_CLEAR_ACTIONS: out->is_clear = true; break;
+        case OFPIT_WRITE_ACTIONS:
+            err = translate_list(a, &in[i].write_actions, &out->write, &out->n_write);
+            break;
+        case OFPIT_APPLY_ACTIONS:
+            err = translate_list(a, &in[i].apply_actions, &out->apply, &out->n_apply);
+            break;
+        case OFPIT_CLEAR_ACTIONS:
+            out->is_clear = true;
+            break;
         case OFPIT_METER:
-        case OFPIT_EXPERIMENTER: err = -EOPNOTSUPP; break;
+        case OFPIT_EXPERIMENTER:
+            err = -EOPNOTSUPP;
+            break;
         }
     return err;
 }

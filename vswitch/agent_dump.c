@@ -22,8 +22,12 @@ int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow
         return res;
 
     struct flow_query q = {
-        .table_id = r->table_id, .match = &match, .cookie = r->cookie, .cookie_mask = r->cookie_mask,
-        .out_port = r->out_port, .out_group = r->out_group,
+        .table_id = r->table_id,
+        .match = &match,
+        .cookie = r->cookie,
+        .cookie_mask = r->cookie_mask,
+        .out_port = r->out_port,
+        .out_group = r->out_group,
     };
 
     *d = (struct dump){ .is_aggregate = is_aggregate, .version = m->version, .xid = m->xid };
@@ -65,8 +69,12 @@ static int say(struct dump *d, const struct agent *a, const struct flow *f)
     struct rule_stat stat;
     struct match match;
     struct ofp_flow_stats x = {
-        .table_id = f->rule->table_id, .priority = f->rule->priority, .idle_timeout = f->idle_s, .hard_timeout = f->hard_s,
-        .flags = f->flags, .cookie = f->rule->cookie,
+        .table_id = f->rule->table_id,
+        .priority = f->rule->priority,
+        .idle_timeout = f->idle_s,
+        .hard_timeout = f->hard_s,
+        .flags = f->flags,
+        .cookie = f->rule->cookie,
     };
 
     flow_stats(a->flows, f, &stat);
@@ -98,7 +106,8 @@ static void finish(struct session *s)
 
     if (d->is_aggregate) {
         struct ofp_msg reply = {
-            .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_AGGREGATE, .aggregate = d->sum },
+            .type = OFPT_MULTIPART_REPLY,
+            .multipart_reply = { .type = OFPMP_AGGREGATE, .aggregate = d->sum },
         };
 
         session_send(s, &reply, d->xid);

@@ -8,12 +8,14 @@ static const uint16_t instruction_types[] = {
     OFPIT_GOTO_TABLE, OFPIT_WRITE_METADATA, OFPIT_WRITE_ACTIONS, OFPIT_APPLY_ACTIONS, OFPIT_CLEAR_ACTIONS,
 };
 static const uint16_t action_types[] = {
-    OFPAT_OUTPUT, OFPAT_COPY_TTL_OUT, OFPAT_COPY_TTL_IN, OFPAT_SET_MPLS_TTL, OFPAT_DEC_MPLS_TTL, OFPAT_PUSH_VLAN,
-    OFPAT_POP_VLAN, OFPAT_PUSH_MPLS, OFPAT_POP_MPLS, OFPAT_SET_NW_TTL, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD, OFPAT_PUSH_PBB,
-    OFPAT_POP_PBB,
+    OFPAT_OUTPUT,     OFPAT_COPY_TTL_OUT, OFPAT_COPY_TTL_IN, OFPAT_SET_MPLS_TTL, OFPAT_DEC_MPLS_TTL,
+    OFPAT_PUSH_VLAN,  OFPAT_POP_VLAN,     OFPAT_PUSH_MPLS,   OFPAT_POP_MPLS,     OFPAT_SET_NW_TTL,
+    OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD,    OFPAT_PUSH_PBB,    OFPAT_POP_PBB,
 };
-enum { N_INSTRUCTIONS = sizeof instruction_types / sizeof *instruction_types,
-       N_ACTIONS = sizeof action_types / sizeof *action_types };
+enum {
+    N_INSTRUCTIONS = sizeof instruction_types / sizeof *instruction_types,
+    N_ACTIONS = sizeof action_types / sizeof *action_types
+};
 
 /* Fields of the basic class that OpenFlow 1.3 has, and can be set or matched here. */
 static size_t fields(struct ofp_oxm_id *ids, bool is_for_setting, bool has_mask)
@@ -47,8 +49,12 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
     uint8_t *next = arena_calloc(arena, DP_TABLES, 1);
 
     *out = (struct ofp_table_features){
-        .table_id = table_id, .metadata_match = UINT64_MAX, .metadata_write = UINT64_MAX,
-        .max_entries = flow_table_limit(a->flows, table_id), .properties = p, .n_properties = 14,
+        .table_id = table_id,
+        .metadata_match = UINT64_MAX,
+        .metadata_write = UINT64_MAX,
+        .max_entries = flow_table_limit(a->flows, table_id),
+        .properties = p,
+        .n_properties = 14,
     };
     snprintf(out->name, sizeof out->name, "table%u", table_id);
     if (!p || !insts || !acts || !match || !wild || !set || !next) {
@@ -68,14 +74,20 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
     size_t n_set = fields(set, true, false);
 
     for (int miss = 0; miss < 2; miss++) {
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_INSTRUCTIONS + miss, .instructions = { first, n_insts } };
+        *p++ =
+            (struct ofp_table_feature_prop){ .type = OFPTFPT_INSTRUCTIONS + miss, .instructions = { first, n_insts } };
         *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_NEXT_TABLES + miss,
                                                 .next_tables = { next, DP_TABLES - 1u - table_id } };
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_WRITE_ACTIONS + miss, .write_actions = { acts, N_ACTIONS } };
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_APPLY_ACTIONS + miss, .apply_actions = { acts, N_ACTIONS } };
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_WRITE_SETFIELD + miss, .write_setfield = { set, n_set } };
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_APPLY_SETFIELD + miss, .apply_setfield = { set, n_set } };
+        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_WRITE_ACTIONS + miss,
+                                                .write_actions = { acts, N_ACTIONS } };
+        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_APPLY_ACTIONS + miss,
+                                                .apply_actions = { acts, N_ACTIONS } };
+        *p++ =
+            (struct ofp_table_feature_prop){ .type = OFPTFPT_WRITE_SETFIELD + miss, .write_setfield = { set, n_set } };
+        *p++ =
+            (struct ofp_table_feature_prop){ .type = OFPTFPT_APPLY_SETFIELD + miss, .apply_setfield = { set, n_set } };
     }
     *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_MATCH, .match = { match, fields(match, false, true) } };
-    *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_WILDCARDS, .wildcards = { wild, fields(wild, false, false) } };
+    *p++ =
+        (struct ofp_table_feature_prop){ .type = OFPTFPT_WILDCARDS, .wildcards = { wild, fields(wild, false, false) } };
 }

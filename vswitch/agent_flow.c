@@ -40,13 +40,24 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
 static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code)
 {
     struct flow_query q = {
-        .table_id = m->table_id, .is_strict = m->command == OFPFC_MODIFY_STRICT || m->command == OFPFC_DELETE_STRICT,
-        .priority = m->priority, .match = match, .cookie = m->cookie, .cookie_mask = m->cookie_mask,
-        .out_port = FLOW_ANY, .out_group = FLOW_ANY,
+        .table_id = m->table_id,
+        .is_strict = m->command == OFPFC_MODIFY_STRICT || m->command == OFPFC_DELETE_STRICT,
+        .priority = m->priority,
+        .match = match,
+        .cookie = m->cookie,
+        .cookie_mask = m->cookie_mask,
+        .out_port = FLOW_ANY,
+        .out_group = FLOW_ANY,
     };
     struct flow_spec spec = {
-        .table_id = m->table_id, .priority = m->priority, .match = match, .cookie = m->cookie, .idle_s = m->idle_timeout,
-        .hard_s = m->hard_timeout, .flags = m->flags, .code = code,
+        .table_id = m->table_id,
+        .priority = m->priority,
+        .match = match,
+        .cookie = m->cookie,
+        .idle_s = m->idle_timeout,
+        .hard_s = m->hard_timeout,
+        .flags = m->flags,
+        .code = code,
     };
 
     if (m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT) {
@@ -66,9 +77,12 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
 static int explain(int res, struct ofp_err *err)
 {
     switch (res) {
-    case -EEXIST: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP);
-    case -ENOSPC: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL);
-    default: return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_UNKNOWN);
+    case -EEXIST:
+        return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP);
+    case -ENOSPC:
+        return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL);
+    default:
+        return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_UNKNOWN);
     }
 }
 
@@ -101,7 +115,8 @@ int agent_add_normal_flow(struct agent *a)
 {
     struct ofp_action normal = { .type = OFPAT_OUTPUT, .output = { .port = OFPP_NORMAL } };
     struct ofp_instruction apply = {
-        .type = OFPIT_APPLY_ACTIONS, .apply_actions = { .actions = &normal, .n_actions = 1 },
+        .type = OFPIT_APPLY_ACTIONS,
+        .apply_actions = { .actions = &normal, .n_actions = 1 },
     };
     struct ofp_flow_mod m = { .command = OFPFC_ADD, .instructions = &apply, .n_instructions = 1 };
     struct match any = { 0 };
@@ -163,9 +178,12 @@ void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
 int handle_group_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     switch (m->group_mod.command) {
-    case OFPGC_ADD: return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_GROUPS);
-    case OFPGC_MODIFY: return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP);
-    case OFPGC_DELETE: return 0; /* deleting what is not there is no error */
+    case OFPGC_ADD:
+        return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_GROUPS);
+    case OFPGC_MODIFY:
+        return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP);
+    case OFPGC_DELETE:
+        return 0; /* deleting what is not there is no error */
     }
     return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_COMMAND);
 }
@@ -173,9 +191,12 @@ int handle_group_mod(struct session *s, const struct ofp_msg *m, struct ofp_err 
 int handle_meter_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     switch (m->meter_mod.command) {
-    case OFPMC_ADD: return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_METERS);
-    case OFPMC_MODIFY: return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
-    case OFPMC_DELETE: return 0;
+    case OFPMC_ADD:
+        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_METERS);
+    case OFPMC_MODIFY:
+        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
+    case OFPMC_DELETE:
+        return 0;
     }
     return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_BAD_COMMAND);
 }

@@ -18,13 +18,13 @@ struct agent {
     struct agent_conf conf;
     char name[64];
     struct flow_table *flows;
-    struct hmap ports;         /* struct agent_port, by number */
+    struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
-    struct arena arena;        /* of the message being handled */
-    struct wr out;             /* of the message being written */
+    struct arena arena; /* of the message being handled */
+    struct wr out;      /* of the message being written */
     bool has_generation;
-    uint64_t generation_id;    /* the highest seen, 6.3.6 */
+    uint64_t generation_id; /* the highest seen, 6.3.6 */
     struct agent_stats stats;
 };
 
@@ -49,17 +49,17 @@ struct session {
     enum ofp_controller_role role;
     struct ofp_async_config async;
     uint16_t miss_send_len;
-    bool is_held;              /* no message until there is room */
+    bool is_held; /* no message until there is room */
     struct dump dump;
 };
 
 /* Handles one decoded message.  0; -EBADMSG with `err`; -ENOMEM and the like: answered with a general error. */
 typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 
-handler_fn handle_flow_mod, handle_group_mod, handle_meter_mod, handle_table_mod;             /* agent_flow.c */
-handler_fn handle_port_mod, handle_queue_config;                                              /* agent_port.c */
-handler_fn handle_packet_out;                                                                 /* agent_packet.c */
-handler_fn handle_multipart;                                                                  /* agent_multipart.c */
+handler_fn handle_flow_mod, handle_group_mod, handle_meter_mod, handle_table_mod; /* agent_flow.c */
+handler_fn handle_port_mod, handle_queue_config;                                  /* agent_port.c */
+handler_fn handle_packet_out;                                                     /* agent_packet.c */
+handler_fn handle_multipart;                                                      /* agent_multipart.c */
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
@@ -76,7 +76,8 @@ void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, str
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason);
 
 /* agent_action.c */
-int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out, uint16_t *n_out);
+int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out,
+                              uint16_t *n_out);
 int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out);
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 

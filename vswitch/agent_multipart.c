@@ -46,7 +46,10 @@ static int desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
     else
         snprintf(hw, sizeof hw, "%s %s, DPDK", host.sysname, host.machine);
     reply.multipart_reply.desc = (struct ofp_desc){
-        .mfr_desc = "trama", .hw_desc = hw, .sw_desc = "trama-switchd " TRAMA_VERSION, .serial_num = "None",
+        .mfr_desc = "trama",
+        .hw_desc = hw,
+        .sw_desc = "trama-switchd " TRAMA_VERSION,
+        .serial_num = "None",
         .dp_desc = s->agent->name,
     };
     session_send(s, &reply, m->xid);
@@ -83,7 +86,10 @@ static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err
         bridge_table_stats(a->conf.bridge, i, &st);
 
         struct ofp_table_stats x = {
-            .table_id = i, .active_count = flow_table_count(a->flows, i), .lookup_count = st.lookups, .matched_count = st.matched,
+            .table_id = i,
+            .active_count = flow_table_count(a->flows, i),
+            .lookup_count = st.lookups,
+            .matched_count = st.matched,
         };
 
         ofp_mp_add_table(&mp, &x);
@@ -125,7 +131,7 @@ static int port_stats(struct session *s, const struct ofp_msg *m, struct ofp_err
     if (one)
         add_port_stats(&mp, s->agent, one);
     else
-        for_each_hmap(struct agent_port, p, &s->agent->ports, by_number)
+        for_each_hmap (struct agent_port, p, &s->agent->ports, by_number)
             add_port_stats(&mp, s->agent, p);
     return list_finish(s, &mp);
 }
@@ -135,7 +141,7 @@ static int port_desc(struct session *s, const struct ofp_msg *m, struct ofp_err 
     struct ofp_mp mp;
 
     list_begin(s, &mp, m);
-    for_each_hmap(struct agent_port, p, &s->agent->ports, by_number) {
+    for_each_hmap (struct agent_port, p, &s->agent->ports, by_number) {
         struct ofp_port x;
 
         port_describe(p, &x);

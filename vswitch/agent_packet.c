@@ -66,7 +66,8 @@ static void make_match(struct match *m, const struct event *ev)
 }
 
 /* One frame, whole and with its checksums done. */
-static void send_frame(struct agent *a, const struct event *ev, const struct ofp_match *match, const uint8_t *p, size_t n)
+static void send_frame(struct agent *a, const struct event *ev, const struct ofp_match *match, const uint8_t *p,
+                       size_t n)
 {
     struct ofp_msg m = {
         .type = OFPT_PACKET_IN,

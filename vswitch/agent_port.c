@@ -23,9 +23,9 @@ static uint32_t features_of(const struct port_status *st)
     static const struct {
         uint32_t mbps, full, half;
     } speeds[] = {
-        { 10, OFPPF_10MB_FD, OFPPF_10MB_HD },       { 100, OFPPF_100MB_FD, OFPPF_100MB_HD },
-        { 1000, OFPPF_1GB_FD, OFPPF_1GB_HD },       { 10000, OFPPF_10GB_FD, OFPPF_10GB_FD },
-        { 40000, OFPPF_40GB_FD, OFPPF_40GB_FD },    { 100000, OFPPF_100GB_FD, OFPPF_100GB_FD },
+        { 10, OFPPF_10MB_FD, OFPPF_10MB_HD },    { 100, OFPPF_100MB_FD, OFPPF_100MB_HD },
+        { 1000, OFPPF_1GB_FD, OFPPF_1GB_HD },    { 10000, OFPPF_10GB_FD, OFPPF_10GB_FD },
+        { 40000, OFPPF_40GB_FD, OFPPF_40GB_FD }, { 100000, OFPPF_100GB_FD, OFPPF_100GB_FD },
         { 1000000, OFPPF_1TB_FD, OFPPF_1TB_FD },
     };
 
@@ -47,7 +47,10 @@ void port_describe(const struct agent_port *p, struct ofp_port *out)
     uint64_t kbps = (uint64_t)p->status.speed_mbps * 1000;
 
     *out = (struct ofp_port){
-        .port_no = p->number, .config = p->flags & PORT_CONFIG, .state = state_of(p), .curr = features_of(&p->status),
+        .port_no = p->number,
+        .config = p->flags & PORT_CONFIG,
+        .state = state_of(p),
+        .curr = features_of(&p->status),
         .curr_speed = kbps < UINT32_MAX ? (uint32_t)kbps : UINT32_MAX,
     };
     out->max_speed = out->curr_speed;
@@ -67,7 +70,7 @@ static void tell(struct agent_port *p, enum ofp_port_reason reason)
 
 struct agent_port *agent_port_find(const struct agent *a, uint32_t number)
 {
-    for_each_hmap_hash(struct agent_port, p, &a->ports, hash_of(number), by_number)
+    for_each_hmap_hash (struct agent_port, p, &a->ports, hash_of(number), by_number)
         if (p->number == number)
             return p;
     return NULL;

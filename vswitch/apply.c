@@ -50,7 +50,8 @@ static int check_fixed(const struct switch_conf *was, const struct switch_conf *
     if (!was->run_dir) /* the first one */
         return 0;
     if (strcmp(was->run_dir, now->run_dir))
-        return errbuf_set(e, -EINVAL, "run_dir cannot change from %s to %s while the switch runs", was->run_dir, now->run_dir);
+        return errbuf_set(e, -EINVAL, "run_dir cannot change from %s to %s while the switch runs", was->run_dir,
+                          now->run_dir);
     if (was->n_workers != now->n_workers || memcmp(was->cpus, now->cpus, was->n_workers * sizeof *was->cpus))
         return errbuf_set(e, -EINVAL, "workers cannot change while the switch runs; start it anew");
     if (!is_same_eal(&was->eal, &now->eal))
@@ -69,14 +70,15 @@ static bool uses_device_of(const struct sw_port_conf *a, const struct sw_port_co
 {
     if (a->port.type != b->port.type)
         return false;
-    return a->port.type == PORT_DPDK ? is_same_text(a->port.devargs, b->port.devargs) : !strcmp(device_of(a), device_of(b));
+    return a->port.type == PORT_DPDK ? is_same_text(a->port.devargs, b->port.devargs)
+                                     : !strcmp(device_of(a), device_of(b));
 }
 
 /* A running port holds this device now. */
 static bool is_device_busy(const struct vswitch *sw, const struct sw_port_conf *conf)
 {
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
-        for_each_list(struct sw_port, p, &b->ports, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             if (uses_device_of(&p->conf, conf))
                 return true;
     return false;
@@ -132,10 +134,10 @@ static int check_numbers(const struct plan *plan, const struct vswitch *sw, stru
 
         if (!b || s->is_kept || !s->conf->ofport)
             continue;
-        for_each_list(struct sw_port, p, &b->ports, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             if (p->at.number == s->conf->ofport && p != s->running && stays(plan, p))
-                return errbuf_set(e, -EEXIST, "port %s: ofport %u is that of port %s", s->conf->port.name, s->conf->ofport,
-                                  p->at.name);
+                return errbuf_set(e, -EEXIST, "port %s: ofport %u is that of port %s", s->conf->port.name,
+                                  s->conf->ofport, p->at.name);
     }
     return 0;
 }
@@ -179,12 +181,12 @@ static const struct sw_bridge_conf *conf_of(const struct switch_conf *conf, cons
 
 static void remove_old(const struct plan *plan, struct vswitch *sw, const struct switch_conf *conf)
 {
-    for_each_list_safe(struct sw_bridge, b, next_b, &sw->bridges, link) {
+    for_each_list_safe (struct sw_bridge, b, next_b, &sw->bridges, link) {
         if (!conf_of(conf, b->name)) {
             sw_bridge_close(b);
             continue;
         }
-        for_each_list_safe(struct sw_port, p, next_p, &b->ports, link)
+        for_each_list_safe (struct sw_port, p, next_p, &b->ports, link)
             if (!stays(plan, p))
                 sw_port_close(p);
     }
@@ -285,7 +287,8 @@ int vswitch_port_add(struct vswitch *sw, const char *bridge, const char *name, c
     if (!b)
         return errbuf_set(e, -ENOENT, "there is no bridge %s", bridge);
     if (sw_port_find(sw, name))
-        return errbuf_set(e, -EEXIST, "port %s exists already, on bridge %s", name, sw_port_find(sw, name)->bridge->name);
+        return errbuf_set(e, -EEXIST, "port %s exists already, on bridge %s", name,
+                          sw_port_find(sw, name)->bridge->name);
     err = switch_conf_parse_port(&conf, &doc, name, text, opts, e);
     if (err)
         return err;

@@ -20,13 +20,13 @@ enum { CAPTURES_MAX = 64, MAX_OUT = 8 << 20, WAIT_S = 10 };
 struct capture {
     struct list link;
     struct vswitch *sw;
-    uint16_t index;            /* of the port, the datapath's */
+    uint16_t index; /* of the port, the datapath's */
     uint32_t snaplen;
     char name[PORT_NAME_SIZE];
     struct listener *listener; /* until the reader came */
     struct stream *stream;
     ev_timer timeout;
-    uint64_t n_lost;           /* frames that the reader was too slow for */
+    uint64_t n_lost; /* frames that the reader was too slow for */
     struct wr out;
 };
 
@@ -34,7 +34,7 @@ static void update_snaplen(struct vswitch *sw, uint16_t index)
 {
     uint32_t most = 0;
 
-    for_each_list(struct capture, c, &sw->captures, link)
+    for_each_list (struct capture, c, &sw->captures, link)
         if (c->index == index && c->stream && c->snaplen > most)
             most = c->snaplen;
     datapath_port_capture(sw->dp, index, most);
@@ -92,9 +92,18 @@ static void block_end(struct wr *w, size_t at)
         memcpy(w->p + at + 4, &len, sizeof len);
 }
 
-enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6, BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-       LINK_ETHERNET = 1,
-       OPTION_END = 0, OPTION_IF_NAME = 2, OPTION_IF_TSRESOL = 9, OPTION_EPB_FLAGS = 2, TSRESOL_NS = 9 };
+enum {
+    BLOCK_SECTION = 0x0a0d0d0a,
+    BLOCK_INTERFACE = 1,
+    BLOCK_PACKET = 6,
+    BYTE_ORDER_MAGIC = 0x1a2b3c4d,
+    LINK_ETHERNET = 1,
+    OPTION_END = 0,
+    OPTION_IF_NAME = 2,
+    OPTION_IF_TSRESOL = 9,
+    OPTION_EPB_FLAGS = 2,
+    TSRESOL_NS = 9
+};
 
 static void put_head(struct wr *w, const char *name, uint32_t snaplen)
 {
@@ -195,7 +204,8 @@ static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
     capture_end(c);
 }
 
-int capture_start(struct vswitch *sw, struct sw_port *p, uint32_t snaplen, char *path, size_t path_size, struct errbuf *e)
+int capture_start(struct vswitch *sw, struct sw_port *p, uint32_t snaplen, char *path, size_t path_size,
+                  struct errbuf *e)
 {
     struct endpoint at = { .kind = ENDPOINT_UNIX, .is_passive = true };
     struct capture *c = calloc(1, sizeof *c);
@@ -232,7 +242,7 @@ void capture_event(struct vswitch *sw, const struct event *ev)
 
     if (ev->time_ns < now) /* the workers' clock is the monotonic one */
         wall_ns -= now - ev->time_ns;
-    for_each_list(struct capture, c, &sw->captures, link) {
+    for_each_list (struct capture, c, &sw->captures, link) {
         if (c->index != ev->port || !c->stream)
             continue;
         wr_reset(&c->out);
@@ -244,13 +254,13 @@ void capture_event(struct vswitch *sw, const struct event *ev)
 
 void capture_end_port(struct vswitch *sw, const struct sw_port *p)
 {
-    for_each_list_safe(struct capture, c, next, &sw->captures, link)
+    for_each_list_safe (struct capture, c, next, &sw->captures, link)
         if (c->index == p->at.index)
             capture_end(c);
 }
 
 void capture_end_all(struct vswitch *sw)
 {
-    for_each_list_safe(struct capture, c, next, &sw->captures, link)
+    for_each_list_safe (struct capture, c, next, &sw->captures, link)
         capture_end(c);
 }

@@ -49,7 +49,11 @@ static void ops_resume(void *arg)
 }
 
 static const struct session_ops session_ops = {
-    .send = ops_send, .send_async = ops_send_async, .room = ops_room, .hold = ops_hold, .resume = ops_resume,
+    .send = ops_send,
+    .send_async = ops_send_async,
+    .room = ops_room,
+    .hold = ops_hold,
+    .resume = ops_resume,
 };
 
 /* --- events of the connection --- */
@@ -106,7 +110,11 @@ static void channel_conf(struct of_conn_conf *conf, const struct channel *c, cha
 {
     snprintf(name, size, "bridge %s: %s", c->bridge->name, c->kind == SESSION_CONTROLLER ? "controller" : "management");
     *conf = (struct of_conn_conf){
-        .events = &events, .arg = (void *)(uintptr_t)c, .name = name, .clock = c->bridge->sw->clock, .max_out = MAX_OUT,
+        .events = &events,
+        .arg = (void *)(uintptr_t)c,
+        .name = name,
+        .clock = c->bridge->sw->clock,
+        .max_out = MAX_OUT,
     };
 }
 
@@ -186,15 +194,16 @@ void doorway_close(struct doorway *d)
 
 void channels_close(struct sw_bridge *b)
 {
-    for_each_list_safe(struct doorway, d, next_d, &b->listeners, link)
+    for_each_list_safe (struct doorway, d, next_d, &b->listeners, link)
         doorway_close(d);
-    for_each_list_safe(struct channel, c, next_c, &b->channels, link)
+    for_each_list_safe (struct channel, c, next_c, &b->channels, link)
         channel_close(c);
 }
 
 void bridge_update_fail_mode(struct sw_bridge *b)
 {
-    bool is_alone = b->conf->fail_mode == FAIL_STANDALONE && b->conf->n_controllers && !agent_controller_count(b->agent);
+    bool is_alone =
+        b->conf->fail_mode == FAIL_STANDALONE && b->conf->n_controllers && !agent_controller_count(b->agent);
 
     bridge_set_standalone(b->bridge, is_alone);
 }

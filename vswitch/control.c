@@ -31,8 +31,9 @@ static void run_port_add(struct rpc_request *r, json_t *params, void *arg)
     else if (vswitch_port_add(c->conf.sw, bridge, name, text, c->conf.opts, &e))
         rpc_reply_error(r, "%s", e.text);
     else
-        rpc_reply_either(r, params, json_pack("{s:s, s:I}", "name", name, "ofport",
-                                           (json_int_t)sw_port_find(c->conf.sw, name)->at.number));
+        rpc_reply_either(
+            r, params,
+            json_pack("{s:s, s:I}", "name", name, "ofport", (json_int_t)sw_port_find(c->conf.sw, name)->at.number));
 }
 
 static void run_port_del(struct rpc_request *r, json_t *params, void *arg)
@@ -58,7 +59,7 @@ static void run_mac_flush(struct rpc_request *r, json_t *params, void *arg)
         rpc_reply_error(r, "there is no bridge %s", bridge);
         return;
     }
-    for_each_list(struct sw_bridge, b, &c->conf.sw->bridges, link)
+    for_each_list (struct sw_bridge, b, &c->conf.sw->bridges, link)
         if (!bridge || !strcmp(b->name, bridge))
             mac_table_flush(bridge_macs(b->bridge));
     rpc_reply_text(r, "");
@@ -128,20 +129,16 @@ static void run_exit(struct rpc_request *r, json_t *params, void *arg)
     ev_break(c->conf.loop, EVBREAK_ALL);
 }
 
-#define COMMON                                                                      \
-    { "version", "", 0, 0, run_version },                                           \
-    { "switch/show", "[BRIDGE]", 0, 1, show_switch },                               \
-    { "port/list", "[BRIDGE]", 0, 1, show_ports },                                  \
-    { "port/add", "BRIDGE NAME SETTINGS", 3, 3, run_port_add },                     \
-    { "port/del", "BRIDGE NAME", 2, 2, run_port_del },                              \
-    { "port/stats", "[BRIDGE [NAME]]", 0, 2, show_port_stats },                     \
-    { "stats", "", 0, 0, show_stats },                                              \
-    { "mac/show", "[BRIDGE]", 0, 1, show_macs },                                    \
-    { "mac/flush", "[BRIDGE]", 0, 1, run_mac_flush },                               \
-    { "reload", "", 0, 0, run_reload },                                             \
-    { "capture/start", "PORT [SNAPLEN]", 1, 2, run_capture },                       \
-    { "log/level", "LEVEL", 1, 1, run_log_level },                                  \
-    { "exit", "", 0, 0, run_exit }
+#define COMMON \
+    { "version", "", 0, 0, run_version }, { "switch/show", "[BRIDGE]", 0, 1, show_switch }, \
+        { "port/list", "[BRIDGE]", 0, 1, show_ports }, { "port/add", "BRIDGE NAME SETTINGS", 3, 3, run_port_add }, \
+        { "port/del", "BRIDGE NAME", 2, 2, run_port_del }, { "port/stats", "[BRIDGE [NAME]]", 0, 2, show_port_stats }, \
+        { "stats", "", 0, 0, show_stats }, { "mac/show", "[BRIDGE]", 0, 1, show_macs }, \
+        { "mac/flush", "[BRIDGE]", 0, 1, run_mac_flush }, { "reload", "", 0, 0, run_reload }, \
+        { "capture/start", "PORT [SNAPLEN]", 1, 2, run_capture }, { "log/level", "LEVEL", 1, 1, run_log_level }, \
+    { \
+        "exit", "", 0, 0, run_exit \
+    }
 
 static const struct rpc_method methods[] = { COMMON, { NULL } };
 static const struct rpc_method test_methods[] = {

@@ -15,12 +15,12 @@ struct ev_loop;
 struct vswitch;
 
 struct control_conf {
-    struct ev_loop *loop;      /* `exit` breaks it */
+    struct ev_loop *loop; /* `exit` breaks it */
     struct vswitch *sw;
-    struct clock *clock;       /* warped by `clock/warp` */
-    const char *path;          /* of the switch file, for `reload`; borrowed, as all here */
+    struct clock *clock; /* warped by `clock/warp` */
+    const char *path;    /* of the switch file, for `reload`; borrowed, as all here */
     const struct switch_conf_opts *opts;
-    bool has_test;             /* the commands of --test too */
+    bool has_test; /* the commands of --test too */
 };
 
 /* Serves at <run_dir>/trama-switchd.<pid>.ctl, with <run_dir>/trama-switchd.ctl leading there. */

@@ -62,10 +62,10 @@ static json_t *show_bridge(const struct sw_bridge *b)
         n_flows += flow_table_count(agent_flows(b->agent), (uint8_t)i);
     add_u64(o, "ports", list_count(&b->ports));
     add_u64(o, "flows", n_flows);
-    for_each_list(struct channel, c, &b->channels, link)
+    for_each_list (struct channel, c, &b->channels, link)
         if (c->kind == SESSION_CONTROLLER)
             json_array_append_new(controllers, show_channel(c));
-    for_each_list(struct doorway, d, &b->listeners, link)
+    for_each_list (struct doorway, d, &b->listeners, link)
         json_array_append_new(listeners, json_string(endpoint_format(&d->endpoint, text, sizeof text)));
     add(o, "controllers", controllers);
     add(o, "listeners", listeners);
@@ -88,7 +88,7 @@ void show_switch(struct rpc_request *r, json_t *params, void *arg)
         return;
     o = json_object();
     bridges = json_array();
-    for_each_list(struct sw_bridge, b, &c->conf.sw->bridges, link)
+    for_each_list (struct sw_bridge, b, &c->conf.sw->bridges, link)
         if (!bridge || !strcmp(b->name, bridge))
             json_array_append_new(bridges, show_bridge(b));
     add(o, "run_dir", json_string(vswitch_run_dir(c->conf.sw)));
@@ -103,7 +103,9 @@ void show_switch(struct rpc_request *r, json_t *params, void *arg)
 static json_t *show_vlan(const struct vlan_conf *v)
 {
     static const char *const modes[] = {
-        [VLAN_TRUNK] = "trunk", [VLAN_ACCESS] = "access", [VLAN_NATIVE_TAGGED] = "native-tagged",
+        [VLAN_TRUNK] = "trunk",
+        [VLAN_ACCESS] = "access",
+        [VLAN_NATIVE_TAGGED] = "native-tagged",
         [VLAN_NATIVE_UNTAGGED] = "native-untagged",
     };
     json_t *o = json_object(), *trunks;
@@ -187,7 +189,8 @@ static json_t *show_counters(struct sw_port *p)
     return o;
 }
 
-static void show_each_port(struct rpc_request *r, const json_t *params, const struct vswitch *sw, json_t *(*show)(struct sw_port *p))
+static void show_each_port(struct rpc_request *r, const json_t *params, const struct vswitch *sw,
+                           json_t *(*show)(struct sw_port *p))
 {
     const char *bridge = rpc_param_text(params, 0, "bridge"), *name = rpc_param_text(params, 1, "name");
     struct sw_port *one = name ? sw_port_find(sw, name) : NULL;
@@ -200,8 +203,8 @@ static void show_each_port(struct rpc_request *r, const json_t *params, const st
         return;
     }
     list = json_array();
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
-        for_each_list(struct sw_port, p, &b->ports, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             if ((!bridge || !strcmp(b->name, bridge)) && (!name || p == one))
                 json_array_append_new(list, show(p));
     rpc_reply_either(r, params, list);
@@ -275,7 +278,7 @@ void show_macs(struct rpc_request *r, json_t *params, void *arg)
     if (is_bad_bridge(r, sw, bridge))
         return;
     list = json_array();
-    for_each_list(struct sw_bridge, b, &sw->bridges, link) {
+    for_each_list (struct sw_bridge, b, &sw->bridges, link) {
         struct mac_entry m;
         uint32_t at = 0;
 

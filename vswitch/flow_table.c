@@ -200,7 +200,7 @@ static uint32_t hash_of(const struct match *m, uint16_t priority)
 
 static struct flow *find_strict(struct subtable *t, uint16_t priority, const struct compact_match *m, uint32_t hash)
 {
-    for_each_hmap_hash(struct flow, f, &t->index, hash, by_match)
+    for_each_hmap_hash (struct flow, f, &t->index, hash, by_match)
         if (f->rule->priority == priority && compact_match_equal(f->rule->match, m))
             return f;
     return NULL;
@@ -209,7 +209,8 @@ static struct flow *find_strict(struct subtable *t, uint16_t priority, const str
 static bool acts_output_to(const struct act *a, size_t n, uint32_t port)
 {
     for (size_t i = 0; i < n; i++)
-        if ((a[i].type == ACT_OUTPUT && a[i].port == port) || (a[i].type == ACT_CONTROLLER && port == DP_PORT_CONTROLLER))
+        if ((a[i].type == ACT_OUTPUT && a[i].port == port) ||
+            (a[i].type == ACT_CONTROLLER && port == DP_PORT_CONTROLLER))
             return true;
     return false;
 }
@@ -260,7 +261,7 @@ static int find_in(struct found *r, struct subtable *t, const struct flow_query 
 
         return f && passes_filters(q, f) ? found_add(r, f) : 0;
     }
-    for_each_list(struct flow_node, n, &t->flows, link) {
+    for_each_list (struct flow_node, n, &t->flows, link) {
         int err = n->serial && is_meant(q, m, flow_of(n)) ? found_add(r, flow_of(n)) : 0;
 
         if (err)
@@ -295,8 +296,14 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
     if (!f)
         return NULL;
     *f = (struct flow){
-        .node.serial = ft->serial, .by_match.hash = hash, .created_ns = now, .idle_from_ns = now,
-        .idle_s = s->idle_s, .hard_s = s->hard_s, .flags = s->flags, .n_instructions = s->n_instructions,
+        .node.serial = ft->serial,
+        .by_match.hash = hash,
+        .created_ns = now,
+        .idle_from_ns = now,
+        .idle_s = s->idle_s,
+        .hard_s = s->hard_s,
+        .flags = s->flags,
+        .n_instructions = s->n_instructions,
     };
     list_init(&f->node.link);
     wheel_link_init(&f->timer);
@@ -323,7 +330,7 @@ static int put(struct flow_table *ft, struct flow *f, struct flow *old, const st
 
 static bool has_overlap(const struct subtable *t, uint16_t priority, const struct compact_match *m)
 {
-    for_each_list(struct flow_node, n, &t->flows, link)
+    for_each_list (struct flow_node, n, &t->flows, link)
         if (n->serial && flow_of(n)->rule->priority == priority && compact_match_overlaps(flow_of(n)->rule->match, m))
             return true;
     return false;
@@ -445,8 +452,12 @@ int flow_cursor_init(struct flow_cursor *c, struct flow_table *ft, const struct 
     bool is_all = q->table_id == FLOW_TABLE_ALL;
 
     *c = (struct flow_cursor){
-        .ft = ft, .table_id = is_all ? 0 : q->table_id, .last_table = is_all ? DP_TABLES - 1 : q->table_id,
-        .end = ft->serial, .match = malloc(compact_match_size(q->match)), .query = *q,
+        .ft = ft,
+        .table_id = is_all ? 0 : q->table_id,
+        .last_table = is_all ? DP_TABLES - 1 : q->table_id,
+        .end = ft->serial,
+        .match = malloc(compact_match_size(q->match)),
+        .query = *q,
     };
     list_init(&c->node.link);
     if (!c->match)
@@ -522,7 +533,7 @@ void flow_table_free(struct flow_table *ft)
         return;
     flow_table_abort(ft);
     for (int i = 0; i < DP_TABLES; i++) {
-        for_each_list_safe(struct flow_node, n, next, &ft->tables[i].flows, link) {
+        for_each_list_safe (struct flow_node, n, next, &ft->tables[i].flows, link) {
             assert(n->serial); /* a cursor must not outlive its table */
             bridge_rule_remove(ft->conf.bridge, flow_of(n)->rule);
             free(flow_of(n));

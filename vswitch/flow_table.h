@@ -43,27 +43,27 @@ enum flow_gone { FLOW_GONE_IDLE, FLOW_GONE_HARD, FLOW_GONE_DELETE };
 /* What hangs in the list of a table, in order of `serial`. */
 struct flow_node {
     struct list link;
-    uint64_t serial;           /* order of adding; a modified flow keeps it.  0: a cursor, not a flow */
+    uint64_t serial; /* order of adding; a modified flow keeps it.  0: a cursor, not a flow */
 };
 
 struct flow {
     struct flow_node node;     /* first */
     struct hmap_link by_match; /* its table's index */
     struct wheel_link timer;
-    struct rule *rule;         /* borrowed from the datapath: match, priority, table id, cookie */
+    struct rule *rule; /* borrowed from the datapath: match, priority, table id, cookie */
     uint64_t created_ns;
-    uint64_t idle_from_ns;     /* idle at least from here on: creation, or the last use before its counters were reset */
-    uint16_t idle_s, hard_s;   /* 0: never */
+    uint64_t idle_from_ns;   /* idle at least from here on: creation, or the last use before its counters were reset */
+    uint16_t idle_s, hard_s; /* 0: never */
     uint16_t flags;
-    uint16_t n_instructions;   /* bytes */
-    uint8_t instructions[];    /* as they came on the wire */
+    uint16_t n_instructions; /* bytes */
+    uint8_t instructions[];  /* as they came on the wire */
 };
 
 struct flow_table_conf {
-    struct datapath *dp;       /* borrowed, as everything here */
+    struct datapath *dp; /* borrowed, as everything here */
     struct bridge *bridge;
     const struct clock *clock;
-    uint32_t max_flows;        /* per table; 0: FLOW_TABLE_MAX_FLOWS */
+    uint32_t max_flows; /* per table; 0: FLOW_TABLE_MAX_FLOWS */
     /* A flow is going (not one that another replaces), with the commit that is under way.  May not change the table. */
     void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
     void *arg;
@@ -75,25 +75,25 @@ void flow_table_free(struct flow_table *ft);
 
 /* What a flow shall be.  Everything is borrowed during the call. */
 struct flow_spec {
-    uint8_t table_id;          /* below DP_TABLES */
+    uint8_t table_id; /* below DP_TABLES */
     uint16_t priority;
     const struct match *match;
     uint64_t cookie;
     uint16_t idle_s, hard_s, flags;
     const struct rule_code *code;
-    const void *instructions;  /* the same as `code`, as it came on the wire */
-    uint16_t n_instructions;   /* bytes */
+    const void *instructions; /* the same as `code`, as it came on the wire */
+    uint16_t n_instructions;  /* bytes */
 };
 
 /* Which flows are meant. */
 struct flow_query {
-    uint8_t table_id;          /* or FLOW_TABLE_ALL */
-    bool is_strict;            /* the flow with this very match and priority, else all that `match` covers */
+    uint8_t table_id; /* or FLOW_TABLE_ALL */
+    bool is_strict;   /* the flow with this very match and priority, else all that `match` covers */
     uint16_t priority;
     const struct match *match;
     uint64_t cookie, cookie_mask;
-    uint32_t out_port;         /* only flows with an output there; FLOW_ANY: whichever */
-    uint32_t out_group;        /* likewise */
+    uint32_t out_port;  /* only flows with an output there; FLOW_ANY: whichever */
+    uint32_t out_group; /* likewise */
 };
 
 /* One of the same match and priority is replaced, with a new age, its counters kept unless FLOW_RESET_COUNTS (6.4).
@@ -119,12 +119,12 @@ uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
 /* A walk over the flows that a query means, which may pause while flows come and go: it sees every flow that was there
  * from its begin to its end, once, and none that was added after it began.  Fini before the table is freed. */
 struct flow_cursor {
-    struct flow_node node;     /* stands behind the last flow seen */
-    struct flow_table *ft;     /* NULL: at its end */
+    struct flow_node node; /* stands behind the last flow seen */
+    struct flow_table *ft; /* NULL: at its end */
     uint8_t table_id, last_table;
-    uint64_t end;              /* serials from here on are new */
+    uint64_t end;                /* serials from here on are new */
     struct compact_match *match; /* owned */
-    struct flow_query query;   /* without its match */
+    struct flow_query query;     /* without its match */
 };
 int flow_cursor_init(struct flow_cursor *c, struct flow_table *ft, const struct flow_query *q); /* -ENOMEM */
 void flow_cursor_fini(struct flow_cursor *c);

@@ -56,7 +56,8 @@ static void usage(FILE *out)
           "      --test           ports of type test, and a clock that can be warped\n"
           "  -h, --help           this\n"
           "  -V, --version        the version\n\n"
-          "Signals: HUP reads the file anew, USR1 opens the log file anew, TERM and INT end.\n", out);
+          "Signals: HUP reads the file anew, USR1 opens the log file anew, TERM and INT end.\n",
+          out);
 }
 
 enum { OPT_RUN_DIR = 256, OPT_CHECK, OPT_LOG, OPT_LEVEL, OPT_DAEMON, OPT_PIDFILE, OPT_TEST };
@@ -64,22 +65,43 @@ enum { OPT_RUN_DIR = 256, OPT_CHECK, OPT_LOG, OPT_LEVEL, OPT_DAEMON, OPT_PIDFILE
 static int set_option(struct options *o, int opt)
 {
     switch (opt) {
-    case 'c': o->conf = optarg; break;
-    case OPT_RUN_DIR: o->file.run_dir = optarg; break;
-    case OPT_CHECK: o->is_check = true; break;
-    case OPT_LOG: o->log = optarg; break;
-    case OPT_DAEMON: o->is_daemon = true; break;
-    case OPT_PIDFILE: o->pidfile = optarg; break;
-    case OPT_TEST: o->file.has_test_ports = true; break;
+    case 'c':
+        o->conf = optarg;
+        break;
+    case OPT_RUN_DIR:
+        o->file.run_dir = optarg;
+        break;
+    case OPT_CHECK:
+        o->is_check = true;
+        break;
+    case OPT_LOG:
+        o->log = optarg;
+        break;
+    case OPT_DAEMON:
+        o->is_daemon = true;
+        break;
+    case OPT_PIDFILE:
+        o->pidfile = optarg;
+        break;
+    case OPT_TEST:
+        o->file.has_test_ports = true;
+        break;
     case OPT_LEVEL:
         o->level = log_level_by_name(optarg);
         if (o->level >= 0)
             break;
-        fprintf(stderr, "trama-switchd: there is no log level '%s'; error, warning, notice, info and debug are\n", optarg);
+        fprintf(stderr, "trama-switchd: there is no log level '%s'; error, warning, notice, info and debug are\n",
+                optarg);
         return EXIT_USAGE;
-    case 'h': usage(stdout); exit(0);
-    case 'V': puts("trama-switchd " TRAMA_VERSION); exit(0);
-    default: fputs("Try 'trama-switchd --help'.\n", stderr); return EXIT_USAGE;
+    case 'h':
+        usage(stdout);
+        exit(0);
+    case 'V':
+        puts("trama-switchd " TRAMA_VERSION);
+        exit(0);
+    default:
+        fputs("Try 'trama-switchd --help'.\n", stderr);
+        return EXIT_USAGE;
     }
     return 0;
 }
@@ -87,11 +109,16 @@ static int set_option(struct options *o, int opt)
 static int parse_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "config", required_argument, NULL, 'c' },       { "run-dir", required_argument, NULL, OPT_RUN_DIR },
-        { "check", no_argument, NULL, OPT_CHECK },        { "log", required_argument, NULL, OPT_LOG },
-        { "log-level", required_argument, NULL, OPT_LEVEL }, { "daemon", no_argument, NULL, OPT_DAEMON },
-        { "pidfile", required_argument, NULL, OPT_PIDFILE }, { "test", no_argument, NULL, OPT_TEST },
-        { "help", no_argument, NULL, 'h' },               { "version", no_argument, NULL, 'V' },
+        { "config", required_argument, NULL, 'c' },
+        { "run-dir", required_argument, NULL, OPT_RUN_DIR },
+        { "check", no_argument, NULL, OPT_CHECK },
+        { "log", required_argument, NULL, OPT_LOG },
+        { "log-level", required_argument, NULL, OPT_LEVEL },
+        { "daemon", no_argument, NULL, OPT_DAEMON },
+        { "pidfile", required_argument, NULL, OPT_PIDFILE },
+        { "test", no_argument, NULL, OPT_TEST },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { 0 },
     };
     int opt, err = 0;
@@ -202,7 +229,8 @@ static void notify(const char *text)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+    if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&to,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
         log_warning("the service manager could not be told that we are up: %s", strerror(errno));
     close(fd);
 }
@@ -272,7 +300,8 @@ static void on_end(struct ev_loop *loop, ev_signal *w, int revents)
     ev_break(loop, EVBREAK_ALL);
 }
 
-static void watch_signal(struct daemon *d, ev_signal *w, void (*fn)(struct ev_loop *loop, ev_signal *w, int revents), int signo)
+static void watch_signal(struct daemon *d, ev_signal *w, void (*fn)(struct ev_loop *loop, ev_signal *w, int revents),
+                         int signo)
 {
     ev_signal_init(w, fn, signo);
     w->data = d;
@@ -282,7 +311,11 @@ static void watch_signal(struct daemon *d, ev_signal *w, void (*fn)(struct ev_lo
 static int run(struct daemon *d, struct switch_conf *conf, struct errbuf *e)
 {
     struct control_conf control = {
-        .loop = d->loop, .clock = &d->clock, .path = d->opts.conf, .opts = &d->opts.file, .has_test = d->opts.file.has_test_ports,
+        .loop = d->loop,
+        .clock = &d->clock,
+        .path = d->opts.conf,
+        .opts = &d->opts.file,
+        .has_test = d->opts.file.has_test_ports,
     };
     int err;
 

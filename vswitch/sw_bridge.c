@@ -16,8 +16,10 @@ static int open_management(struct sw_bridge *b, struct errbuf *e)
     int n = snprintf(at.path, sizeof at.path, "%s/%s.mgmt", b->sw->conf.run_dir, b->name);
 
     if (n >= (int)sizeof at.path)
-        return errbuf_set(e, -ENAMETOOLONG, "bridge %s: the path of its management socket is longer than %zu bytes; use a "
-                          "shorter run_dir", b->name, sizeof at.path - 1);
+        return errbuf_set(e, -ENAMETOOLONG,
+                          "bridge %s: the path of its management socket is longer than %zu bytes; use a "
+                          "shorter run_dir",
+                          b->name, sizeof at.path - 1);
     return channel_listen(b, &at, SESSION_SERVICE, e);
 }
 
@@ -56,7 +58,11 @@ int sw_bridge_open(struct sw_bridge **out, struct vswitch *sw, const struct sw_b
         goto free_bridge;
 
     struct agent_conf agent = {
-        .name = conf->name, .datapath_id = conf->datapath_id, .dp = sw->dp, .bridge = b->bridge, .clock = sw->clock,
+        .name = conf->name,
+        .datapath_id = conf->datapath_id,
+        .dp = sw->dp,
+        .bridge = b->bridge,
+        .clock = sw->clock,
         .max_flows = conf->max_flows,
     };
 
@@ -92,7 +98,7 @@ free_bridge:
 
 void sw_bridge_close(struct sw_bridge *b)
 {
-    for_each_list_safe(struct sw_port, p, next, &b->ports, link)
+    for_each_list_safe (struct sw_port, p, next, &b->ports, link)
         sw_port_close(p);
     channels_close(b);
     agent_free(b->agent);
@@ -104,7 +110,7 @@ void sw_bridge_close(struct sw_bridge *b)
 
 struct sw_bridge *sw_bridge_find(const struct vswitch *sw, const char *name)
 {
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
         if (!strcmp(b->name, name))
             return b;
     return NULL;
@@ -125,10 +131,10 @@ static int update_controllers(struct sw_bridge *b, const struct sw_bridge_conf *
 {
     int err = 0;
 
-    for_each_list_safe(struct doorway, d, next_d, &b->listeners, link)
+    for_each_list_safe (struct doorway, d, next_d, &b->listeners, link)
         if (d->kind == SESSION_CONTROLLER && !has_controller(now, &d->endpoint))
             doorway_close(d);
-    for_each_list_safe(struct channel, c, next_c, &b->channels, link)
+    for_each_list_safe (struct channel, c, next_c, &b->channels, link)
         if (c->kind == SESSION_CONTROLLER && !c->is_accepted && !has_controller(now, &c->endpoint))
             channel_close(c);
     for (unsigned i = 0; i < now->n_controllers && !err; i++)
@@ -149,7 +155,7 @@ int sw_bridge_update(struct sw_bridge *b, const struct sw_bridge_conf *conf, str
     mac_table_set_aging(bridge_macs(b->bridge), conf->mac_aging_s);
     agent_set_datapath_id(b->agent, conf->datapath_id);
     err = update_controllers(b, was, conf, e);
-    for_each_list(struct channel, c, &b->channels, link)
+    for_each_list (struct channel, c, &b->channels, link)
         if (is_other_id)
             of_conn_drop(c->conn, "the bridge has another datapath id");
     if (!err && needs_default && !flow_table_count(agent_flows(b->agent), 0))

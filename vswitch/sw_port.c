@@ -81,8 +81,8 @@ void sw_port_close(struct sw_port *p)
 
 struct sw_port *sw_port_find(const struct vswitch *sw, const char *name)
 {
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
-        for_each_list(struct sw_port, p, &b->ports, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             if (!strcmp(p->at.name, name))
                 return p;
     return NULL;
@@ -90,8 +90,8 @@ struct sw_port *sw_port_find(const struct vswitch *sw, const char *name)
 
 struct sw_port *sw_port_by_index(const struct vswitch *sw, uint16_t index)
 {
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
-        for_each_list(struct sw_port, p, &b->ports, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             if (p->at.index == index)
                 return p;
     return NULL;

@@ -39,7 +39,10 @@ struct file_doc {
 
 static const char *const fail_modes[] = { [FAIL_SECURE] = "secure", [FAIL_STANDALONE] = "standalone", NULL };
 static const char *const hugepages[] = {
-    [EAL_HUGEPAGES_AUTO] = "auto", [EAL_HUGEPAGES_OFF] = "off", [EAL_HUGEPAGES_ON] = "on", NULL,
+    [EAL_HUGEPAGES_AUTO] = "auto",
+    [EAL_HUGEPAGES_OFF] = "off",
+    [EAL_HUGEPAGES_ON] = "on",
+    NULL,
 };
 static const struct doc_text path_rule = { .min = 1, .max = 80 };
 static const struct doc_text word_rule = { .min = 1, .max = 200 };
@@ -51,13 +54,16 @@ static const struct doc_field bridge_fields[] = {
     { "mac_aging", doc_read_time, offsetof(struct bridge_doc, mac_aging_ns),
       &(struct doc_range){ UINT64_C(1000000000), UINT64_C(1000000) * 1000000000 } },
     { "controllers", doc_read_list, offsetof(struct bridge_doc, controllers),
-      &(struct doc_items){ .size = sizeof(struct endpoint), .read = doc_read_endpoint, .max = SWITCH_CONTROLLERS_MAX } },
+      &(struct doc_items){
+          .size = sizeof(struct endpoint), .read = doc_read_endpoint, .max = SWITCH_CONTROLLERS_MAX } },
     { "ports", doc_read_node, offsetof(struct bridge_doc, ports) },
     { NULL },
 };
 
 static const struct bridge_doc bridge_defaults = {
-    .fail_mode = FAIL_SECURE, .max_flows = FLOW_TABLE_MAX_FLOWS, .mac_aging_ns = UINT64_C(300000000000),
+    .fail_mode = FAIL_SECURE,
+    .max_flows = FLOW_TABLE_MAX_FLOWS,
+    .mac_aging_ns = UINT64_C(300000000000),
 };
 
 static const struct doc_field dpdk_fields[] = {
@@ -67,20 +73,28 @@ static const struct doc_field dpdk_fields[] = {
     { "pci", doc_read_list, offsetof(struct dpdk_doc, pci),
       &(struct doc_items){ .size = sizeof(char *), .read = doc_read_string, .arg = &word_rule, .max = 32 } },
     { "extra", doc_read_list, offsetof(struct dpdk_doc, extra),
-      &(struct doc_items){ .size = sizeof(char *), .read = doc_read_string, .arg = &word_rule, .max = EAL_EXTRA_MAX - 1 } },
+      &(struct doc_items){
+          .size = sizeof(char *), .read = doc_read_string, .arg = &word_rule, .max = EAL_EXTRA_MAX - 1 } },
     { NULL },
 };
 
 static const struct doc_field file_fields[] = {
     { "run_dir", doc_read_string, offsetof(struct file_doc, run_dir), &path_rule },
     { "workers", doc_read_list, offsetof(struct file_doc, workers),
-      &(struct doc_items){ .size = sizeof(uint16_t), .read = doc_read_u16, .arg = &(struct doc_range){ 0, 1023 }, .min = 1,
+      &(struct doc_items){ .size = sizeof(uint16_t),
+                           .read = doc_read_u16,
+                           .arg = &(struct doc_range){ 0, 1023 },
+                           .min = 1,
                            .max = DP_WORKERS_MAX } },
     { "dpdk", doc_read_fields, offsetof(struct file_doc, dpdk), dpdk_fields },
     { "bridges", doc_read_named, offsetof(struct file_doc, bridges),
-      &(struct doc_items){ .size = sizeof(struct bridge_doc), .read = doc_read_fields, .arg = bridge_fields,
-                           .defaults = &bridge_defaults, .name_offset = offsetof(struct bridge_doc, name),
-                           .node_offset = offsetof(struct bridge_doc, node), .max = DP_BRIDGES_MAX },
+      &(struct doc_items){ .size = sizeof(struct bridge_doc),
+                           .read = doc_read_fields,
+                           .arg = bridge_fields,
+                           .defaults = &bridge_defaults,
+                           .name_offset = offsetof(struct bridge_doc, name),
+                           .node_offset = offsetof(struct bridge_doc, node),
+                           .max = DP_BRIDGES_MAX },
       .is_required = true },
     { NULL },
 };
@@ -114,8 +128,8 @@ static bool is_same_text(const char *a, const char *b)
 static int check_pair(const struct sw_port_conf *a, const struct sw_port_conf *b, bool is_same_bridge, struct errbuf *e)
 {
     if (!strcmp(a->port.name, b->port.name))
-        return doc_error(b->node, e, "port %s stands on line %u already; a name is for one port of the switch", b->port.name,
-                         a->node->line);
+        return doc_error(b->node, e, "port %s stands on line %u already; a name is for one port of the switch",
+                         b->port.name, a->node->line);
     if (is_same_bridge && b->ofport && a->ofport == b->ofport)
         return doc_error(b->node, e, "port %s: ofport %u is that of port %s", b->port.name, b->ofport, a->port.name);
     if (a->port.type == PORT_NETDEV && b->port.type == PORT_NETDEV && is_same_text(a->port.netns, b->port.netns) &&
@@ -123,8 +137,8 @@ static int check_pair(const struct sw_port_conf *a, const struct sw_port_conf *b
         return doc_error(b->node, e, "port %s: device %s belongs to port %s already", b->port.name, device_of(&b->port),
                          a->port.name);
     if (a->port.type == PORT_DPDK && b->port.type == PORT_DPDK && !strcmp(a->port.devargs, b->port.devargs))
-        return doc_error(b->node, e, "port %s: devargs '%.64s' belong to port %s already", b->port.name, b->port.devargs,
-                         a->port.name);
+        return doc_error(b->node, e, "port %s: devargs '%.64s' belong to port %s already", b->port.name,
+                         b->port.devargs, a->port.name);
     return 0;
 }
 
@@ -159,8 +173,8 @@ static int check_together(const struct switch_conf *c, struct errbuf *e)
             err = check_against(c, i, k, e);
         n_ports += b->n_ports;
         if (!err && n_ports > DP_PORTS_MAX)
-            return doc_error(b->node, e, "bridge %s: %zu ports are more than the %d that a switch can have", b->name, n_ports,
-                             DP_PORTS_MAX);
+            return doc_error(b->node, e, "bridge %s: %zu ports are more than the %d that a switch can have", b->name,
+                             n_ports, DP_PORTS_MAX);
     }
     return err;
 }
@@ -174,9 +188,15 @@ static int fill_bridge(struct switch_conf *c, struct sw_bridge_conf *b, const st
     int err = in->ports ? switch_conf_read_ports(in->ports, opts, &ports, e) : 0;
 
     *b = (struct sw_bridge_conf){
-        .name = in->name, .datapath_id = in->datapath_id, .fail_mode = (enum fail_mode)in->fail_mode,
-        .max_flows = in->max_flows, .mac_aging_s = (uint32_t)(in->mac_aging_ns / 1000000000),
-        .n_controllers = (unsigned)in->controllers.n, .ports = ports.items, .n_ports = ports.n, .node = in->node,
+        .name = in->name,
+        .datapath_id = in->datapath_id,
+        .fail_mode = (enum fail_mode)in->fail_mode,
+        .max_flows = in->max_flows,
+        .mac_aging_s = (uint32_t)(in->mac_aging_ns / 1000000000),
+        .n_controllers = (unsigned)in->controllers.n,
+        .ports = ports.items,
+        .n_ports = ports.n,
+        .node = in->node,
     };
     if (in->controllers.n)
         memcpy(b->controllers, in->controllers.items, in->controllers.n * sizeof *b->controllers);
@@ -186,7 +206,9 @@ static int fill_bridge(struct switch_conf *c, struct sw_bridge_conf *b, const st
 static int fill_dpdk(struct switch_conf *c, const struct dpdk_doc *in)
 {
     c->eal = (struct eal_conf){
-        .hugepages = (enum eal_hugepages)in->hugepages, .n_mbufs = in->mbufs, .memory_mb = in->memory_mb,
+        .hugepages = (enum eal_hugepages)in->hugepages,
+        .n_mbufs = in->mbufs,
+        .memory_mb = in->memory_mb,
     };
     for (size_t i = 0; i < in->pci.n && i < sizeof c->eal.pci / sizeof *c->eal.pci; i++)
         c->eal.pci[i] = ((const char **)in->pci.items)[i];

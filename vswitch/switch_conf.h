@@ -23,18 +23,18 @@ enum { SWITCH_CONTROLLERS_MAX = 16, SWITCH_NAME_SIZE = 64 };
 enum fail_mode { FAIL_SECURE, FAIL_STANDALONE };
 
 struct sw_port_conf {
-    struct port_conf port;     /* its strings borrow from the switch_conf */
-    uint32_t ofport;           /* 0: the switch chooses */
+    struct port_conf port; /* its strings borrow from the switch_conf */
+    uint32_t ofport;       /* 0: the switch chooses */
     struct vlan_conf vlan;
-    unsigned flags;            /* enum port_flag */
+    unsigned flags;              /* enum port_flag */
     const struct doc_node *node; /* for messages; NULL when it came from elsewhere */
 };
 
 struct sw_bridge_conf {
     const char *name;
-    uint64_t datapath_id;      /* never 0 */
+    uint64_t datapath_id; /* never 0 */
     enum fail_mode fail_mode;
-    uint32_t max_flows;        /* per table */
+    uint32_t max_flows; /* per table */
     uint32_t mac_aging_s;
     struct endpoint controllers[SWITCH_CONTROLLERS_MAX];
     unsigned n_controllers;
@@ -44,20 +44,20 @@ struct sw_bridge_conf {
 };
 
 struct switch_conf {
-    struct doc doc;            /* owns every string and array here, in its arena */
+    struct doc doc; /* owns every string and array here, in its arena */
     const char *run_dir;
-    int cpus[DP_WORKERS_MAX];  /* of the workers; -1: anywhere */
+    int cpus[DP_WORKERS_MAX]; /* of the workers; -1: anywhere */
     unsigned n_workers;
-    bool has_workers;          /* the file named them */
-    struct eal_conf eal;       /* run_dir not set */
+    bool has_workers;    /* the file named them */
+    struct eal_conf eal; /* run_dir not set */
     struct sw_bridge_conf *bridges;
     size_t n_bridges;
 };
 
 /* What the command line says beside the file; borrowed as long as the switch_conf lives. */
 struct switch_conf_opts {
-    const char *run_dir;   /* instead of the file's; NULL: the file's */
-    bool has_test_ports;   /* type `test` is possible */
+    const char *run_dir; /* instead of the file's; NULL: the file's */
+    bool has_test_ports; /* type `test` is possible */
 };
 
 /* Reads a switch file.  0: end with switch_conf_fini; -EINVAL and the like: `c` is empty. */
@@ -73,8 +73,8 @@ int switch_conf_parse_port(struct sw_port_conf *out, struct doc *d, const char *
 /* What differs between two descriptions of one port. */
 enum sw_port_diff {
     SW_PORT_SAME = 0,
-    SW_PORT_NEEDS_OPEN = 1 << 0,  /* another device, or another setting of it */
-    SW_PORT_NEEDS_MOVE = 1 << 1,  /* another OpenFlow number */
+    SW_PORT_NEEDS_OPEN = 1 << 0, /* another device, or another setting of it */
+    SW_PORT_NEEDS_MOVE = 1 << 1, /* another OpenFlow number */
     SW_PORT_VLAN_DIFFERS = 1 << 2,
     SW_PORT_FLAGS_DIFFER = 1 << 3,
 };

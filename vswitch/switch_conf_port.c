@@ -89,7 +89,8 @@ static int check_kind(const struct port_doc *in, const struct switch_conf_opts *
         const struct doc_node *value = doc_find(in->node, kind_keys[i].key);
 
         if (value && !kind_keys[i].has[in->type])
-            return doc_error(value, e, "port %s: a port of type %s has no %s", in->name, types[in->type], kind_keys[i].key);
+            return doc_error(value, e, "port %s: a port of type %s has no %s", in->name, types[in->type],
+                             kind_keys[i].key);
     }
     if (in->type == PORT_DPDK && !in->devargs)
         return doc_error(in->node, e, "port %s: type dpdk needs devargs", in->name);
@@ -195,8 +196,8 @@ static int read_addresses(struct port_conf *p, const struct port_doc *in, struct
         has_family[ip[i].family] = true;
     }
     if (!err && in->gateway.family && !has_family[in->gateway.family])
-        err = doc_error(doc_find(in->node, "gateway"), e, "port %s: a gateway needs an address of the same kind beside it",
-                        in->name);
+        err = doc_error(doc_find(in->node, "gateway"), e,
+                        "port %s: a gateway needs an address of the same kind beside it", in->name);
     if (in->gateway.family)
         p->gateway = doc_find(in->node, "gateway")->text;
     return err;
@@ -211,14 +212,23 @@ static unsigned read_flags(const struct doc_array *flags)
     return all;
 }
 
-static int fill_port(struct sw_port_conf *out, const struct port_doc *in, const struct switch_conf_opts *opts, struct errbuf *e)
+static int fill_port(struct sw_port_conf *out, const struct port_doc *in, const struct switch_conf_opts *opts,
+                     struct errbuf *e)
 {
     int err = check_kind(in, opts, e);
 
     *out = (struct sw_port_conf){
-        .port = { .name = in->name, .type = (enum port_type)in->type, .device = in->device, .devargs = in->devargs,
-                  .netns = in->netns, .mtu = in->mtu, .n_queues = in->queues, .is_xdp = in->mode == MODE_XDP },
-        .ofport = in->ofport, .flags = read_flags(&in->flags), .node = in->node,
+        .port = { .name = in->name,
+                  .type = (enum port_type)in->type,
+                  .device = in->device,
+                  .devargs = in->devargs,
+                  .netns = in->netns,
+                  .mtu = in->mtu,
+                  .n_queues = in->queues,
+                  .is_xdp = in->mode == MODE_XDP },
+        .ofport = in->ofport,
+        .flags = read_flags(&in->flags),
+        .node = in->node,
     };
     memcpy(out->port.mac, in->mac, sizeof in->mac);
     if (!err)
@@ -227,11 +237,15 @@ static int fill_port(struct sw_port_conf *out, const struct port_doc *in, const 
 }
 
 static const struct doc_items port_items = {
-    .size = sizeof(struct port_doc), .read = doc_read_fields, .arg = port_fields,
-    .name_offset = offsetof(struct port_doc, name), .node_offset = offsetof(struct port_doc, node),
-    .read_name = doc_read_name, .name_arg = &(struct doc_text){
-        .min = 1, .max = PORT_NAME_SIZE - 1,
-        .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@" },
+    .size = sizeof(struct port_doc),
+    .read = doc_read_fields,
+    .arg = port_fields,
+    .name_offset = offsetof(struct port_doc, name),
+    .node_offset = offsetof(struct port_doc, node),
+    .read_name = doc_read_name,
+    .name_arg = &(struct doc_text){ .min = 1,
+                                    .max = PORT_NAME_SIZE - 1,
+                                    .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@" },
 };
 
 int switch_conf_read_ports(const struct doc_node *n, const struct switch_conf_opts *opts, struct doc_array *out,

@@ -17,7 +17,7 @@ static const double TICK_S = 0.25;
 
 static struct sw_bridge *bridge_of(const struct vswitch *sw, const struct bridge *bridge)
 {
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
         if (b->bridge == bridge)
             return b;
     return NULL;
@@ -61,7 +61,7 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
     uint64_t next = UINT64_MAX, now = clock_now(sw->clock);
     bool has_more = false;
 
-    for_each_list(struct sw_bridge, b, &sw->bridges, link) {
+    for_each_list (struct sw_bridge, b, &sw->bridges, link) {
         uint64_t at;
 
         has_more |= agent_run(b->agent);
@@ -84,8 +84,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     struct vswitch *sw = w->data;
 
     datapath_reclaim(sw->dp);
-    for_each_list(struct sw_bridge, b, &sw->bridges, link)
-        for_each_list(struct sw_port, p, &b->ports, link)
+    for_each_list (struct sw_bridge, b, &sw->bridges, link)
+        for_each_list (struct sw_port, p, &b->ports, link)
             agent_port_check(&p->at);
 }
 
@@ -129,7 +129,8 @@ static int open_datapath(struct vswitch *sw, const struct switch_conf *conf, str
     return err;
 }
 
-int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock, struct switch_conf *conf, struct errbuf *e)
+int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock, struct switch_conf *conf,
+                 struct errbuf *e)
 {
     struct vswitch *sw = calloc(1, sizeof *sw);
     int err = sw ? 0 : errbuf_set(e, -ENOMEM, "not enough memory");
@@ -161,7 +162,7 @@ void vswitch_close(struct vswitch *sw)
     if (!sw)
         return;
     capture_end_all(sw);
-    for_each_list_safe(struct sw_bridge, b, next, &sw->bridges, link)
+    for_each_list_safe (struct sw_bridge, b, next, &sw->bridges, link)
         sw_bridge_close(b);
     unwatch(sw);
     datapath_close(sw->dp);

@@ -16,7 +16,8 @@ struct vswitch;
 
 /* Starts DPDK and the workers (so once per process), and applies the configuration.  Takes what `conf` holds, also when it
  * fails; `conf` is empty then.  `clock`: borrowed. */
-int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock, struct switch_conf *conf, struct errbuf *e);
+int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock, struct switch_conf *conf,
+                 struct errbuf *e);
 /* Ends every connection and removes every port: nothing is left behind.  NULL is fine. */
 void vswitch_close(struct vswitch *sw);
 

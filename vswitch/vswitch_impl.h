@@ -16,16 +16,16 @@ struct capture;
 struct vswitch {
     struct ev_loop *loop;
     struct clock *clock;
-    struct switch_conf conf;   /* as last applied */
+    struct switch_conf conf; /* as last applied */
     struct datapath *dp;
-    struct list bridges;       /* struct sw_bridge */
-    struct list captures;      /* struct capture */
-    unsigned n_captures;       /* since the start */
+    struct list bridges;  /* struct sw_bridge */
+    struct list captures; /* struct capture */
+    unsigned n_captures;  /* since the start */
     ev_io events;
     ev_prepare prepare;
-    ev_idle more;              /* runs while an agent has more to do at once */
-    ev_timer due;              /* the next timeout of a flow */
-    ev_timer tick;             /* looks at ports, frees what no worker holds any more */
+    ev_idle more;  /* runs while an agent has more to do at once */
+    ev_timer due;  /* the next timeout of a flow */
+    ev_timer tick; /* looks at ports, frees what no worker holds any more */
 };
 
 struct sw_bridge {
@@ -35,18 +35,18 @@ struct sw_bridge {
     const struct sw_bridge_conf *conf; /* in sw->conf */
     struct bridge *bridge;
     struct agent *agent;
-    struct list ports;         /* struct sw_port */
-    struct list listeners;     /* struct doorway */
-    struct list channels;      /* struct channel */
+    struct list ports;     /* struct sw_port */
+    struct list listeners; /* struct doorway */
+    struct list channels;  /* struct channel */
 };
 
 struct sw_port {
-    struct list link;          /* of its bridge */
+    struct list link; /* of its bridge */
     struct sw_bridge *bridge;
-    struct agent_port at;      /* the open port, its number and index */
-    struct sw_port_conf conf;  /* strings borrow from sw->conf or from `doc` */
+    struct agent_port at;     /* the open port, its number and index */
+    struct sw_port_conf conf; /* strings borrow from sw->conf or from `doc` */
     bool is_by_command;
-    struct doc doc;            /* by command: what `conf` borrows from */
+    struct doc doc; /* by command: what `conf` borrows from */
 };
 
 /* One OpenFlow connection, ours or theirs. */
@@ -54,9 +54,9 @@ struct channel {
     struct list link;
     struct sw_bridge *bridge;
     enum session_kind kind;
-    struct endpoint endpoint;  /* active: where to; else the peer */
+    struct endpoint endpoint; /* active: where to; else the peer */
     struct of_conn *conn;
-    struct session *session;   /* NULL: not up */
+    struct session *session; /* NULL: not up */
     bool is_accepted;
 };
 
@@ -95,7 +95,8 @@ struct sw_port *sw_port_by_index(const struct vswitch *sw, uint16_t index);
 void sw_port_update(struct sw_port *p, const struct sw_port_conf *conf);
 
 /* capture.c */
-int capture_start(struct vswitch *sw, struct sw_port *p, uint32_t snaplen, char *path, size_t path_size, struct errbuf *e);
+int capture_start(struct vswitch *sw, struct sw_port *p, uint32_t snaplen, char *path, size_t path_size,
+                  struct errbuf *e);
 void capture_event(struct vswitch *sw, const struct event *ev);
 void capture_end_port(struct vswitch *sw, const struct sw_port *p);
 void capture_end_all(struct vswitch *sw);

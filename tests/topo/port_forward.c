@@ -28,8 +28,12 @@ static struct port *open_port(char **arg, uint16_t n_queues)
 {
     int type = port_type_by_name(arg[0]);
     struct port_conf conf = {
-        .name = arg[1], .type = (enum port_type)type, .netns = or_null(arg[2]), .addresses = { or_null(arg[3]) },
-        .devargs = arg[1], .n_queues = n_queues,
+        .name = arg[1],
+        .type = (enum port_type)type,
+        .netns = or_null(arg[2]),
+        .addresses = { or_null(arg[3]) },
+        .devargs = arg[1],
+        .n_queues = n_queues,
     };
     struct port_handle h;
     struct errbuf e = { "" };
@@ -49,8 +53,8 @@ static void print_port(struct port *p)
 
     p->ops->stats(p, &s);
     p->ops->status(p, &st);
-    printf("%s gone %d\n%s rx %llu\n%s tx %llu\n", p->name, st.is_gone, p->name, (unsigned long long)s.rx_packets, p->name,
-           (unsigned long long)s.tx_packets);
+    printf("%s gone %d\n%s rx %llu\n%s tx %llu\n", p->name, st.is_gone, p->name, (unsigned long long)s.rx_packets,
+           p->name, (unsigned long long)s.tx_packets);
     printf("%s rx_dropped %llu\n%s rx_errors %llu\n", p->name, (unsigned long long)s.rx_dropped, p->name,
            (unsigned long long)s.rx_errors);
     printf("%s tx_dropped %llu\n%s tx_errors %llu\n", p->name, (unsigned long long)s.tx_dropped, p->name,

@@ -43,7 +43,7 @@ static bool matches(const struct flow *f, const struct key *k)
     const uint64_t *value = compact_match_values(f->match), *mask = compact_match_masks(f->match);
     unsigned word, i = 0;
 
-    for_each_key_word(word, &f->match->map) {
+    for_each_key_word (word, &f->match->map) {
         if ((k->w[word] ^ value[i]) & mask[i])
             return false;
         i++;

@@ -92,7 +92,8 @@ static uint32_t host_port(const struct world *w, int host)
 
 static void world_random(struct world *w)
 {
-    unsigned n_sw = 1 + pick(SWITCHES_MAX), n_net = 1 + pick(3), n_links = n_sw > 1 ? pick(2 * n_sw) : 0, n_hosts = 2 + pick(8);
+    unsigned n_sw = 1 + pick(SWITCHES_MAX), n_net = 1 + pick(3), n_links = n_sw > 1 ? pick(2 * n_sw) : 0,
+             n_hosts = 2 + pick(8);
     struct str s = { 0 };
 
     str_add(&s, "networks: {");
@@ -288,11 +289,12 @@ static void test_ring_restored(void **state)
     bool want[4], tree[4], is_final;
     struct world w;
 
-    world_init(&w, "networks: {red: {vlan: 10}}\n"
-                   "switches: {s0: {datapath_id: 1}, s1: {datapath_id: 2}, s2: {datapath_id: 3}, s3: {datapath_id: 4}}\n"
-                   "links: [['s0:5', 's1:6'], ['s1:7', 's2:8'], ['s2:9', 's3:10'], ['s3:11', 's0:12']]\n"
-                   "hosts: {h0: {network: red, switch: s0}, h2: {network: red, switch: s2}, h1: {network: red, switch: s1},\n"
-                   "        h3: {network: red, switch: s3}}\n");
+    world_init(
+        &w, "networks: {red: {vlan: 10}}\n"
+            "switches: {s0: {datapath_id: 1}, s1: {datapath_id: 2}, s2: {datapath_id: 3}, s3: {datapath_id: 4}}\n"
+            "links: [['s0:5', 's1:6'], ['s1:7', 's2:8'], ['s2:9', 's3:10'], ['s3:11', 's0:12']]\n"
+            "hosts: {h0: {network: red, switch: s0}, h2: {network: red, switch: s2}, h1: {network: red, switch: s1},\n"
+            "        h3: {network: red, switch: s3}}\n");
     w.link_is_up[0] = false;
     run_init(&before, &w, NULL);
     w.link_is_up[0] = true;
@@ -363,11 +365,14 @@ static void test_edges(void **state)
         { "a group as source", 0, 0, MODEL_UNTAGGED, UINT64_C(0x010000000001), 0, 0x0800 },
     };
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
-        uint32_t port = dropped[i].host < 0 ? view_port_number(&w.switches[dropped[i].sw], &w.doc->links[0].end[dropped[i].sw].port)
-                                            : host_port(&w, dropped[i].host);
+        uint32_t port = dropped[i].host < 0
+                            ? view_port_number(&w.switches[dropped[i].sw], &w.doc->links[0].end[dropped[i].sw].port)
+                            : host_port(&w, dropped[i].host);
 
-        f = (struct model_frame){ .src = dropped[i].src ? dropped[i].src : h1, .dst = dropped[i].dst ? dropped[i].dst : h2,
-                                  .vid = dropped[i].vid, .type = dropped[i].type };
+        f = (struct model_frame){ .src = dropped[i].src ? dropped[i].src : h1,
+                                  .dst = dropped[i].dst ? dropped[i].dst : h2,
+                                  .vid = dropped[i].vid,
+                                  .type = dropped[i].type };
         model_forget(&r.net);
         model_send(&r.net, dropped[i].sw, port, &f);
         if (r.net.n_out)
@@ -460,7 +465,7 @@ static void test_problems(void **state)
     struct world w;
 
     world_init(&w, vlans);
-    w.switches[0].n_ports--; /* port 9, made last, is not there */
+    w.switches[0].n_ports--;                               /* port 9, made last, is not there */
     snprintf(w.ports[1][1].name, PORT_NAME_SIZE, "other"); /* h2's */
     run_init(&r, &w, NULL);
     assert_int_equal(r.plan.n_problems, 2);
@@ -492,9 +497,13 @@ static void test_unknown_ports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_networks), cmocka_unit_test(test_no_circle_on_the_way), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_random_networks),
+        cmocka_unit_test(test_no_circle_on_the_way),
+        cmocka_unit_test(test_edges),
         cmocka_unit_test(test_ring_restored),
-        cmocka_unit_test(test_lldp_and_learning), cmocka_unit_test(test_port_full), cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_lldp_and_learning),
+        cmocka_unit_test(test_port_full),
+        cmocka_unit_test(test_problems),
         cmocka_unit_test(test_unknown_ports),
     };
 

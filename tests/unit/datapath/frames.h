@@ -23,30 +23,31 @@ enum frame_todo { FRAME_DONE, FRAME_PARTIAL, FRAME_TSO, FRAME_TODOS };
 struct frame_form {
     const char *name;
     enum frame_l3 l3;
-    uint8_t proto;             /* of L4 */
+    uint8_t proto; /* of L4 */
     uint8_t n_tags, n_labels;
-    bool is_pbb;               /* tags and labels are then inside */
-    uint8_t n_option_words;    /* of IPv4 */
-    const char *exthdrs;       /* IPv6: h hop-by-hop, d destination, r routing (a segment left), a AH, f fragment, e ESP, n none */
-    enum frame_frag frag;      /* IPv6: needs an 'f' among the extension headers */
-    bool is_unsummed;          /* UDP without checksum */
+    bool is_pbb;            /* tags and labels are then inside */
+    uint8_t n_option_words; /* of IPv4 */
+    const char
+        *exthdrs; /* IPv6: h hop-by-hop, d destination, r routing (a segment left), a AH, f fragment, e ESP, n none */
+    enum frame_frag frag; /* IPv6: needs an 'f' among the extension headers */
+    bool is_unsummed;     /* UDP without checksum */
     uint8_t icmp_type;
-    uint8_t nd_option;         /* its type; 0: none */
-    uint16_t payload;          /* bytes behind the L4 header */
-    uint8_t padding;           /* bytes behind the L3 packet */
+    uint8_t nd_option; /* its type; 0: none */
+    uint16_t payload;  /* bytes behind the L4 header */
+    uint8_t padding;   /* bytes behind the L3 packet */
 };
 
 /* A frame, and what is needed to sum it up: offsets count from its end, since edits happen at its front. */
 struct frame {
     uint8_t b[FRAME_MAX];
     unsigned n;
-    unsigned l3_end, l4_end;   /* bytes from the start of that header to the end of the frame; 0: none */
+    unsigned l3_end, l4_end; /* bytes from the start of that header to the end of the frame; 0: none */
     unsigned l4_len;
     uint8_t proto;
     bool is_v6, is_unsummed;
-    uint8_t final_dst[16];     /* of a source route */
+    uint8_t final_dst[16]; /* of a source route */
     bool is_routed;
-    uint8_t tail[24];          /* first fragment: what the other fragments carry */
+    uint8_t tail[24]; /* first fragment: what the other fragments carry */
     unsigned tail_len;
     enum frame_todo todo;
 };
@@ -218,7 +219,8 @@ static inline void frame_l4(struct frame *f, const struct frame_form *form)
 /* Extension headers; returns the first one's type, and sets `last` to where the last one names what follows. */
 static inline uint8_t frame_exthdrs(struct frame *f, const struct frame_form *form, uint8_t *first)
 {
-    uint8_t *next = first, types[128] = { ['h'] = 0, ['d'] = 60, ['r'] = 43, ['a'] = 51, ['f'] = 44, ['e'] = 50, ['n'] = 59 };
+    uint8_t *next = first,
+            types[128] = { ['h'] = 0, ['d'] = 60, ['r'] = 43, ['a'] = 51, ['f'] = 44, ['e'] = 50, ['n'] = 59 };
     const char *s = form->exthdrs ? form->exthdrs : "";
 
     for (; *s; s++) {
@@ -311,8 +313,8 @@ static inline void frame_ip(struct frame *f, const struct frame_form *form)
 
 static inline void frame_build(struct frame *f, const struct frame_form *form, enum frame_todo todo)
 {
-    static const uint16_t types[] = { [FRAME_V4] = 0x0800, [FRAME_V6] = 0x86dd, [FRAME_ARP] = 0x0806, [FRAME_LLC] = 0x0040,
-                                      [FRAME_SNAP] = 0x0060, [FRAME_OTHER] = 0x9abc };
+    static const uint16_t types[] = { [FRAME_V4] = 0x0800,  [FRAME_V6] = 0x86dd,   [FRAME_ARP] = 0x0806,
+                                      [FRAME_LLC] = 0x0040, [FRAME_SNAP] = 0x0060, [FRAME_OTHER] = 0x9abc };
 
     memset(f, 0, sizeof *f);
     f->todo = todo;
@@ -328,7 +330,8 @@ static inline void frame_build(struct frame *f, const struct frame_form *form, e
     }
     frame_u16(f, form->n_labels ? ETH_TYPE_MPLS : types[form->l3]);
     for (unsigned i = 0; i < form->n_labels; i++)
-        frame_u32(f, ((0x1234561fu + i * 0x01010223u) & ~(uint32_t)MPLS_BOS) | (i + 1 == form->n_labels ? MPLS_BOS : 0u));
+        frame_u32(f,
+                  ((0x1234561fu + i * 0x01010223u) & ~(uint32_t)MPLS_BOS) | (i + 1 == form->n_labels ? MPLS_BOS : 0u));
     switch (form->l3) {
     case FRAME_SNAP:
         frame_u32(f, 0xaaaa0300);
@@ -407,8 +410,9 @@ static inline void frame_mbuf_offload(struct rte_mbuf *m, const struct frame *f)
     m->ol_flags |= f->is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
     m->l2_len = (f->n - f->l3_end) & 127;
     m->l3_len = (f->l3_end - f->l4_end) & 511;
-    m->ol_flags |= f->proto == IP_PROTO_TCP ? RTE_MBUF_F_TX_TCP_CKSUM
-                                            : f->proto == IP_PROTO_UDP ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_SCTP_CKSUM;
+    m->ol_flags |= f->proto == IP_PROTO_TCP   ? RTE_MBUF_F_TX_TCP_CKSUM
+                   : f->proto == IP_PROTO_UDP ? RTE_MBUF_F_TX_UDP_CKSUM
+                                              : RTE_MBUF_F_TX_SCTP_CKSUM;
     if (f->todo == FRAME_TSO) {
         m->ol_flags |= f->proto == IP_PROTO_TCP ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_TX_UDP_SEG;
         m->l4_len = f->proto == IP_PROTO_TCP ? 20 : 8;

@@ -144,12 +144,17 @@ static void make_sample(struct sample *s, uint8_t proto, bool is_ipv6, unsigned 
 static struct virtio_net_hdr sample_hdr(const struct sample *s, unsigned gso_size)
 {
     struct virtio_net_hdr h = {
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (uint16_t)s->l4, .csum_offset = (uint16_t)field_offset(s->proto),
-        .hdr_len = (uint16_t)s->payload, .gso_size = (uint16_t)gso_size,
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .csum_start = (uint16_t)s->l4,
+        .csum_offset = (uint16_t)field_offset(s->proto),
+        .hdr_len = (uint16_t)s->payload,
+        .gso_size = (uint16_t)gso_size,
     };
 
     if (gso_size)
-        h.gso_type = s->proto == IPPROTO_UDP ? GSO_UDP_L4 : s->is_ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+        h.gso_type = s->proto == IPPROTO_UDP ? GSO_UDP_L4
+                     : s->is_ipv6            ? VIRTIO_NET_HDR_GSO_TCPV6
+                                             : VIRTIO_NET_HDR_GSO_TCPV4;
     else
         h.hdr_len = (uint16_t)s->payload;
     return h;
@@ -256,7 +261,9 @@ static void completes_checksums(void **state)
         assert_int_equal(offload_from_vnet(m, &h), 0);
         assert_int_equal(m->l2_len, s.l3);
         assert_int_equal(m->l3_len, s.l4 - s.l3);
-        assert_int_equal(offload_of(m), i % 3 == 0 ? OFFLOAD_TCP_CKSUM : i % 3 == 1 ? OFFLOAD_UDP_CKSUM : OFFLOAD_SCTP_CKSUM);
+        assert_int_equal(offload_of(m), i % 3 == 0   ? OFFLOAD_TCP_CKSUM
+                                        : i % 3 == 1 ? OFFLOAD_UDP_CKSUM
+                                                     : OFFLOAD_SCTP_CKSUM);
         assert_int_equal(prepare(m, 0), 0);
         assert_int_equal(n_sent, 1);
         assert_int_equal(offload_of(sent[0]), 0);
@@ -290,7 +297,8 @@ static void leaves_padding_out(void **state)
     free_sent();
 }
 
-static void check_segment(const struct sample *s, const uint8_t *data, unsigned len, unsigned i, bool is_last, unsigned mss)
+static void check_segment(const struct sample *s, const uint8_t *data, unsigned len, unsigned i, bool is_last,
+                          unsigned mss)
 {
     const uint8_t *ip = data + s->l3, *whole_ip = s->data + s->l3, *l4 = data + s->l4, *whole_l4 = s->data + s->l4;
 
@@ -561,13 +569,15 @@ int main(void)
     struct errbuf e = { "" };
     int failed;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(completes_checksums), cmocka_unit_test(leaves_padding_out), cmocka_unit_test(cuts_into_segments),
-        cmocka_unit_test(hands_headers_on), cmocka_unit_test(refuses_lies), cmocka_unit_test(takes_merged_frames),
-        cmocka_unit_test(sums_what_does_not_fit), cmocka_unit_test(spares_shared_frames), cmocka_unit_test(suits_ethdev),
-        cmocka_unit_test(survives_noise),
+        cmocka_unit_test(completes_checksums),    cmocka_unit_test(leaves_padding_out),
+        cmocka_unit_test(cuts_into_segments),     cmocka_unit_test(hands_headers_on),
+        cmocka_unit_test(refuses_lies),           cmocka_unit_test(takes_merged_frames),
+        cmocka_unit_test(sums_what_does_not_fit), cmocka_unit_test(spares_shared_frames),
+        cmocka_unit_test(suits_ethdev),           cmocka_unit_test(survives_noise),
     };
 
-    if (!mkdtemp(dir) || eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 8192 }, &e)) {
+    if (!mkdtemp(dir) ||
+        eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 8192 }, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }

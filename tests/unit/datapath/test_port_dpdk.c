@@ -159,11 +159,15 @@ int main(void)
     struct errbuf e = { "" };
     int failed;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes_a_ring), cmocka_unit_test(opens_again), cmocka_unit_test(refuses_more_than_there_can_be),
-        cmocka_unit_test(writes_and_reads_a_capture), cmocka_unit_test(refuses_bad_devargs),
+        cmocka_unit_test(passes_a_ring),
+        cmocka_unit_test(opens_again),
+        cmocka_unit_test(refuses_more_than_there_can_be),
+        cmocka_unit_test(writes_and_reads_a_capture),
+        cmocka_unit_test(refuses_bad_devargs),
     };
 
-    if (!mkdtemp(dir) || eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 65536 }, &e)) {
+    if (!mkdtemp(dir) ||
+        eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 65536 }, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }

@@ -21,7 +21,9 @@
 
 static struct port *open_mem(uint16_t n_queues)
 {
-    struct port_conf conf = { .name = "m1", .type = PORT_MEM, .n_queues = n_queues, .mtu = 1400, .mac = { 2, 3, 4, 5, 6, 7 } };
+    struct port_conf conf = {
+        .name = "m1", .type = PORT_MEM, .n_queues = n_queues, .mtu = 1400, .mac = { 2, 3, 4, 5, 6, 7 }
+    };
     struct port_handle h;
     struct port *p = NULL;
     struct errbuf e = { "" };
@@ -135,23 +137,43 @@ static const struct {
     const char *text;
 } refused[] = {
     { "no name", { .name = "", .type = PORT_MEM }, -EINVAL, "port : a name has 1 to 31 bytes" },
-    { "long name", { .name = "p23456789012345678901234567890123", .type = PORT_MEM }, -EINVAL,
+    { "long name",
+      { .name = "p23456789012345678901234567890123", .type = PORT_MEM },
+      -EINVAL,
       "port p23456789012345678901234567890123: a name has 1 to 31 bytes" },
     { "type", { .name = "p2", .type = (enum port_type)9 }, -EINVAL, "port p2: there is no port type 9" },
     { "queues", { .name = "p3", .type = PORT_MEM, .n_queues = 17 }, -EINVAL, "port p3: queues: 17 is more than 16" },
-    { "tap name", { .name = "p234567890123456", .type = PORT_TAP }, -EINVAL,
+    { "tap name",
+      { .name = "p234567890123456", .type = PORT_TAP },
+      -EINVAL,
       "port p234567890123456: an interface's name has 1 to 15 bytes, without '/', ':', '%' and spaces" },
-    { "tap address", { .name = "p5", .type = PORT_TAP, .addresses = { "10.0.0.300/24" } }, -EINVAL,
+    { "tap address",
+      { .name = "p5", .type = PORT_TAP, .addresses = { "10.0.0.300/24" } },
+      -EINVAL,
       "port p5: address: \"10.0.0.300/24\" is not an IP address with prefix length" },
-    { "tap gateway", { .name = "p6", .type = PORT_TAP, .gateway = "fe80::x" }, -EINVAL,
+    { "tap gateway",
+      { .name = "p6", .type = PORT_TAP, .gateway = "fe80::x" },
+      -EINVAL,
       "port p6: gateway: \"fe80::x\" is not an IP address" },
-    { "tap netns", { .name = "p7", .type = PORT_TAP, .netns = "no-such-ns" }, -ENOENT,
+    { "tap netns",
+      { .name = "p7", .type = PORT_TAP, .netns = "no-such-ns" },
+      -ENOENT,
       "port p7: network namespace no-such-ns: No such file or directory" },
-    { "netdev", { .name = "p8", .type = PORT_NETDEV, .device = "no-such-dev" }, -ENODEV, "port p8: there is no interface no-such-dev" },
-    { "netdev name", { .name = "p9", .type = PORT_NETDEV, .device = "" }, -EINVAL, "port p9: device: \"\" is not an interface's name" },
-    { "xdp", { .name = "p10", .type = PORT_NETDEV, .is_xdp = true, .netns = "x" }, -EOPNOTSUPP,
+    { "netdev",
+      { .name = "p8", .type = PORT_NETDEV, .device = "no-such-dev" },
+      -ENODEV,
+      "port p8: there is no interface no-such-dev" },
+    { "netdev name",
+      { .name = "p9", .type = PORT_NETDEV, .device = "" },
+      -EINVAL,
+      "port p9: device: \"\" is not an interface's name" },
+    { "xdp",
+      { .name = "p10", .type = PORT_NETDEV, .is_xdp = true, .netns = "x" },
+      -EOPNOTSUPP,
       "port p10: mode xdp does not reach into a namespace; use mode packet" },
-    { "xdp device", { .name = "p11", .type = PORT_NETDEV, .is_xdp = true, .device = "no-such-dev" }, -ENODEV,
+    { "xdp device",
+      { .name = "p11", .type = PORT_NETDEV, .is_xdp = true, .device = "no-such-dev" },
+      -ENODEV,
       "port p11: there is no interface no-such-dev" },
 };
 
@@ -185,11 +207,13 @@ int main(void)
     struct errbuf e = { "" };
     int failed;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(carries_frames), cmocka_unit_test(counts_what_it_drops), cmocka_unit_test(reports_its_state),
-        cmocka_unit_test(refuses_bad_ports), cmocka_unit_test(knows_type_names),
+        cmocka_unit_test(carries_frames),    cmocka_unit_test(counts_what_it_drops),
+        cmocka_unit_test(reports_its_state), cmocka_unit_test(refuses_bad_ports),
+        cmocka_unit_test(knows_type_names),
     };
 
-    if (!mkdtemp(dir) || eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 4096 }, &e)) {
+    if (!mkdtemp(dir) ||
+        eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 4096 }, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }

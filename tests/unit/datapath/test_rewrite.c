@@ -17,23 +17,35 @@
 #include "datapath/key_edit.h"
 #include "tests/unit/datapath/frames.h"
 
-#define CHECK(cond_, ...)             \
-    do {                              \
-        if (!(cond_)) {               \
+#define CHECK(cond_, ...) \
+    do { \
+        if (!(cond_)) { \
             print_error(__VA_ARGS__); \
-            print_error("\n");        \
-            fail();                   \
-        }                             \
+            print_error("\n"); \
+            fail(); \
+        } \
     } while (0)
 
 enum op_type {
-    OP_SET_FIELD, OP_PUSH_VLAN, OP_POP_VLAN, OP_PUSH_MPLS, OP_POP_MPLS, OP_PUSH_PBB, OP_POP_PBB, OP_SET_MPLS_TTL,
-    OP_SET_IP_TTL, OP_DEC_MPLS_TTL, OP_DEC_IP_TTL, OP_COPY_TTL_OUT, OP_COPY_TTL_IN, OP_TYPES
+    OP_SET_FIELD,
+    OP_PUSH_VLAN,
+    OP_POP_VLAN,
+    OP_PUSH_MPLS,
+    OP_POP_MPLS,
+    OP_PUSH_PBB,
+    OP_POP_PBB,
+    OP_SET_MPLS_TTL,
+    OP_SET_IP_TTL,
+    OP_DEC_MPLS_TTL,
+    OP_DEC_IP_TTL,
+    OP_COPY_TTL_OUT,
+    OP_COPY_TTL_IN,
+    OP_TYPES
 };
 
 static const char *const op_names[OP_TYPES] = {
-    "set_field", "push_vlan", "pop_vlan", "push_mpls", "pop_mpls", "push_pbb", "pop_pbb", "set_mpls_ttl",
-    "set_ip_ttl", "dec_mpls_ttl", "dec_ip_ttl", "copy_ttl_out", "copy_ttl_in",
+    "set_field",    "push_vlan",  "pop_vlan",     "push_mpls",  "pop_mpls",     "push_pbb",    "pop_pbb",
+    "set_mpls_ttl", "set_ip_ttl", "dec_mpls_ttl", "dec_ip_ttl", "copy_ttl_out", "copy_ttl_in",
 };
 
 struct op {
@@ -47,20 +59,34 @@ struct op {
 static int op_pkt(const struct op *o, struct pkt *p)
 {
     switch (o->type) {
-    case OP_SET_FIELD: return pkt_set_field(p, o->field, o->v, o->mask);
-    case OP_PUSH_VLAN: return pkt_push_vlan(p, o->ethertype);
-    case OP_POP_VLAN: return pkt_pop_vlan(p);
-    case OP_PUSH_MPLS: return pkt_push_mpls(p, o->ethertype);
-    case OP_POP_MPLS: return pkt_pop_mpls(p, o->ethertype);
-    case OP_PUSH_PBB: return pkt_push_pbb(p, o->ethertype);
-    case OP_POP_PBB: return pkt_pop_pbb(p);
-    case OP_SET_MPLS_TTL: return pkt_set_mpls_ttl(p, o->ttl);
-    case OP_SET_IP_TTL: return pkt_set_ip_ttl(p, o->ttl);
-    case OP_DEC_MPLS_TTL: return pkt_dec_mpls_ttl(p);
-    case OP_DEC_IP_TTL: return pkt_dec_ip_ttl(p);
-    case OP_COPY_TTL_OUT: return pkt_copy_ttl_out(p);
-    case OP_COPY_TTL_IN: return pkt_copy_ttl_in(p);
-    case OP_TYPES: break;
+    case OP_SET_FIELD:
+        return pkt_set_field(p, o->field, o->v, o->mask);
+    case OP_PUSH_VLAN:
+        return pkt_push_vlan(p, o->ethertype);
+    case OP_POP_VLAN:
+        return pkt_pop_vlan(p);
+    case OP_PUSH_MPLS:
+        return pkt_push_mpls(p, o->ethertype);
+    case OP_POP_MPLS:
+        return pkt_pop_mpls(p, o->ethertype);
+    case OP_PUSH_PBB:
+        return pkt_push_pbb(p, o->ethertype);
+    case OP_POP_PBB:
+        return pkt_pop_pbb(p);
+    case OP_SET_MPLS_TTL:
+        return pkt_set_mpls_ttl(p, o->ttl);
+    case OP_SET_IP_TTL:
+        return pkt_set_ip_ttl(p, o->ttl);
+    case OP_DEC_MPLS_TTL:
+        return pkt_dec_mpls_ttl(p);
+    case OP_DEC_IP_TTL:
+        return pkt_dec_ip_ttl(p);
+    case OP_COPY_TTL_OUT:
+        return pkt_copy_ttl_out(p);
+    case OP_COPY_TTL_IN:
+        return pkt_copy_ttl_in(p);
+    case OP_TYPES:
+        break;
     }
     return -EINVAL;
 }
@@ -68,20 +94,34 @@ static int op_pkt(const struct op *o, struct pkt *p)
 static int op_key(const struct op *o, struct key *k)
 {
     switch (o->type) {
-    case OP_SET_FIELD: return key_set_field(k, o->field, o->v, o->mask);
-    case OP_PUSH_VLAN: return key_push_vlan(k, o->ethertype);
-    case OP_POP_VLAN: return key_pop_vlan(k);
-    case OP_PUSH_MPLS: return key_push_mpls(k, o->ethertype);
-    case OP_POP_MPLS: return key_pop_mpls(k, o->ethertype);
-    case OP_PUSH_PBB: return key_push_pbb(k, o->ethertype);
-    case OP_POP_PBB: return key_pop_pbb(k);
-    case OP_SET_MPLS_TTL: return key_set_mpls_ttl(k, o->ttl);
-    case OP_SET_IP_TTL: return key_set_ip_ttl(k, o->ttl);
-    case OP_DEC_MPLS_TTL: return key_dec_mpls_ttl(k);
-    case OP_DEC_IP_TTL: return key_dec_ip_ttl(k);
-    case OP_COPY_TTL_OUT: return key_copy_ttl_out(k);
-    case OP_COPY_TTL_IN: return key_copy_ttl_in(k);
-    case OP_TYPES: break;
+    case OP_SET_FIELD:
+        return key_set_field(k, o->field, o->v, o->mask);
+    case OP_PUSH_VLAN:
+        return key_push_vlan(k, o->ethertype);
+    case OP_POP_VLAN:
+        return key_pop_vlan(k);
+    case OP_PUSH_MPLS:
+        return key_push_mpls(k, o->ethertype);
+    case OP_POP_MPLS:
+        return key_pop_mpls(k, o->ethertype);
+    case OP_PUSH_PBB:
+        return key_push_pbb(k, o->ethertype);
+    case OP_POP_PBB:
+        return key_pop_pbb(k);
+    case OP_SET_MPLS_TTL:
+        return key_set_mpls_ttl(k, o->ttl);
+    case OP_SET_IP_TTL:
+        return key_set_ip_ttl(k, o->ttl);
+    case OP_DEC_MPLS_TTL:
+        return key_dec_mpls_ttl(k);
+    case OP_DEC_IP_TTL:
+        return key_dec_ip_ttl(k);
+    case OP_COPY_TTL_OUT:
+        return key_copy_ttl_out(k);
+    case OP_COPY_TTL_IN:
+        return key_copy_ttl_in(k);
+    case OP_TYPES:
+        break;
     }
     return -EINVAL;
 }
@@ -165,7 +205,8 @@ static bool can_be(const struct frame_form *form, enum frame_todo todo)
         return false;
     if (form->exthdrs && strpbrk(form->exthdrs, "en"))
         return false;
-    return form->proto == IP_PROTO_TCP || form->proto == IP_PROTO_UDP || (todo == FRAME_PARTIAL && form->proto == IP_PROTO_SCTP);
+    return form->proto == IP_PROTO_TCP || form->proto == IP_PROTO_UDP ||
+           (todo == FRAME_PARTIAL && form->proto == IP_PROTO_SCTP);
 }
 
 static struct value random_value(enum field_id id)
@@ -177,7 +218,8 @@ static struct value random_value(enum field_id id)
 
 static void check_set_field(const struct frame_form *form, enum frame_todo todo, enum field_id id, unsigned round)
 {
-    struct op o = { OP_SET_FIELD, .field = id, .v = random_value(id), .mask = round % 2 ? random_value(id) : field_ones(id) };
+    struct op o = { OP_SET_FIELD, .field = id, .v = random_value(id),
+                    .mask = round % 2 ? random_value(id) : field_ones(id) };
     struct frame f;
     struct frame_mbuf fm;
     struct pkt p;
@@ -215,7 +257,9 @@ static void set_every_field_of_every_frame(void **state)
 /* What is there must be settable: the property above would hold for code that always refuses. */
 static void fields_that_are_there_can_be_set(void **state)
 {
-    static const struct { const char *form, *fields; } cases[] = {
+    static const struct {
+        const char *form, *fields;
+    } cases[] = {
         { "tcp4", "eth_dst eth_src ip_dscp ip_ecn ip_ttl ipv4_src ipv4_dst tcp_src tcp_dst metadata reg3 tunnel_id" },
         { "tcp4 tagged", "vlan_vid vlan_pcp tcp_dst" },
         { "udp4 unsummed", "udp_src udp_dst ipv4_dst" },
@@ -258,14 +302,31 @@ static void fields_that_are_there_can_be_set(void **state)
 
 static void what_is_not_there_is_refused(void **state)
 {
-    static const struct { const char *form, *field; int want; } cases[] = {
-        { "tcp4", "vlan_vid", -ENOENT }, { "tcp4", "vlan_pcp", -ENOENT }, { "tcp4", "udp_src", -ENOENT },
-        { "tcp4", "ipv6_src", -ENOENT }, { "tcp4", "arp_op", -ENOENT }, { "tcp4", "mpls_label", -ENOENT },
-        { "tcp4", "pbb_isid", -ENOENT }, { "tcp4", "icmpv4_type", -ENOENT }, { "udp4 later fragment", "udp_src", -ENOENT },
-        { "sctp4 first fragment", "sctp_src", -ENOENT }, { "ns without option", "nd_sll", -ENOENT }, { "ns", "nd_tll", -ENOENT },
-        { "mpls ip4", "ipv4_src", -ENOENT }, { "pbb", "ipv4_src", -ENOENT }, { "arp", "ip_dscp", -ENOENT },
-        { "tcp4", "eth_type", -EINVAL }, { "tcp4", "ip_proto", -EINVAL }, { "tcp4", "in_port", -EINVAL },
-        { "tcp4", "tcp_flags", -EINVAL }, { "esp6", "tcp_src", -ENOENT }, { "nine tags", "ipv4_src", -ENOENT },
+    static const struct {
+        const char *form, *field;
+        int want;
+    } cases[] = {
+        { "tcp4", "vlan_vid", -ENOENT },
+        { "tcp4", "vlan_pcp", -ENOENT },
+        { "tcp4", "udp_src", -ENOENT },
+        { "tcp4", "ipv6_src", -ENOENT },
+        { "tcp4", "arp_op", -ENOENT },
+        { "tcp4", "mpls_label", -ENOENT },
+        { "tcp4", "pbb_isid", -ENOENT },
+        { "tcp4", "icmpv4_type", -ENOENT },
+        { "udp4 later fragment", "udp_src", -ENOENT },
+        { "sctp4 first fragment", "sctp_src", -ENOENT },
+        { "ns without option", "nd_sll", -ENOENT },
+        { "ns", "nd_tll", -ENOENT },
+        { "mpls ip4", "ipv4_src", -ENOENT },
+        { "pbb", "ipv4_src", -ENOENT },
+        { "arp", "ip_dscp", -ENOENT },
+        { "tcp4", "eth_type", -EINVAL },
+        { "tcp4", "ip_proto", -EINVAL },
+        { "tcp4", "in_port", -EINVAL },
+        { "tcp4", "tcp_flags", -EINVAL },
+        { "esp6", "tcp_src", -ENOENT },
+        { "nine tags", "ipv4_src", -ENOENT },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -314,7 +375,10 @@ static struct op random_op(struct pkt *p, const struct frame *f)
             o.type = OP_POP_PBB;
         break;
     case OP_POP_MPLS:
-        o.ethertype = !key_get(&q.key, FIELD_MPLS_BOS).lo ? ETH_TYPE_MPLS : !f->l3_end ? 0x9abc : f->is_v6 ? 0x86dd : 0x0800;
+        o.ethertype = !key_get(&q.key, FIELD_MPLS_BOS).lo ? ETH_TYPE_MPLS
+                      : !f->l3_end                        ? 0x9abc
+                      : f->is_v6                          ? 0x86dd
+                                                          : 0x0800;
         break;
     case OP_PUSH_PBB:
         o.ethertype = ETH_TYPE_PBB;
@@ -375,63 +439,158 @@ static unsigned from_hex(const char *hex, uint8_t *out)
     return n;
 }
 
-#define ADDRESSES "020102030405" "060708090a0b"
-#define IP4 "4500001c00004000" "0711" "5fc4" "0a010203" "0a040506" "0035003600080000"
-#define ND_SHORT "86dd 60000000 0008 3aff fe800000000000000000000000000001 ff0200000000000000000001ff000002" \
-    "8700 0000 00000000" "00000000000000000000000000000000"
+#define ADDRESSES \
+    "020102030405" \
+    "060708090a0b"
+#define IP4 \
+    "4500001c00004000" \
+    "0711" \
+    "5fc4" \
+    "0a010203" \
+    "0a040506" \
+    "0035003600080000"
+#define ND_SHORT \
+    "86dd 60000000 0008 3aff fe800000000000000000000000000001 ff0200000000000000000001ff000002" \
+    "8700 0000 00000000" \
+    "00000000000000000000000000000000"
 
+/* long: a list of cases, each with its own frame */
 static void structure_changes_as_specified(void **state)
 {
     static const struct bytes_case cases[] = {
-        { "push on untagged: zeros", { { OP_PUSH_VLAN, .ethertype = 0x8100 } }, ADDRESSES "0800" IP4, ADDRESSES "8100 0000 0800" IP4 },
-        { "push copies VID and PCP", { { OP_PUSH_VLAN, .ethertype = 0x88a8 } }, ADDRESSES "8100 b123 0800" IP4,
+        { "push on untagged: zeros",
+          { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "8100 0000 0800" IP4 },
+        { "push copies VID and PCP",
+          { { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
+          ADDRESSES "8100 b123 0800" IP4,
           ADDRESSES "88a8 a123 8100 b123 0800" IP4 },
-        { "pop of the outermost", { { OP_POP_VLAN } }, ADDRESSES "88a8 0007 8100 b123 0800" IP4, ADDRESSES "8100 b123 0800" IP4 },
-        { "pop without tag", { { OP_POP_VLAN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
-        { "no VLAN type", { { OP_PUSH_VLAN, .ethertype = 0x0800 } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -EINVAL },
-        { "the ninth tag", { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
-          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
-          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4, -ENOSPC },
-        { "vid of a tag keeps PCP and DEI", { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
-          ADDRESSES "8100 b123 0800" IP4, ADDRESSES "8100 b456 0800" IP4 },
-        { "vid of a tag sets no DEI", { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
-          ADDRESSES "8100 a123 0800" IP4, ADDRESSES "8100 a456 0800" IP4 },
-        { "padding is no target", { { OP_SET_FIELD, .field = FIELD_ND_TARGET, .v = { 1, 2 }, .mask = { 3, 3 } } },
-          ADDRESSES ND_SHORT, ADDRESSES ND_SHORT, -ENOENT },
-        { "label on IP: TTL of IP, bottom", { { OP_PUSH_MPLS, .ethertype = 0x8847 } }, ADDRESSES "0800" IP4,
-          ADDRESSES "8847 00000107" IP4 },
-        { "label behind tags", { { OP_PUSH_MPLS, .ethertype = 0x8848 } }, ADDRESSES "8100 0005 0800" IP4,
-          ADDRESSES "8100 0005 8848 00000107" IP4 },
-        { "label on label: label, TC and TTL of it", { { OP_PUSH_MPLS, .ethertype = 0x8847 } }, ADDRESSES "8847 12345b21" IP4,
-          ADDRESSES "8847 12345a21 12345b21" IP4 },
-        { "label on what has no TTL", { { OP_PUSH_MPLS, .ethertype = 0x8847 } }, ADDRESSES "9abc 0102030405",
-          ADDRESSES "8847 00000100 0102030405" },
-        { "label on a length", { { OP_PUSH_MPLS, .ethertype = 0x8847 } }, ADDRESSES "0005 0102030405",
-          ADDRESSES "0005 0102030405", -ENOENT },
-        { "pop label", { { OP_POP_MPLS, .ethertype = 0x0800 } }, ADDRESSES "8847 12345b21" IP4, ADDRESSES "0800" IP4 },
-        { "pop without label", { { OP_POP_MPLS, .ethertype = 0x0800 } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
-        { "PBB: addresses copied, PCP of the VLAN", { { OP_PUSH_PBB, .ethertype = 0x88e7 } }, ADDRESSES "8100 b123 0800" IP4,
-          ADDRESSES "88e7 a0000000" ADDRESSES "8100 b123 0800" IP4 },
-        { "PBB on PBB copies the I-SID", { { OP_PUSH_PBB, .ethertype = 0x88e7 } }, ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4,
-          ADDRESSES "88e7 00123456" ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4 },
-        { "PBB with B-TAG", { { OP_PUSH_PBB, .ethertype = 0x88e7 }, { OP_PUSH_VLAN, .ethertype = 0x88a8 } }, ADDRESSES "0800" IP4,
-          ADDRESSES "88a8 0000 88e7 00000000" ADDRESSES "0800" IP4 },
-        { "pop PBB", { { OP_POP_PBB } }, "0c0102030405 0e0708090a0b 88e7 a8123456" ADDRESSES "8100 b123 0800" IP4,
+        { "pop of the outermost",
+          { { OP_POP_VLAN } },
+          ADDRESSES "88a8 0007 8100 b123 0800" IP4,
           ADDRESSES "8100 b123 0800" IP4 },
-        { "pop PBB below a B-TAG", { { OP_POP_PBB } }, ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
-          ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4, -ENOENT },
-        { "copy TTL out, label to label", { { OP_COPY_TTL_OUT } }, ADDRESSES "8847 12345a21 23456b42" IP4,
+        { "pop without tag", { { OP_POP_VLAN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
+        { "no VLAN type",
+          { { OP_PUSH_VLAN, .ethertype = 0x0800 } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "0800" IP4,
+          -EINVAL },
+        { "the ninth tag",
+          { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
+          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
+          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
+          -ENOSPC },
+        { "vid of a tag keeps PCP and DEI",
+          { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
+          ADDRESSES "8100 b123 0800" IP4,
+          ADDRESSES "8100 b456 0800" IP4 },
+        { "vid of a tag sets no DEI",
+          { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
+          ADDRESSES "8100 a123 0800" IP4,
+          ADDRESSES "8100 a456 0800" IP4 },
+        { "padding is no target",
+          { { OP_SET_FIELD, .field = FIELD_ND_TARGET, .v = { 1, 2 }, .mask = { 3, 3 } } },
+          ADDRESSES ND_SHORT,
+          ADDRESSES ND_SHORT,
+          -ENOENT },
+        { "label on IP: TTL of IP, bottom",
+          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "8847 00000107" IP4 },
+        { "label behind tags",
+          { { OP_PUSH_MPLS, .ethertype = 0x8848 } },
+          ADDRESSES "8100 0005 0800" IP4,
+          ADDRESSES "8100 0005 8848 00000107" IP4 },
+        { "label on label: label, TC and TTL of it",
+          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+          ADDRESSES "8847 12345b21" IP4,
+          ADDRESSES "8847 12345a21 12345b21" IP4 },
+        { "label on what has no TTL",
+          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+          ADDRESSES "9abc 0102030405",
+          ADDRESSES "8847 00000100 0102030405" },
+        { "label on a length",
+          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+          ADDRESSES "0005 0102030405",
+          ADDRESSES "0005 0102030405",
+          -ENOENT },
+        { "pop label", { { OP_POP_MPLS, .ethertype = 0x0800 } }, ADDRESSES "8847 12345b21" IP4, ADDRESSES "0800" IP4 },
+        { "pop without label",
+          { { OP_POP_MPLS, .ethertype = 0x0800 } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "0800" IP4,
+          -ENOENT },
+        { "PBB: addresses copied, PCP of the VLAN",
+          { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
+          ADDRESSES "8100 b123 0800" IP4,
+          ADDRESSES "88e7 a0000000" ADDRESSES "8100 b123 0800" IP4 },
+        { "PBB on PBB copies the I-SID",
+          { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
+          ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4,
+          ADDRESSES "88e7 00123456" ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4 },
+        { "PBB with B-TAG",
+          { { OP_PUSH_PBB, .ethertype = 0x88e7 }, { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "88a8 0000 88e7 00000000" ADDRESSES "0800" IP4 },
+        { "pop PBB",
+          { { OP_POP_PBB } },
+          "0c0102030405 0e0708090a0b 88e7 a8123456" ADDRESSES "8100 b123 0800" IP4,
+          ADDRESSES "8100 b123 0800" IP4 },
+        { "pop PBB below a B-TAG",
+          { { OP_POP_PBB } },
+          ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
+          ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
+          -ENOENT },
+        { "copy TTL out, label to label",
+          { { OP_COPY_TTL_OUT } },
+          ADDRESSES "8847 12345a21 23456b42" IP4,
           ADDRESSES "8847 12345a42 23456b42" IP4 },
-        { "copy TTL out, IP to label", { { OP_COPY_TTL_OUT } }, ADDRESSES "8847 12345b21" IP4, ADDRESSES "8847 12345b07" IP4 },
-        { "copy TTL in, label to IP", { { OP_COPY_TTL_IN } }, ADDRESSES "8847 12345b08" IP4,
-          ADDRESSES "8847 12345b08" "4500001c00004000" "0811" "5ec4" "0a010203" "0a040506" "0035003600080000" },
+        { "copy TTL out, IP to label",
+          { { OP_COPY_TTL_OUT } },
+          ADDRESSES "8847 12345b21" IP4,
+          ADDRESSES "8847 12345b07" IP4 },
+        { "copy TTL in, label to IP",
+          { { OP_COPY_TTL_IN } },
+          ADDRESSES "8847 12345b08" IP4,
+          ADDRESSES "8847 12345b08"
+                    "4500001c00004000"
+                    "0811"
+                    "5ec4"
+                    "0a010203"
+                    "0a040506"
+                    "0035003600080000" },
         { "copy TTL without label", { { OP_COPY_TTL_IN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
-        { "decrement of MPLS TTL 1", { { OP_DEC_MPLS_TTL } }, ADDRESSES "8847 12345b01" IP4, ADDRESSES "8847 12345b01" IP4, -ETIME },
-        { "decrement of MPLS TTL", { { OP_DEC_MPLS_TTL } }, ADDRESSES "8847 12345b02" IP4, ADDRESSES "8847 12345b01" IP4 },
-        { "decrement of IP TTL", { { OP_DEC_IP_TTL } }, ADDRESSES "0800" IP4,
-          ADDRESSES "0800" "4500001c00004000" "0611" "60c4" "0a010203" "0a040506" "0035003600080000" },
-        { "decrement to the end", { { OP_SET_IP_TTL, .ttl = 1 }, { OP_DEC_IP_TTL } }, ADDRESSES "0800" IP4,
-          ADDRESSES "0800" "4500001c00004000" "0111" "65c4" "0a010203" "0a040506" "0035003600080000", -ETIME },
+        { "decrement of MPLS TTL 1",
+          { { OP_DEC_MPLS_TTL } },
+          ADDRESSES "8847 12345b01" IP4,
+          ADDRESSES "8847 12345b01" IP4,
+          -ETIME },
+        { "decrement of MPLS TTL",
+          { { OP_DEC_MPLS_TTL } },
+          ADDRESSES "8847 12345b02" IP4,
+          ADDRESSES "8847 12345b01" IP4 },
+        { "decrement of IP TTL",
+          { { OP_DEC_IP_TTL } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "0800"
+                    "4500001c00004000"
+                    "0611"
+                    "60c4"
+                    "0a010203"
+                    "0a040506"
+                    "0035003600080000" },
+        { "decrement to the end",
+          { { OP_SET_IP_TTL, .ttl = 1 }, { OP_DEC_IP_TTL } },
+          ADDRESSES "0800" IP4,
+          ADDRESSES "0800"
+                    "4500001c00004000"
+                    "0111"
+                    "65c4"
+                    "0a010203"
+                    "0a040506"
+                    "0035003600080000",
+          -ETIME },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -479,7 +638,9 @@ static void udp_sum_never_becomes_zero(void **state)
 static void no_headroom_is_refused(void **state)
 {
     static const struct op ops[] = {
-        { OP_PUSH_VLAN, .ethertype = 0x8100 }, { OP_PUSH_MPLS, .ethertype = 0x8847 }, { OP_PUSH_PBB, .ethertype = 0x88e7 },
+        { OP_PUSH_VLAN, .ethertype = 0x8100 },
+        { OP_PUSH_MPLS, .ethertype = 0x8847 },
+        { OP_PUSH_PBB, .ethertype = 0x88e7 },
     };
 
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
@@ -534,8 +695,9 @@ static struct rte_mempool *pool;
 
 static int start_dpdk(void **state)
 {
-    char *args[] = { (char[]){ "test" }, (char[]){ "--no-shconf" }, (char[]){ "--no-huge" }, (char[]){ "--no-pci" },
-                     (char[]){ "--no-telemetry" }, (char[]){ "-m" }, (char[]){ "32" }, (char[]){ "--log-level=*:error" }, NULL };
+    char *args[] = { (char[]){ "test" },     (char[]){ "--no-shconf" },         (char[]){ "--no-huge" },
+                     (char[]){ "--no-pci" }, (char[]){ "--no-telemetry" },      (char[]){ "-m" },
+                     (char[]){ "32" },       (char[]){ "--log-level=*:error" }, NULL };
 
     if (rte_eal_init(8, args) < 0)
         return -1;

@@ -74,7 +74,7 @@ static void streams_flows(void **state)
     }
     assert_false(has_more);
     assert_int_equal(cookie, 5000);
-    assert_int_equal(n_messages, 5);    /* 1023 flows of 64 bytes in each */
+    assert_int_equal(n_messages, 5); /* 1023 flows of 64 bytes in each */
     wr_fini(&encoded);
     wr_fini(&w);
 }

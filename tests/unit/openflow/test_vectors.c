@@ -32,8 +32,7 @@ static size_t unhex(const char *text, uint8_t out[MAX_BYTES])
     return n;
 }
 
-#define FLOW_MOD_FIXED \
-    "0000000000000005 0000000000000006 02 00 0007 0008 0009 ffffffff ffffffff ffffffff 0001 0000 "
+#define FLOW_MOD_FIXED "0000000000000005 0000000000000006 02 00 0007 0008 0009 ffffffff ffffffff ffffffff 0001 0000 "
 #define NO_MATCH "0001 0004 00000000 "
 
 static const struct {
@@ -43,7 +42,8 @@ static const struct {
     { "06 00 0008 00000012", "hello{version=6 xid=0x12 elements=[]}" },
     { "01 00 000a 00000013 abcd", NULL }, /* an old hello's contents are ignored */
     { "04 01 0010 00000014 0001 0006 04000001", NULL },
-    { "04 01 0010 00000015 ffff 0007 00002320", "error{version=4 xid=0x15 type=experimenter code=7 experimenter=0x2320 data=}" },
+    { "04 01 0010 00000015 ffff 0007 00002320",
+      "error{version=4 xid=0x15 type=experimenter code=7 experimenter=0x2320 data=}" },
     { "04 06 0020 00000016 0000aabbccddeeff 00000100 fe 01 0000 00000047 00000000",
       "features_reply{version=4 xid=0x16 datapath_id=0xaabbccddeeff n_buffers=256 n_tables=254 auxiliary_id=1 "
       "capabilities=flow_stats|table_stats|port_stats|queue_stats reserved=0}" },
@@ -116,7 +116,7 @@ static const struct {
     { FLOW_MOD("0038", "0000 0004 00000000"), "OFPBMC_BAD_TYPE" },
     { FLOW_MOD("0038", "0001 0003 00000000"), "OFPBMC_BAD_LEN" },
     { FLOW_MOD("0038", "0001 0009 00000000"), "OFPBMC_BAD_LEN" },
-    { FLOW_MOD("0040", "0001 000c 80000004 00000003 0000"), "OFPBRC_BAD_LEN" },  /* the header lies about its length */
+    { FLOW_MOD("0040", "0001 000c 80000004 00000003 0000"), "OFPBRC_BAD_LEN" }, /* the header lies about its length */
     { FLOW_MOD("0040", "0001 000c 80000008 00000003 00000000"), "OFPBMC_BAD_LEN" },
     { FLOW_MOD("0040", "0001 000c 80000003 00000003 00000000"), "OFPBMC_BAD_LEN" },
     { FLOW_MOD("0040", "0001 000c 8000fe04 00000003 00000000"), "OFPBMC_BAD_FIELD" },

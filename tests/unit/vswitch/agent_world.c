@@ -51,15 +51,21 @@ static void add_port(struct world *w, struct agent_port *p, const char *name, ui
 struct world *world_new(uint32_t max_flows)
 {
     struct world *w = calloc(1, sizeof *w);
-    struct datapath_conf conf = { .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w->clock };
+    struct datapath_conf conf = {
+        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w->clock
+    };
     struct errbuf e = { { 0 } };
 
     clock_stop(&w->clock);
     assert_int_equal(datapath_open(&w->dp, &conf, &e), 0);
     assert_int_equal(bridge_open(&w->bridge, w->dp, &e), 0);
 
-    struct agent_conf agent = { .name = "br5", .datapath_id = 0x1122334455667788, .dp = w->dp, .bridge = w->bridge,
-                                .clock = &w->clock, .max_flows = max_flows };
+    struct agent_conf agent = { .name = "br5",
+                                .datapath_id = 0x1122334455667788,
+                                .dp = w->dp,
+                                .bridge = w->bridge,
+                                .clock = &w->clock,
+                                .max_flows = max_flows };
 
     assert_int_equal(agent_new(&w->agent, &agent), 0);
     add_port(w, &w->ports[0], "seven", 7);
@@ -127,7 +133,11 @@ static void tape_resume(void *arg)
 }
 
 static const struct session_ops ops = {
-    .send = tape_send, .send_async = tape_send, .room = tape_room, .hold = tape_hold, .resume = tape_resume,
+    .send = tape_send,
+    .send_async = tape_send,
+    .room = tape_room,
+    .hold = tape_hold,
+    .resume = tape_resume,
 };
 
 void tape_open(struct tape *t, struct world *w, enum session_kind kind)

@@ -15,9 +15,9 @@
 
 /* The far end of a session. */
 struct tape {
-    struct wr bytes;   /* what was sent and not looked at yet, from `at` on */
+    struct wr bytes; /* what was sent and not looked at yet, from `at` on */
     size_t at;
-    size_t room;       /* what it would take now */
+    size_t room; /* what it would take now */
     bool is_held;
     struct session *s;
     struct arena arena;

@@ -63,6 +63,7 @@ static void handshake(void **state)
 }
 
 /* Messages that are refused: with what, and nothing changes. */
+/* long: one case a kind of refused message */
 static void refusals(void **state)
 {
     static const uint8_t frame[60];
@@ -73,51 +74,110 @@ static void refusals(void **state)
     } cases[] = {
         { "a reply", { .type = OFPT_FEATURES_REPLY }, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE },
         { "a packet-in", { .type = OFPT_PACKET_IN }, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE },
-        { "experimenter", { .type = OFPT_EXPERIMENTER, .experimenter = { .experimenter = 5 } }, OFPET_BAD_REQUEST,
+        { "experimenter",
+          { .type = OFPT_EXPERIMENTER, .experimenter = { .experimenter = 5 } },
+          OFPET_BAD_REQUEST,
           OFPBRC_BAD_EXPERIMENTER },
-        { "drop fragments", { .type = OFPT_SET_CONFIG, .set_config = { .flags = OFPC_FRAG_DROP } }, OFPET_SWITCH_CONFIG_FAILED,
+        { "drop fragments",
+          { .type = OFPT_SET_CONFIG, .set_config = { .flags = OFPC_FRAG_DROP } },
+          OFPET_SWITCH_CONFIG_FAILED,
           OFPSCFC_BAD_FLAGS },
-        { "packet-out, buffer", { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = 9, .in_port = 7 } }, OFPET_BAD_REQUEST,
+        { "packet-out, buffer",
+          { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = 9, .in_port = 7 } },
+          OFPET_BAD_REQUEST,
           OFPBRC_BUFFER_UNKNOWN },
-        { "packet-out, port", { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 8, .data = frame,
-          .n_data = 60 } }, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT },
-        { "packet-out, short", { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 7, .data = frame,
-          .n_data = 13 } }, OFPET_BAD_REQUEST, OFPBRC_BAD_PACKET },
-        { "packet-out, group", { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 7, .data = frame,
-          .n_data = 60, .n_actions = 1, .actions = &(struct ofp_action){ .type = OFPAT_GROUP, .group = { 4 } } } },
-          OFPET_BAD_ACTION, OFPBAC_BAD_OUT_GROUP },
-        { "group add", { .type = OFPT_GROUP_MOD, .group_mod = { .command = OFPGC_ADD, .group_id = 3 } }, OFPET_GROUP_MOD_FAILED,
+        { "packet-out, port",
+          { .type = OFPT_PACKET_OUT,
+            .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 8, .data = frame, .n_data = 60 } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_BAD_PORT },
+        { "packet-out, short",
+          { .type = OFPT_PACKET_OUT,
+            .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 7, .data = frame, .n_data = 13 } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_BAD_PACKET },
+        { "packet-out, group",
+          { .type = OFPT_PACKET_OUT,
+            .packet_out = { .buffer_id = OFP_NO_BUFFER,
+                            .in_port = 7,
+                            .data = frame,
+                            .n_data = 60,
+                            .n_actions = 1,
+                            .actions = &(struct ofp_action){ .type = OFPAT_GROUP, .group = { 4 } } } },
+          OFPET_BAD_ACTION,
+          OFPBAC_BAD_OUT_GROUP },
+        { "group add",
+          { .type = OFPT_GROUP_MOD, .group_mod = { .command = OFPGC_ADD, .group_id = 3 } },
+          OFPET_GROUP_MOD_FAILED,
           OFPGMFC_OUT_OF_GROUPS },
-        { "group modify", { .type = OFPT_GROUP_MOD, .group_mod = { .command = OFPGC_MODIFY, .group_id = 3 } },
-          OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP },
-        { "meter add", { .type = OFPT_METER_MOD, .meter_mod = { .command = OFPMC_ADD, .meter_id = 3 } }, OFPET_METER_MOD_FAILED,
+        { "group modify",
+          { .type = OFPT_GROUP_MOD, .group_mod = { .command = OFPGC_MODIFY, .group_id = 3 } },
+          OFPET_GROUP_MOD_FAILED,
+          OFPGMFC_UNKNOWN_GROUP },
+        { "meter add",
+          { .type = OFPT_METER_MOD, .meter_mod = { .command = OFPMC_ADD, .meter_id = 3 } },
+          OFPET_METER_MOD_FAILED,
           OFPMMFC_OUT_OF_METERS },
-        { "meter modify", { .type = OFPT_METER_MOD, .meter_mod = { .command = OFPMC_MODIFY, .meter_id = 3 } },
-          OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER },
-        { "table", { .type = OFPT_TABLE_MOD, .table_mod = { .table_id = 254 } }, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_TABLE },
-        { "table config", { .type = OFPT_TABLE_MOD, .table_mod = { .table_id = 3, .config = 4 } }, OFPET_TABLE_MOD_FAILED,
+        { "meter modify",
+          { .type = OFPT_METER_MOD, .meter_mod = { .command = OFPMC_MODIFY, .meter_id = 3 } },
+          OFPET_METER_MOD_FAILED,
+          OFPMMFC_UNKNOWN_METER },
+        { "table",
+          { .type = OFPT_TABLE_MOD, .table_mod = { .table_id = 254 } },
+          OFPET_TABLE_MOD_FAILED,
+          OFPTMFC_BAD_TABLE },
+        { "table config",
+          { .type = OFPT_TABLE_MOD, .table_mod = { .table_id = 3, .config = 4 } },
+          OFPET_TABLE_MOD_FAILED,
           OFPTMFC_BAD_CONFIG },
-        { "port-mod, port", { .type = OFPT_PORT_MOD, .port_mod = { .port_no = 8 } }, OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_PORT },
-        { "port-mod, address", { .type = OFPT_PORT_MOD, .port_mod = { .port_no = 7, .hw_addr = { 9, 9, 9, 9, 9, 9 } } },
-          OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_HW_ADDR },
-        { "queue config", { .type = OFPT_QUEUE_GET_CONFIG_REQUEST, .queue_get_config_request = { 8 } }, OFPET_QUEUE_OP_FAILED,
+        { "port-mod, port",
+          { .type = OFPT_PORT_MOD, .port_mod = { .port_no = 8 } },
+          OFPET_PORT_MOD_FAILED,
+          OFPPMFC_BAD_PORT },
+        { "port-mod, address",
+          { .type = OFPT_PORT_MOD, .port_mod = { .port_no = 7, .hw_addr = { 9, 9, 9, 9, 9, 9 } } },
+          OFPET_PORT_MOD_FAILED,
+          OFPPMFC_BAD_HW_ADDR },
+        { "queue config",
+          { .type = OFPT_QUEUE_GET_CONFIG_REQUEST, .queue_get_config_request = { 8 } },
+          OFPET_QUEUE_OP_FAILED,
           OFPQOFC_BAD_PORT },
-        { "flow stats, table", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_FLOW,
-          .flow = { .table_id = 254, .out_port = OFPP_ANY, .out_group = OFPG_ANY } } }, OFPET_BAD_REQUEST, OFPBRC_BAD_TABLE_ID },
-        { "port stats", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_PORT_STATS,
-          .port_stats = { 8 } } }, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT },
-        { "queue stats, port", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_QUEUE,
-          .queue = { 8, OFPQ_ALL } } }, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT },
-        { "queue stats, queue", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_QUEUE,
-          .queue = { 7, 1 } } }, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_QUEUE },
-        { "meter stats", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_METER, .meter = { 5 } } },
-          OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER },
-        { "set table features", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_TABLE_FEATURES,
-          .table_features = { &(struct ofp_table_features){ .table_id = 1 }, 1 } } }, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM },
-        { "more parts", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_PORT_DESC, .flags = 1 } },
-          OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW },
-        { "experimenter part", { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_EXPERIMENTER } },
-          OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER },
+        { "flow stats, table",
+          { .type = OFPT_MULTIPART_REQUEST,
+            .multipart_request = { .type = OFPMP_FLOW,
+                                   .flow = { .table_id = 254, .out_port = OFPP_ANY, .out_group = OFPG_ANY } } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_BAD_TABLE_ID },
+        { "port stats",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_PORT_STATS, .port_stats = { 8 } } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_BAD_PORT },
+        { "queue stats, port",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_QUEUE, .queue = { 8, OFPQ_ALL } } },
+          OFPET_QUEUE_OP_FAILED,
+          OFPQOFC_BAD_PORT },
+        { "queue stats, queue",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_QUEUE, .queue = { 7, 1 } } },
+          OFPET_QUEUE_OP_FAILED,
+          OFPQOFC_BAD_QUEUE },
+        { "meter stats",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_METER, .meter = { 5 } } },
+          OFPET_METER_MOD_FAILED,
+          OFPMMFC_UNKNOWN_METER },
+        { "set table features",
+          { .type = OFPT_MULTIPART_REQUEST,
+            .multipart_request = { .type = OFPMP_TABLE_FEATURES,
+                                   .table_features = { &(struct ofp_table_features){ .table_id = 1 }, 1 } } },
+          OFPET_TABLE_FEATURES_FAILED,
+          OFPTFFC_EPERM },
+        { "more parts",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_PORT_DESC, .flags = 1 } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_MULTIPART_BUFFER_OVERFLOW },
+        { "experimenter part",
+          { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_EXPERIMENTER } },
+          OFPET_BAD_REQUEST,
+          OFPBRC_BAD_EXPERIMENTER },
     };
     struct world *w = world_new(0);
 
@@ -148,7 +208,8 @@ static void bad_flow_mods(void **state)
         { "priority=1,actions=drop", 254, OFP_NO_BUFFER, OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_TABLE_ID },
         { "priority=1,actions=drop", 255, OFP_NO_BUFFER, OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_TABLE_ID },
         { "priority=1,actions=drop", -1, 77, OFPET_BAD_REQUEST, OFPBRC_BUFFER_UNKNOWN },
-        { "priority=5,check_overlap,in_port=7,actions=drop", -1, OFP_NO_BUFFER, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP },
+        { "priority=5,check_overlap,in_port=7,actions=drop", -1, OFP_NO_BUFFER, OFPET_FLOW_MOD_FAILED,
+          OFPFMFC_OVERLAP },
         { "priority=6,in_port=9,actions=drop", -1, OFP_NO_BUFFER, OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL },
     };
     struct world *w = world_new(2);
@@ -173,16 +234,22 @@ static void bad_flow_mods(void **state)
     /* Instructions that do not go. */
     struct ofp_instruction back = { .type = OFPIT_GOTO_TABLE, .goto_table = { 3 } };
     struct ofp_instruction meter = { .type = OFPIT_METER, .meter = { 3 } };
-    struct ofp_msg m = { .type = OFPT_FLOW_MOD, .flow_mod = { .table_id = 3, .buffer_id = OFP_NO_BUFFER, .out_port = OFPP_ANY,
-                         .out_group = OFPG_ANY, .instructions = &back, .n_instructions = 1 } };
+    struct ofp_msg m = { .type = OFPT_FLOW_MOD,
+                         .flow_mod = { .table_id = 3,
+                                       .buffer_id = OFP_NO_BUFFER,
+                                       .out_port = OFPP_ANY,
+                                       .out_group = OFPG_ANY,
+                                       .instructions = &back,
+                                       .n_instructions = 1 } };
 
     tape_say(&w->tape, &m);
     assert_refused(&w->tape, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID, "goto the same table");
     m.flow_mod.instructions = &meter;
     tape_say(&w->tape, &m);
     assert_refused(&w->tape, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER, "no such meter");
-    assert_string_equal(tape_dump(&w->tape, ""), "table=0, n_packets=0, n_bytes=0, priority=5,tcp actions=output:300\n"
-                                                 "table=0, n_packets=0, n_bytes=0, priority=6,in_port=7 actions=output:300\n");
+    assert_string_equal(tape_dump(&w->tape, ""),
+                        "table=0, n_packets=0, n_bytes=0, priority=5,tcp actions=output:300\n"
+                        "table=0, n_packets=0, n_bytes=0, priority=6,in_port=7 actions=output:300\n");
     world_free(w);
 }
 
@@ -196,12 +263,13 @@ static void flows(void **state)
     tape_say_flow(t, "add cookie=0x1f,priority=2,ip,nw_dst=10.1.0.0/16,actions=write_metadata:0x5/0xf,goto_table:3");
     tape_say_flow(t, "add cookie=0x2f,priority=2,ip,nw_dst=10.2.0.0/16,actions=controller:65535");
     assert_silence(t);
-    assert_string_equal(tape_dump(t, ""),
-                        "table=0, n_packets=0, n_bytes=0, priority=2,ip,nw_dst=10.1.0.0/16 "
-                        "actions=write_metadata:0x5/0xf,goto_table:3\n"
-                        "table=0, n_packets=0, n_bytes=0, priority=2,ip,nw_dst=10.2.0.0/16 actions=CONTROLLER:65535\n"
-                        "table=3, n_packets=0, n_bytes=0, idle_timeout=4, hard_timeout=5, send_flow_rem priority=9,in_port=7,"
-                        "dl_vlan=10 actions=pop_vlan,output:300,goto_table:8\n");
+    assert_string_equal(
+        tape_dump(t, ""),
+        "table=0, n_packets=0, n_bytes=0, priority=2,ip,nw_dst=10.1.0.0/16 "
+        "actions=write_metadata:0x5/0xf,goto_table:3\n"
+        "table=0, n_packets=0, n_bytes=0, priority=2,ip,nw_dst=10.2.0.0/16 actions=CONTROLLER:65535\n"
+        "table=3, n_packets=0, n_bytes=0, idle_timeout=4, hard_timeout=5, send_flow_rem priority=9,in_port=7,"
+        "dl_vlan=10 actions=pop_vlan,output:300,goto_table:8\n");
     assert_string_equal(tape_dump(t, "out_port=300,table=3"), tape_dump(t, "table=3"));
     assert_string_equal(tape_dump(t, "out_port=7"), "");
     assert_string_equal(tape_dump(t, "cookie=0x10/0x10,ip,nw_dst=10.1.0.0/16"), tape_dump(t, "cookie=0x1f/-1"));
@@ -275,7 +343,8 @@ static void parts(void **state)
     assert_int_equal(ask(t, part(OFPMP_GROUP_DESC), OFPT_MULTIPART_REPLY)->multipart_reply.group_desc.n_groups, 0);
     assert_int_equal(ask(t, part(OFPMP_GROUP_FEATURES), OFPT_MULTIPART_REPLY)->multipart_reply.group_features.types, 0);
     assert_int_equal(ask(t, meter, OFPT_MULTIPART_REPLY)->multipart_reply.meter.n_meters, 0);
-    assert_int_equal(ask(t, part(OFPMP_METER_FEATURES), OFPT_MULTIPART_REPLY)->multipart_reply.meter_features.max_meter, 0);
+    assert_int_equal(ask(t, part(OFPMP_METER_FEATURES), OFPT_MULTIPART_REPLY)->multipart_reply.meter_features.max_meter,
+                     0);
     assert_silence(t);
 
     struct ofp_msg features = part(OFPMP_TABLE_FEATURES);
@@ -345,8 +414,9 @@ static void ports(void **state)
 {
     struct world *w = world_new(0);
     struct tape *t = &w->tape;
-    struct ofp_msg mod = { .type = OFPT_PORT_MOD, .port_mod = { .port_no = 7, .config = OFPPC_NO_FWD | OFPPC_PORT_DOWN,
-                           .mask = OFPPC_NO_FWD } };
+    struct ofp_msg mod = { .type = OFPT_PORT_MOD,
+                           .port_mod = {
+                               .port_no = 7, .config = OFPPC_NO_FWD | OFPPC_PORT_DOWN, .mask = OFPPC_NO_FWD } };
     const struct ofp_msg *r;
 
     memcpy(mod.port_mod.hw_addr, w->ports[0].status.mac, 6);
@@ -419,8 +489,13 @@ static void packets(void **state)
     assert_int_equal(tape_hear(&service)->type, OFPT_PACKET_IN);
 
     /* And back out, from the controller and through the tables. */
-    struct ofp_msg send = { .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = OFPP_CONTROLLER,
-                            .actions = &out, .n_actions = 1, .data = frame, .n_data = sizeof frame } };
+    struct ofp_msg send = { .type = OFPT_PACKET_OUT,
+                            .packet_out = { .buffer_id = OFP_NO_BUFFER,
+                                            .in_port = OFPP_CONTROLLER,
+                                            .actions = &out,
+                                            .n_actions = 1,
+                                            .data = frame,
+                                            .n_data = sizeof frame } };
 
     tape_say(t, &send);
     world_turn(w);
@@ -448,7 +523,8 @@ static void long_dump(void **state)
     char text[100];
 
     for (int i = 0; i < N; i++) {
-        snprintf(text, sizeof text, "add table=%d,priority=%d,in_port=%d,actions=output:%d", i % 3, i % 100, i + 1, i + 2);
+        snprintf(text, sizeof text, "add table=%d,priority=%d,in_port=%d,actions=output:%d", i % 3, i % 100, i + 1,
+                 i + 2);
         tape_say_flow(t, text);
     }
     assert_silence(t);
@@ -522,10 +598,17 @@ static void record_session(struct wr *out)
         record(out, m);
     }
     arena_fini(&arena);
-    record(out, (struct ofp_msg){ .type = OFPT_PACKET_OUT, .packet_out = { .buffer_id = OFP_NO_BUFFER, .in_port = 7,
-                 .actions = &act, .n_actions = 1, .data = frame, .n_data = sizeof frame } });
-    record(out, (struct ofp_msg){ .type = OFPT_GROUP_MOD, .group_mod = { .group_id = 4, .buckets = &bucket, .n_buckets = 1 } });
-    record(out, (struct ofp_msg){ .type = OFPT_METER_MOD, .meter_mod = { .meter_id = 4, .bands = &band, .n_bands = 1 } });
+    record(out, (struct ofp_msg){ .type = OFPT_PACKET_OUT,
+                                  .packet_out = { .buffer_id = OFP_NO_BUFFER,
+                                                  .in_port = 7,
+                                                  .actions = &act,
+                                                  .n_actions = 1,
+                                                  .data = frame,
+                                                  .n_data = sizeof frame } });
+    record(out, (struct ofp_msg){ .type = OFPT_GROUP_MOD,
+                                  .group_mod = { .group_id = 4, .buckets = &bucket, .n_buckets = 1 } });
+    record(out,
+           (struct ofp_msg){ .type = OFPT_METER_MOD, .meter_mod = { .meter_id = 4, .bands = &band, .n_bands = 1 } });
     record(out, (struct ofp_msg){ .type = OFPT_PORT_MOD, .port_mod = { .port_no = 7 } });
     record(out, (struct ofp_msg){ .type = OFPT_TABLE_MOD, .table_mod = { .table_id = 7 } });
     record(out, (struct ofp_msg){ .type = OFPT_ROLE_REQUEST, .role_request = { OFPCR_ROLE_EQUAL, 7 } });
@@ -603,9 +686,9 @@ static void normal_flow(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshake),   cmocka_unit_test(refusals), cmocka_unit_test(bad_flow_mods),
-        cmocka_unit_test(flows),       cmocka_unit_test(parts),    cmocka_unit_test(roles),
-        cmocka_unit_test(ports),       cmocka_unit_test(packets),  cmocka_unit_test(long_dump),
+        cmocka_unit_test(handshake),   cmocka_unit_test(refusals),    cmocka_unit_test(bad_flow_mods),
+        cmocka_unit_test(flows),       cmocka_unit_test(parts),       cmocka_unit_test(roles),
+        cmocka_unit_test(ports),       cmocka_unit_test(packets),     cmocka_unit_test(long_dump),
         cmocka_unit_test(truncations), cmocka_unit_test(normal_flow),
     };
     int failed;

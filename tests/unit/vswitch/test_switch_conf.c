@@ -103,6 +103,7 @@ static void everything(void **state)
     switch_conf_fini(&c);
 }
 
+/* long: one case a kind of mistake */
 static void mistakes(void **state)
 {
 #define PORT(text) "bridges:\n  br0:\n    ports:\n      p1: " text "\n"
@@ -131,10 +132,12 @@ static void mistakes(void **state)
         { BRIDGE("mac_aging: 1ms"), "sw.yaml:3: " },
         { BRIDGE("controllers: tcp:1.2.3.4"), "sw.yaml:3: " },
         { BRIDGE("controllers: [\"udp:1.2.3.4\"]"), "sw.yaml:3: " },
-        { BRIDGE("controllers: [\"tcp:1.2.3.4\", \"tcp:1.2.3.4:6653\"]"), "sw.yaml:3: bridge br0 has the controller tcp:1.2.3.4" },
+        { BRIDGE("controllers: [\"tcp:1.2.3.4\", \"tcp:1.2.3.4:6653\"]"),
+          "sw.yaml:3: bridge br0 has the controller tcp:1.2.3.4" },
         { BRIDGE("colour: red"), "sw.yaml:3: the key 'colour' is not known" },
         { BRIDGE("ports: [p1]"), "sw.yaml:3: " },
-        { "bridges:\n  a: {datapath_id: 5}\n  b: {datapath_id: 5}\n", "sw.yaml:3: bridge b: datapath_id 0x5 is that of bridge a" },
+        { "bridges:\n  a: {datapath_id: 5}\n  b: {datapath_id: 5}\n",
+          "sw.yaml:3: bridge b: datapath_id 0x5 is that of bridge a" },
         { PORT("{}"), "sw.yaml:4: the key 'type' is missing" },
         { PORT("{type: wire}"), "sw.yaml:4: 'wire'" },
         { PORT("{type: test}"), "sw.yaml:4: port p1: type test needs the start option --test" },
@@ -155,8 +158,10 @@ static void mistakes(void **state)
         { PORT("{type: dpdk}"), "sw.yaml:4: port p1: type dpdk needs devargs" },
         { PORT("{type: dpdk, devargs: net_null0, netns: a}"), "sw.yaml:4: port p1: a port of type dpdk has no netns" },
         { PORT("{type: tap, address: 10.0.0.1}"), "sw.yaml:4: " },
-        { PORT("{type: tap, address: [10.0.0.1/24, 10.0.0.1/25]}"), "sw.yaml:4: port p1: address 10.0.0.1/25 stands here twice" },
-        { PORT("{type: tap, address: [1.0.0.1/8, 1.0.0.2/8, 1.0.0.3/8, 1.0.0.4/8, 1.0.0.5/8, 1.0.0.6/8, 1.0.0.7/8, 1.0.0.8/8]}"),
+        { PORT("{type: tap, address: [10.0.0.1/24, 10.0.0.1/25]}"),
+          "sw.yaml:4: port p1: address 10.0.0.1/25 stands here twice" },
+        { PORT(
+              "{type: tap, address: [1.0.0.1/8, 1.0.0.2/8, 1.0.0.3/8, 1.0.0.4/8, 1.0.0.5/8, 1.0.0.6/8, 1.0.0.7/8, 1.0.0.8/8]}"),
           "sw.yaml:4: port p1: 8 addresses are more than the 7" },
         { PORT("{type: tap, address: 10.0.0.1/24, gateway: \"fd00::1\"}"),
           "sw.yaml:4: port p1: a gateway needs an address of the same kind" },
@@ -166,8 +171,10 @@ static void mistakes(void **state)
         { PORT("{type: tap, vlan: {access: 0}}"), "sw.yaml:4: " },
         { PORT("{type: tap, vlan: {access: 4095}}"), "sw.yaml:4: " },
         { PORT("{type: tap, vlan: {access: 10, trunk: [11]}}"), "sw.yaml:4: port p1: access does not go with trunk" },
-        { PORT("{type: tap, vlan: {access: 10, native: 11}}"), "sw.yaml:4: port p1: access does not go with trunk or native" },
-        { PORT("{type: tap, vlan: {native: 10, native_tagged: 11}}"), "sw.yaml:4: port p1: native and native_tagged do not" },
+        { PORT("{type: tap, vlan: {access: 10, native: 11}}"),
+          "sw.yaml:4: port p1: access does not go with trunk or native" },
+        { PORT("{type: tap, vlan: {native: 10, native_tagged: 11}}"),
+          "sw.yaml:4: port p1: native and native_tagged do not" },
         { PORT("{type: tap, vlan: {trunk: []}}"), "sw.yaml:4: trunk is a list of VLANs, or all" },
         { PORT("{type: tap, vlan: {trunk: {a: 1}}}"), "sw.yaml:4: trunk is a list of VLANs, or all" },
         { PORT("{type: tap, vlan: {trunk: [[1]]}}"), "sw.yaml:4: a VLAN or a range" },
@@ -179,14 +186,18 @@ static void mistakes(void **state)
         { PORT("{type: tap, vlan: {trunk: [10-12, 11]}}"), "sw.yaml:4: VLAN 11 is named twice" },
         { PORT("{type: tap, flags: [lazy]}"), "sw.yaml:4: 'lazy'" },
         { PORT("{type: tap}\n      p1: {type: netdev}"), "sw.yaml:5: " },
-        { PORT("{type: tap}\n  br1:\n    ports:\n      p1: {type: tap}"), "sw.yaml:7: port p1 stands on line 4 already" },
-        { PORT("{type: tap, ofport: 4}\n      p2: {type: tap, ofport: 4}"), "sw.yaml:5: port p2: ofport 4 is that of port p1" },
-        { PORT("{type: netdev}\n      p2: {type: netdev, device: p1}"), "sw.yaml:5: port p2: device p1 belongs to port p1" },
+        { PORT("{type: tap}\n  br1:\n    ports:\n      p1: {type: tap}"),
+          "sw.yaml:7: port p1 stands on line 4 already" },
+        { PORT("{type: tap, ofport: 4}\n      p2: {type: tap, ofport: 4}"),
+          "sw.yaml:5: port p2: ofport 4 is that of port p1" },
+        { PORT("{type: netdev}\n      p2: {type: netdev, device: p1}"),
+          "sw.yaml:5: port p2: device p1 belongs to port p1" },
         { PORT("{type: dpdk, devargs: net_null0}\n      p2: {type: dpdk, devargs: net_null0}"),
           "sw.yaml:5: port p2: devargs 'net_null0' belong to port p1" },
         { "bridges: {br0: {ports: {a-name-of-17-bytes: {type: tap}}}}\n",
           "sw.yaml:1: port a-name-of-17-bytes: the name is the interface's too" },
-        { "bridges: {br0: {ports: {a-name-that-is-longer-than-31-bytes: {type: netdev, device: a}}}}\n", "sw.yaml:1: " },
+        { "bridges: {br0: {ports: {a-name-that-is-longer-than-31-bytes: {type: netdev, device: a}}}}\n",
+          "sw.yaml:1: " },
     };
 
     int n_bad = 0;
@@ -263,7 +274,8 @@ static void differences(void **state)
         const char *a, *b;
         unsigned want;
     } cases[] = {
-        { "{type: tap, netns: h1, vlan: {trunk: [3, 4]}}", "{type: tap, netns: h1, vlan: {trunk: [4, 3]}}", SW_PORT_SAME },
+        { "{type: tap, netns: h1, vlan: {trunk: [3, 4]}}", "{type: tap, netns: h1, vlan: {trunk: [4, 3]}}",
+          SW_PORT_SAME },
         { "{type: tap, ofport: 4}", "{type: tap}", SW_PORT_SAME }, /* any will do */
         { "{type: tap, ofport: 4}", "{type: tap, ofport: 5}", SW_PORT_NEEDS_MOVE },
         { "{type: tap}", "{type: netdev}", SW_PORT_NEEDS_OPEN },
