@@ -347,6 +347,7 @@ static void *worker_main(void *arg)
 
         counter_add(&w->polls, 1);
         rcu_quiescent(w->dp->rcu, w->id);
+        plan = current_plan(w); /* the one before may be freed from here on */
         if (!w->n_hot && !got)
             sleep_until_work(w);
         else if (plan && w->n_hot < plan->n && ++rounds % COLD_ROUNDS == 0)
