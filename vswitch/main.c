@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - trama-switchd: command line, one daemon per run_dir, signals, start and end. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,6 +165,14 @@ static int make_dirs(const char *path, struct errbuf *e)
     }
 }
 
+/* Who held the lock before may have taken the file away between our open and our lock: then it is not the one at the path. */
+static bool is_file_at(int fd, const char *path)
+{
+    struct stat ours, there;
+
+    return !fstat(fd, &ours) && !stat(path, &there) && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
 static int lock(struct daemon *d, const char *run_dir, struct errbuf *e)
 {
     int err = make_dirs(run_dir, e);
@@ -171,21 +181,41 @@ static int lock(struct daemon *d, const char *run_dir, struct errbuf *e)
     if (err)
         return err;
     snprintf(d->lock_path, sizeof d->lock_path, "%s/trama-switchd.lock", run_dir);
-    d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (d->lock_fd < 0)
-        return errbuf_set(e, -errno, "%s cannot be opened: %s", d->lock_path, strerror(errno));
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB)) {
-        ssize_t n = read(d->lock_fd, pid, sizeof pid - 1);
+    for (;;) {
+        d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (d->lock_fd < 0)
+            return errbuf_set(e, -errno, "%s cannot be opened: %s", d->lock_path, strerror(errno));
+        if (flock(d->lock_fd, LOCK_EX | LOCK_NB)) {
+            ssize_t n = read(d->lock_fd, pid, sizeof pid - 1);
 
-        pid[n > 0 ? n - 1 : 0] = '\0';
+            pid[n > 0 ? n - 1 : 0] = '\0';
+            close(d->lock_fd);
+            d->lock_fd = -1;
+            return errbuf_set(e, -EBUSY, "a switch runs already in %s (process %s)", run_dir, pid);
+        }
+        if (is_file_at(d->lock_fd, d->lock_path))
+            break;
         close(d->lock_fd);
-        d->lock_fd = -1;
-        return errbuf_set(e, -EBUSY, "a switch runs already in %s (process %s)", run_dir, pid);
     }
     snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(d->lock_fd, 0) || pwrite(d->lock_fd, pid, strlen(pid), 0) < 0)
         return errbuf_set(e, -errno, "%s cannot be written: %s", d->lock_path, strerror(errno));
     return 0;
+}
+
+/* Sockets that a killed predecessor left; the lock is ours, so nobody uses them. */
+static void remove_stale(const char *run_dir)
+{
+    static const char *const names[] = { "trama-switchd.*.ctl", "*.mgmt", "capture.*" };
+    DIR *dir = opendir(run_dir);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (!fnmatch(names[i], entry->d_name, FNM_PERIOD))
+                unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
 }
 
 static void unlock(struct daemon *d)
@@ -370,6 +400,7 @@ int main(int argc, char **argv)
     if (!err)
         err = lock(&d, conf.run_dir, &e);
     if (!err) {
+        remove_stale(conf.run_dir);
         d.loop = ev_default_loop(0);
         err = d.loop ? run(&d, &conf, &e) : errbuf_set(&e, -ENOMEM, "libev found no way to wait for events");
     }

@@ -63,7 +63,7 @@ static void handshake(void **state)
 }
 
 /* Messages that are refused: with what, and nothing changes. */
-/* long: one case a kind of refused message */
+/* long: a table of cases */
 static void refusals(void **state)
 {
     static const uint8_t frame[60];
@@ -561,6 +561,35 @@ static void long_dump(void **state)
     world_free(w);
 }
 
+/* A controller that does not read: asynchronous messages are dropped and counted, requests wait. */
+static void no_room(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    struct ofp_msg barrier = { .type = OFPT_BARRIER_REQUEST };
+    struct agent_stats st;
+    uint8_t frame[60] = { 0 };
+
+    tape_say_flow(t, "add actions=controller");
+    t->room = 100;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(port_mem_give(w->ports[0].port, 0, frame, sizeof frame), 0);
+    world_turn(w);
+    assert_silence(t);
+    agent_stats(w->agent, &st);
+    assert_int_equal(st.packet_ins, 3);
+    assert_int_equal(st.async_dropped, 3);
+    tape_say(t, &barrier);
+    assert_true(t->is_held);
+    assert_int_equal(tape_hear(t)->type, OFPT_BARRIER_REPLY);
+    agent_run(w->agent);
+    assert_true(t->is_held);
+    t->room = SESSION_ROOM;
+    agent_run(w->agent);
+    assert_false(t->is_held);
+    world_free(w);
+}
+
 /* --- bytes that are no messages --- */
 
 static size_t record(struct wr *out, struct ofp_msg m)
@@ -686,10 +715,10 @@ static void normal_flow(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshake),   cmocka_unit_test(refusals),    cmocka_unit_test(bad_flow_mods),
-        cmocka_unit_test(flows),       cmocka_unit_test(parts),       cmocka_unit_test(roles),
-        cmocka_unit_test(ports),       cmocka_unit_test(packets),     cmocka_unit_test(long_dump),
-        cmocka_unit_test(truncations), cmocka_unit_test(normal_flow),
+        cmocka_unit_test(handshake), cmocka_unit_test(refusals),    cmocka_unit_test(bad_flow_mods),
+        cmocka_unit_test(flows),     cmocka_unit_test(parts),       cmocka_unit_test(roles),
+        cmocka_unit_test(ports),     cmocka_unit_test(packets),     cmocka_unit_test(long_dump),
+        cmocka_unit_test(no_room),   cmocka_unit_test(truncations), cmocka_unit_test(normal_flow),
     };
     int failed;
 

@@ -185,7 +185,7 @@ static void fill(struct fixture *x)
     assert_string_equal(dump(x, 100), "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14");
 }
 
-/* long: one table, followed through every command */
+/* long: a table of cases */
 static void delete_and_modify(void **state)
 {
     enum { DEL, DEL_STRICT, MOD, MOD_STRICT };
