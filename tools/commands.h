@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h - the tables of commands, one or more a file; tools/trama.c lists them. */
+#ifndef TOOLS_COMMANDS_H
+#define TOOLS_COMMANDS_H
+
+#include "tools/cli.h"
+
+extern const struct cli_command switch_commands[];
+extern const struct cli_command about_commands[]; /* version, help */
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trama.c - the one command line: which commands there are.  Everything else is in cli.c and in the files of the tables.
+ * Flow: what was typed -> cli_main -> a command -> a daemon's control socket, or a switch's OpenFlow socket. */
+#include "tools/cli.h"
+#include "tools/commands.h"
+
+/* In the order in which help shows them. */
+static const struct cli_group groups[] = {
+    { "switch", "the running switch: bridges, ports, counters", switch_commands },
+    { "about", "about trama itself", about_commands },
+    { 0 },
+};
+
+int main(int argc, char **argv)
+{
+    return cli_main(groups, argc, argv);
+}
