@@ -303,30 +303,35 @@ static int member_of(const struct controller *c, const struct session *s)
     return NET_NONE;
 }
 
-/* A switch said who it is. */
+/* A switch said who it is.  When it has a connection already the new one waits until that ends: two switches with one
+ * datapath id would otherwise put each other out for ever. */
 static void session_adopt(struct controller *c, struct session *s)
 {
     int sw = net_doc_switch_by_id(c->domain->doc, session_datapath_id(s));
+    char peer[ENDPOINT_TEXT_SIZE];
     struct member *m;
 
     if (sw == NET_NONE)
         return;
     m = &c->domain->members[sw];
-    if (m->session == s)
-        return;
-    if (m->session) {
-        log_warning("switch %s: connected once more; the older connection is closed",
-                    c->domain->doc->switches[sw].name);
-        for_each_list_safe (struct session_item, item, next, &c->sessions, link) {
-            if (item->session != m->session)
-                continue;
-            list_remove(&item->link);
-            session_close(item->session);
-            free(item);
-        }
+    if (!m->session) {
+        m->session = s;
+        session_accept(s, c->domain->doc->switches[sw].name);
+    } else if (m->session != s) {
+        log_limited(LOG_WARNING, "switch %s: connected once more, from %s; that connection waits for the first to end",
+                    c->domain->doc->switches[sw].name, session_peer(s, peer, sizeof peer));
     }
-    m->session = s;
-    session_accept(s, c->domain->doc->switches[sw].name);
+}
+
+/* The connection of a switch is lost: another one of it may wait. */
+static void session_succeed(struct controller *c, const struct session *lost)
+{
+    for_each_list (struct session_item, item, &c->sessions, link) {
+        if (item->session == lost || session_datapath_id(item->session) != session_datapath_id(lost))
+            continue;
+        session_adopt(c, item->session);
+        return;
+    }
 }
 
 static void on_features(void *arg, struct session *s)
@@ -334,7 +339,7 @@ static void on_features(void *arg, struct session *s)
     struct session_item *item = arg;
 
     session_adopt(item->controller, s);
-    if (member_of(item->controller, s) == NET_NONE && session_datapath_id(s))
+    if (net_doc_switch_by_id(item->controller->domain->doc, session_datapath_id(s)) == NET_NONE)
         log_notice("switch %#jx: is not in the document; left alone", (uintmax_t)session_datapath_id(s));
 }
 
@@ -407,14 +412,17 @@ static void on_down(void *arg, struct session *s, const char *why)
 
     if (session_datapath_id(s))
         log_notice("switch %s: connection lost: %s", session_name(s), why);
+    if (sw != NET_NONE) {
+        c->domain->members[sw].session = NULL;
+        c->domain->members[sw].lost_ns = now(c);
+        session_succeed(c, s);
+    }
     if (!session_is_active(s)) {
         list_remove(&item->link);
         free(item);
     }
     if (sw == NET_NONE)
         return;
-    c->domain->members[sw].session = NULL;
-    c->domain->members[sw].lost_ns = now(c);
     ends_changed(c, sw);
     controller_touch(c);
 }

@@ -136,11 +136,9 @@ int domain_view_init(struct domain_view *v, const struct domain *d, const struct
 {
     size_t n = 0;
 
-    *v = (struct domain_view){
-        .switches = calloc(d->doc->n_switches, sizeof *v->switches),
-        .link_is_up = calloc(d->doc->n_links + 1, sizeof *v->link_is_up),
-        .hosts = calloc(hosts->map.n + 1, sizeof *v->hosts),
-    };
+    v->switches = calloc(d->doc->n_switches, sizeof *v->switches);
+    v->link_is_up = calloc(d->doc->n_links + 1, sizeof *v->link_is_up);
+    v->hosts = calloc(hosts->map.n + 1, sizeof *v->hosts);
     if (!v->switches || !v->link_is_up || !v->hosts) {
         domain_view_fini(v);
         return -ENOMEM;

@@ -23,6 +23,13 @@ struct listener {
     void *arg;
 };
 
+static void listener_pause(struct listener *l)
+{
+    ev_io_stop(l->loop, &l->readable);
+    ev_timer_set(&l->pause, PAUSE_S, 0);
+    ev_timer_start(l->loop, &l->pause);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct listener *l = w->data;
@@ -34,11 +41,8 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
         int fd = accept4(l->fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                ev_io_stop(loop, &l->readable);
-                ev_timer_set(&l->pause, PAUSE_S, 0);
-                ev_timer_start(loop, &l->pause);
-            }
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                listener_pause(l);
             return;
         }
         endpoint_from_sockaddr(&peer, &addr);

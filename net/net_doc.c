@@ -358,7 +358,7 @@ static int host_port_make(struct check *c, struct net_host *out, const struct ra
         if (strlen(raw->name) >= NET_PORT_NAME || !raw->name[strspn(raw->name, "0123456789")])
             return doc_error(node, c->e, "host %s: the key 'port' is missing, and the host's name cannot be a port's",
                              raw->name);
-        strcpy(out->at.port.name, raw->name);
+        memcpy(out->at.port.name, raw->name, strlen(raw->name) + 1);
     }
     err = port_use(c, &out->at, &(struct port_user){ "host", raw->name, node->line, NULL }, &before);
     if (err || !before)
@@ -489,8 +489,11 @@ static int finish(struct net_doc **out, struct net_doc *doc, struct errbuf *e)
 int net_doc_load(struct net_doc **out, const char *path, struct errbuf *e)
 {
     struct net_doc *doc = calloc(1, sizeof *doc);
-    int err = doc ? doc_open(&doc->source, path, e) : errbuf_set(e, -ENOMEM, "%s: not enough memory", path);
+    int err;
 
+    if (!doc)
+        return errbuf_set(e, -ENOMEM, "%s: not enough memory", path);
+    err = doc_open(&doc->source, path, e);
     if (err) {
         free(doc);
         return err;
@@ -501,8 +504,11 @@ int net_doc_load(struct net_doc **out, const char *path, struct errbuf *e)
 int net_doc_parse(struct net_doc **out, const char *file, const char *text, size_t len, struct errbuf *e)
 {
     struct net_doc *doc = calloc(1, sizeof *doc);
-    int err = doc ? doc_parse(&doc->source, file, text, len, e) : errbuf_set(e, -ENOMEM, "%s: not enough memory", file);
+    int err;
 
+    if (!doc)
+        return errbuf_set(e, -ENOMEM, "%s: not enough memory", file);
+    err = doc_parse(&doc->source, file, text, len, e);
     if (err) {
         free(doc);
         return err;
