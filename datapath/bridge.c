@@ -150,10 +150,10 @@ int bridge_update_mask(struct bridge *b)
 /* --- rules --- */
 
 /* One allocation: the rule, its match, its actions. */
-int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t priority, const struct match *match,
-             const struct rule_code *code, uint64_t cookie, const struct rule *replaces)
+int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
 {
-    size_t match_size = (compact_match_size(match) + 7) & ~(size_t)7;
+    const struct rule_code *code = conf->code;
+    size_t match_size = (compact_match_size(conf->match) + 7) & ~(size_t)7;
     size_t n_acts = (size_t)code->n_apply + code->n_write;
     struct rule *r = malloc(sizeof *r + match_size + n_acts * sizeof(struct act));
     int err;
@@ -161,8 +161,8 @@ int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t pri
     if (!r)
         return -ENOMEM;
     memset(r, 0, sizeof *r);
-    if (replaces) {
-        r->stat = replaces->stat;
+    if (conf->replaces) {
+        r->stat = conf->replaces->stat;
         stat_ref(b->dp->stats, r->stat);
     } else {
         err = stat_alloc(b->dp->stats, &r->stat);
@@ -175,13 +175,13 @@ int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t pri
     struct compact_match *cm = (struct compact_match *)(r + 1);
     struct act *acts = (struct act *)(void *)((uint8_t *)cm + match_size);
 
-    compact_match_init(cm, match);
+    compact_match_init(cm, conf->match);
     r->match = cm;
     r->bridge = b;
-    r->priority = priority;
-    r->table_id = table_id;
-    r->cookie = cookie;
-    r->is_table_miss = priority == 0 && cm->n == 0;
+    r->priority = conf->priority;
+    r->table_id = conf->table_id;
+    r->cookie = conf->cookie;
+    r->is_table_miss = conf->priority == 0 && cm->n == 0;
     r->code = *code;
     if (code->n_apply)
         memcpy(acts, code->apply, code->n_apply * sizeof *acts);

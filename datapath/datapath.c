@@ -224,7 +224,7 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
                           DP_PORTS_MAX);
 
     struct dp_port *p = calloc(1, sizeof *p);
-    int err = p ? 0 : -ENOMEM;
+    int err;
 
     if (!p)
         goto no_memory;

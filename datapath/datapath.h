@@ -81,9 +81,16 @@ void datapath_port_rearm(struct datapath *dp, uint16_t index);
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 
 /* --- rules: nothing is visible before datapath_commit, then everything at once, to no frame in part --- */
-/* Copies match and code.  `replaces`: takes over that rule's statistics slot, or NULL. */
-int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t priority, const struct match *match,
-             const struct rule_code *code, uint64_t cookie, const struct rule *replaces);
+struct rule_conf {
+    uint8_t table_id;
+    uint16_t priority;
+    const struct match *match;
+    const struct rule_code *code;
+    uint64_t cookie;
+    const struct rule *replaces; /* whose statistics slot it takes over, or NULL */
+};
+/* Copies match and code. */
+int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf);
 /* Adds / removes in the version being made.  A removed rule is freed after the grace period; a rule that replaces it must
  * have been added before. */
 int bridge_rule_add(struct bridge *b, struct rule *r); /* takes the rule, also when it fails: -ENOMEM */

@@ -80,14 +80,14 @@ static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err
     struct ofp_mp mp;
 
     list_begin(s, &mp, m);
-    for (uint8_t i = 0; i < DP_TABLES; i++) {
+    for (unsigned i = 0; i < DP_TABLES; i++) {
         struct table_stats st;
 
-        bridge_table_stats(a->conf.bridge, i, &st);
+        bridge_table_stats(a->conf.bridge, (uint8_t)i, &st);
 
         struct ofp_table_stats x = {
-            .table_id = i,
-            .active_count = flow_table_count(a->flows, i),
+            .table_id = (uint8_t)i,
+            .active_count = flow_table_count(a->flows, (uint8_t)i),
             .lookup_count = st.lookups,
             .matched_count = st.matched,
         };
@@ -197,10 +197,10 @@ static int features(struct session *s, const struct ofp_msg *m, struct ofp_err *
     if (m->multipart_request.table_features.n_tables)
         return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
     list_begin(s, &mp, m);
-    for (uint8_t i = 0; i < DP_TABLES; i++) {
+    for (unsigned i = 0; i < DP_TABLES; i++) {
         struct ofp_table_features x;
 
-        table_features(s->agent, i, &s->agent->arena, &x);
+        table_features(s->agent, (uint8_t)i, &s->agent->arena, &x);
         ofp_mp_add_table_features(&mp, &x);
     }
     return list_finish(s, &mp);

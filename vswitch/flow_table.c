@@ -315,8 +315,15 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
 /* Makes the rule of `f`, which takes the place of `old` (or NULL), in table, index and datapath. */
 static int put(struct flow_table *ft, struct flow *f, struct flow *old, const struct flow_spec *s)
 {
-    const struct rule *counts_of = old && !(s->flags & FLOW_RESET_COUNTS) ? old->rule : NULL;
-    int err = rule_new(&f->rule, ft->conf.bridge, s->table_id, s->priority, s->match, s->code, s->cookie, counts_of);
+    struct rule_conf conf = {
+        .table_id = s->table_id,
+        .priority = s->priority,
+        .match = s->match,
+        .code = s->code,
+        .cookie = s->cookie,
+        .replaces = old && !(s->flags & FLOW_RESET_COUNTS) ? old->rule : NULL,
+    };
+    int err = rule_new(&f->rule, ft->conf.bridge, &conf);
 
     if (!err)
         err = bridge_rule_add(ft->conf.bridge, f->rule);

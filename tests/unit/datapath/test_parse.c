@@ -9,16 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/datapath/check.h"
 #include "tests/unit/datapath/frames.h"
-
-#define CHECK(cond_, ...) \
-    do { \
-        if (!(cond_)) { \
-            print_error(__VA_ARGS__); \
-            print_error("\n"); \
-            fail(); \
-        } \
-    } while (0)
 
 static unsigned from_hex(const char *hex, uint8_t *out)
 {

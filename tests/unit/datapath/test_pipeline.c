@@ -102,9 +102,10 @@ static struct rule *add_replacing(const struct text_rule *t, const struct rule *
         .metadata = t->metadata,
         .metadata_mask = t->metadata_mask,
     };
+    struct rule_conf conf = { t->table, t->priority, &t->match, &code, .cookie = 77, .replaces = old };
     struct rule *r;
 
-    assert_int_equal(rule_new(&r, w.b, t->table, t->priority, &t->match, &code, 77, old), 0);
+    assert_int_equal(rule_new(&r, w.b, &conf), 0);
     assert_int_equal(bridge_rule_add(w.b, r), 0);
     return r;
 }
@@ -350,8 +351,9 @@ static void test_versions(void **state)
     give_udp(0, MAC | B, MAC | A, -1);
     assert_int_equal(sent(), 1 << 1);
 
-    struct rule *r = add_replacing(&u, old);
+    struct rule *r;
 
+    add_replacing(&u, old);
     bridge_rule_remove(w.b, old);
     give_udp(0, MAC | B, MAC | A, -1);
     assert_int_equal(sent(), 1 << 1);

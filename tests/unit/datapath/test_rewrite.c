@@ -15,16 +15,8 @@
 #include <rte_mempool.h>
 
 #include "datapath/key_edit.h"
+#include "tests/unit/datapath/check.h"
 #include "tests/unit/datapath/frames.h"
-
-#define CHECK(cond_, ...) \
-    do { \
-        if (!(cond_)) { \
-            print_error(__VA_ARGS__); \
-            print_error("\n"); \
-            fail(); \
-        } \
-    } while (0)
 
 enum op_type {
     OP_SET_FIELD,
@@ -454,159 +446,151 @@ static unsigned from_hex(const char *hex, uint8_t *out)
     "8700 0000 00000000" \
     "00000000000000000000000000000000"
 
-/* long: a list of cases, each with its own frame */
+static const struct bytes_case byte_cases[] = {
+    { "push on untagged: zeros",
+      { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "8100 0000 0800" IP4 },
+    { "push copies VID and PCP",
+      { { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
+      ADDRESSES "8100 b123 0800" IP4,
+      ADDRESSES "88a8 a123 8100 b123 0800" IP4 },
+    { "pop of the outermost",
+      { { OP_POP_VLAN } },
+      ADDRESSES "88a8 0007 8100 b123 0800" IP4,
+      ADDRESSES "8100 b123 0800" IP4 },
+    { "pop without tag", { { OP_POP_VLAN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
+    { "no VLAN type", { { OP_PUSH_VLAN, .ethertype = 0x0800 } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -EINVAL },
+    { "the ninth tag",
+      { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
+      ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
+      ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
+      -ENOSPC },
+    { "vid of a tag keeps PCP and DEI",
+      { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
+      ADDRESSES "8100 b123 0800" IP4,
+      ADDRESSES "8100 b456 0800" IP4 },
+    { "vid of a tag sets no DEI",
+      { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
+      ADDRESSES "8100 a123 0800" IP4,
+      ADDRESSES "8100 a456 0800" IP4 },
+    { "padding is no target",
+      { { OP_SET_FIELD, .field = FIELD_ND_TARGET, .v = { 1, 2 }, .mask = { 3, 3 } } },
+      ADDRESSES ND_SHORT,
+      ADDRESSES ND_SHORT,
+      -ENOENT },
+    { "label on IP: TTL of IP, bottom",
+      { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "8847 00000107" IP4 },
+    { "label behind tags",
+      { { OP_PUSH_MPLS, .ethertype = 0x8848 } },
+      ADDRESSES "8100 0005 0800" IP4,
+      ADDRESSES "8100 0005 8848 00000107" IP4 },
+    { "label on label: label, TC and TTL of it",
+      { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+      ADDRESSES "8847 12345b21" IP4,
+      ADDRESSES "8847 12345a21 12345b21" IP4 },
+    { "label on what has no TTL",
+      { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+      ADDRESSES "9abc 0102030405",
+      ADDRESSES "8847 00000100 0102030405" },
+    { "label on a length",
+      { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
+      ADDRESSES "0005 0102030405",
+      ADDRESSES "0005 0102030405",
+      -ENOENT },
+    { "pop label", { { OP_POP_MPLS, .ethertype = 0x0800 } }, ADDRESSES "8847 12345b21" IP4, ADDRESSES "0800" IP4 },
+    { "pop without label",
+      { { OP_POP_MPLS, .ethertype = 0x0800 } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "0800" IP4,
+      -ENOENT },
+    { "PBB: addresses copied, PCP of the VLAN",
+      { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
+      ADDRESSES "8100 b123 0800" IP4,
+      ADDRESSES "88e7 a0000000" ADDRESSES "8100 b123 0800" IP4 },
+    { "PBB on PBB copies the I-SID",
+      { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
+      ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4,
+      ADDRESSES "88e7 00123456" ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4 },
+    { "PBB with B-TAG",
+      { { OP_PUSH_PBB, .ethertype = 0x88e7 }, { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "88a8 0000 88e7 00000000" ADDRESSES "0800" IP4 },
+    { "pop PBB",
+      { { OP_POP_PBB } },
+      "0c0102030405 0e0708090a0b 88e7 a8123456" ADDRESSES "8100 b123 0800" IP4,
+      ADDRESSES "8100 b123 0800" IP4 },
+    { "pop PBB below a B-TAG",
+      { { OP_POP_PBB } },
+      ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
+      ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
+      -ENOENT },
+    { "copy TTL out, label to label",
+      { { OP_COPY_TTL_OUT } },
+      ADDRESSES "8847 12345a21 23456b42" IP4,
+      ADDRESSES "8847 12345a42 23456b42" IP4 },
+    { "copy TTL out, IP to label",
+      { { OP_COPY_TTL_OUT } },
+      ADDRESSES "8847 12345b21" IP4,
+      ADDRESSES "8847 12345b07" IP4 },
+    { "copy TTL in, label to IP",
+      { { OP_COPY_TTL_IN } },
+      ADDRESSES "8847 12345b08" IP4,
+      ADDRESSES "8847 12345b08"
+                "4500001c00004000"
+                "0811"
+                "5ec4"
+                "0a010203"
+                "0a040506"
+                "0035003600080000" },
+    { "copy TTL without label", { { OP_COPY_TTL_IN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
+    { "decrement of MPLS TTL 1",
+      { { OP_DEC_MPLS_TTL } },
+      ADDRESSES "8847 12345b01" IP4,
+      ADDRESSES "8847 12345b01" IP4,
+      -ETIME },
+    { "decrement of MPLS TTL", { { OP_DEC_MPLS_TTL } }, ADDRESSES "8847 12345b02" IP4, ADDRESSES "8847 12345b01" IP4 },
+    { "decrement of IP TTL",
+      { { OP_DEC_IP_TTL } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "0800"
+                "4500001c00004000"
+                "0611"
+                "60c4"
+                "0a010203"
+                "0a040506"
+                "0035003600080000" },
+    { "decrement to the end",
+      { { OP_SET_IP_TTL, .ttl = 1 }, { OP_DEC_IP_TTL } },
+      ADDRESSES "0800" IP4,
+      ADDRESSES "0800"
+                "4500001c00004000"
+                "0111"
+                "65c4"
+                "0a010203"
+                "0a040506"
+                "0035003600080000",
+      -ETIME },
+};
+
 static void structure_changes_as_specified(void **state)
 {
-    static const struct bytes_case cases[] = {
-        { "push on untagged: zeros",
-          { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "8100 0000 0800" IP4 },
-        { "push copies VID and PCP",
-          { { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
-          ADDRESSES "8100 b123 0800" IP4,
-          ADDRESSES "88a8 a123 8100 b123 0800" IP4 },
-        { "pop of the outermost",
-          { { OP_POP_VLAN } },
-          ADDRESSES "88a8 0007 8100 b123 0800" IP4,
-          ADDRESSES "8100 b123 0800" IP4 },
-        { "pop without tag", { { OP_POP_VLAN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
-        { "no VLAN type",
-          { { OP_PUSH_VLAN, .ethertype = 0x0800 } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "0800" IP4,
-          -EINVAL },
-        { "the ninth tag",
-          { { OP_PUSH_VLAN, .ethertype = 0x8100 } },
-          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
-          ADDRESSES "81000001 81000002 81000003 81000004 81000005 81000006 81000007 81000008 0800" IP4,
-          -ENOSPC },
-        { "vid of a tag keeps PCP and DEI",
-          { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
-          ADDRESSES "8100 b123 0800" IP4,
-          ADDRESSES "8100 b456 0800" IP4 },
-        { "vid of a tag sets no DEI",
-          { { OP_SET_FIELD, .field = FIELD_VLAN_VID, .v = { 0, 0x1456 }, .mask = { 0, 0x1fff } } },
-          ADDRESSES "8100 a123 0800" IP4,
-          ADDRESSES "8100 a456 0800" IP4 },
-        { "padding is no target",
-          { { OP_SET_FIELD, .field = FIELD_ND_TARGET, .v = { 1, 2 }, .mask = { 3, 3 } } },
-          ADDRESSES ND_SHORT,
-          ADDRESSES ND_SHORT,
-          -ENOENT },
-        { "label on IP: TTL of IP, bottom",
-          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "8847 00000107" IP4 },
-        { "label behind tags",
-          { { OP_PUSH_MPLS, .ethertype = 0x8848 } },
-          ADDRESSES "8100 0005 0800" IP4,
-          ADDRESSES "8100 0005 8848 00000107" IP4 },
-        { "label on label: label, TC and TTL of it",
-          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
-          ADDRESSES "8847 12345b21" IP4,
-          ADDRESSES "8847 12345a21 12345b21" IP4 },
-        { "label on what has no TTL",
-          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
-          ADDRESSES "9abc 0102030405",
-          ADDRESSES "8847 00000100 0102030405" },
-        { "label on a length",
-          { { OP_PUSH_MPLS, .ethertype = 0x8847 } },
-          ADDRESSES "0005 0102030405",
-          ADDRESSES "0005 0102030405",
-          -ENOENT },
-        { "pop label", { { OP_POP_MPLS, .ethertype = 0x0800 } }, ADDRESSES "8847 12345b21" IP4, ADDRESSES "0800" IP4 },
-        { "pop without label",
-          { { OP_POP_MPLS, .ethertype = 0x0800 } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "0800" IP4,
-          -ENOENT },
-        { "PBB: addresses copied, PCP of the VLAN",
-          { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
-          ADDRESSES "8100 b123 0800" IP4,
-          ADDRESSES "88e7 a0000000" ADDRESSES "8100 b123 0800" IP4 },
-        { "PBB on PBB copies the I-SID",
-          { { OP_PUSH_PBB, .ethertype = 0x88e7 } },
-          ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4,
-          ADDRESSES "88e7 00123456" ADDRESSES "88e7 a8123456" ADDRESSES "0800" IP4 },
-        { "PBB with B-TAG",
-          { { OP_PUSH_PBB, .ethertype = 0x88e7 }, { OP_PUSH_VLAN, .ethertype = 0x88a8 } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "88a8 0000 88e7 00000000" ADDRESSES "0800" IP4 },
-        { "pop PBB",
-          { { OP_POP_PBB } },
-          "0c0102030405 0e0708090a0b 88e7 a8123456" ADDRESSES "8100 b123 0800" IP4,
-          ADDRESSES "8100 b123 0800" IP4 },
-        { "pop PBB below a B-TAG",
-          { { OP_POP_PBB } },
-          ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
-          ADDRESSES "88a8 0001 88e7 a8123456" ADDRESSES "0800" IP4,
-          -ENOENT },
-        { "copy TTL out, label to label",
-          { { OP_COPY_TTL_OUT } },
-          ADDRESSES "8847 12345a21 23456b42" IP4,
-          ADDRESSES "8847 12345a42 23456b42" IP4 },
-        { "copy TTL out, IP to label",
-          { { OP_COPY_TTL_OUT } },
-          ADDRESSES "8847 12345b21" IP4,
-          ADDRESSES "8847 12345b07" IP4 },
-        { "copy TTL in, label to IP",
-          { { OP_COPY_TTL_IN } },
-          ADDRESSES "8847 12345b08" IP4,
-          ADDRESSES "8847 12345b08"
-                    "4500001c00004000"
-                    "0811"
-                    "5ec4"
-                    "0a010203"
-                    "0a040506"
-                    "0035003600080000" },
-        { "copy TTL without label", { { OP_COPY_TTL_IN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
-        { "decrement of MPLS TTL 1",
-          { { OP_DEC_MPLS_TTL } },
-          ADDRESSES "8847 12345b01" IP4,
-          ADDRESSES "8847 12345b01" IP4,
-          -ETIME },
-        { "decrement of MPLS TTL",
-          { { OP_DEC_MPLS_TTL } },
-          ADDRESSES "8847 12345b02" IP4,
-          ADDRESSES "8847 12345b01" IP4 },
-        { "decrement of IP TTL",
-          { { OP_DEC_IP_TTL } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "0800"
-                    "4500001c00004000"
-                    "0611"
-                    "60c4"
-                    "0a010203"
-                    "0a040506"
-                    "0035003600080000" },
-        { "decrement to the end",
-          { { OP_SET_IP_TTL, .ttl = 1 }, { OP_DEC_IP_TTL } },
-          ADDRESSES "0800" IP4,
-          ADDRESSES "0800"
-                    "4500001c00004000"
-                    "0111"
-                    "65c4"
-                    "0a010203"
-                    "0a040506"
-                    "0035003600080000",
-          -ETIME },
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof byte_cases / sizeof *byte_cases; i++) {
         static const struct op none;
         static uint8_t in[FRAME_MAX], want[FRAME_MAX], got[FRAME_MAX];
-        unsigned n = from_hex(cases[i].in, in), n_want = from_hex(cases[i].want, want), n_got;
+        unsigned n = from_hex(byte_cases[i].in, in), n_want = from_hex(byte_cases[i].want, want), n_got;
         struct frame_mbuf fm;
         struct pkt p;
         int err = 0;
 
         pkt_init(&p, frame_mbuf_init(&fm, in, n, n), 3);
-        for (int j = 0; j < 3 && memcmp(&cases[i].ops[j], &none, sizeof none); j++)
-            err = op_pkt(&cases[i].ops[j], &p);
-        CHECK(err == cases[i].err, "%s: %d", cases[i].name, err);
+        for (int j = 0; j < 3 && memcmp(&byte_cases[i].ops[j], &none, sizeof none); j++)
+            err = op_pkt(&byte_cases[i].ops[j], &p);
+        CHECK(err == byte_cases[i].err, "%s: %d", byte_cases[i].name, err);
         n_got = bytes_of(p.m, got);
-        CHECK(n_got == n_want && !memcmp(got, want, n_got), "%s: other bytes than expected", cases[i].name);
+        CHECK(n_got == n_want && !memcmp(got, want, n_got), "%s: other bytes than expected", byte_cases[i].name);
         frame_mbuf_fini(&fm);
     }
 }

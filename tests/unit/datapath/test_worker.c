@@ -79,7 +79,7 @@ static struct rule *rule(uint8_t table, uint64_t metadata, uint8_t go, uint64_t 
 
     if (metadata)
         match_set(&match, FIELD_METADATA, metadata);
-    assert_int_equal(rule_new(&r, w.b, table, 5, &match, &code, 0, NULL), 0);
+    assert_int_equal(rule_new(&r, w.b, &(struct rule_conf){ table, 5, &match, &code }), 0);
     assert_int_equal(bridge_rule_add(w.b, r), 0);
     return r;
 }

@@ -20,26 +20,27 @@ static void *dup_bytes(const void *p, size_t n)
     return copy;
 }
 
-int rule_new(struct rule **out, struct bridge *b, uint8_t table_id, uint16_t priority, const struct match *match,
-             const struct rule_code *code, uint64_t cookie, const struct rule *replaces)
+int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
 {
+    const struct rule_code *code = conf->code;
+
     if (b->dp->fail_in && !--b->dp->fail_in)
         return -ENOMEM;
 
     struct rule *r = calloc(1, sizeof *r);
-    struct compact_match *m = malloc(compact_match_size(match));
+    struct compact_match *m = malloc(compact_match_size(conf->match));
 
     assert(r && m);
-    compact_match_init(m, match);
+    compact_match_init(m, conf->match);
     r->match = m;
     r->code = *code;
     r->code.apply = dup_bytes(code->apply, code->n_apply * sizeof *code->apply);
     r->code.write = dup_bytes(code->write, code->n_write * sizeof *code->write);
-    r->cookie = cookie;
-    r->priority = priority;
-    r->table_id = table_id;
-    r->stat = replaces ? replaces->stat : n_stats++ % (sizeof stats / sizeof *stats);
-    if (!replaces)
+    r->cookie = conf->cookie;
+    r->priority = conf->priority;
+    r->table_id = conf->table_id;
+    r->stat = conf->replaces ? conf->replaces->stat : n_stats++ % (sizeof stats / sizeof *stats);
+    if (!conf->replaces)
         stats[r->stat] = (struct rule_stat){ 0 };
     *out = r;
     b->dp->n_live++;

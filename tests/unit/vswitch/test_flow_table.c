@@ -185,92 +185,92 @@ static void fill(struct fixture *x)
     assert_string_equal(dump(x, 100), "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14");
 }
 
-/* long: a table of cases */
+enum { DEL, DEL_STRICT, MOD, MOD_STRICT };
+
+static const struct {
+    const char *name;
+    int command;
+    struct sketch what;
+    uint64_t cookie_mask;
+    const char *want;
+} change_cases[] = {
+    { "loose, all of a table", DEL, { .table = 0 }, 0, "2/5/3/0>12 253/0/0/0>14" },
+    { "loose, everything", DEL, { .table = FLOW_TABLE_ALL }, 0, "" },
+    { "loose, by port, any priority",
+      DEL,
+      { .table = 0, .priority = 77, .port = 3 },
+      0,
+      "0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "loose, narrower than any",
+      DEL,
+      { .table = 0, .port = 4, .type = 0x806 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "loose, by output",
+      DEL,
+      { .table = FLOW_TABLE_ALL, .out = 12 },
+      0,
+      "0/5/3/0>11 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
+    { "loose, by cookie",
+      DEL,
+      { .table = FLOW_TABLE_ALL, .cookie = 104 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 2/5/3/0>12 253/0/0/0>14" },
+    { "loose, by masked cookie",
+      DEL,
+      { .table = FLOW_TABLE_ALL, .cookie = 102 },
+      0xfe,
+      "0/5/3/0>11 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "strict",
+      DEL_STRICT,
+      { .table = 0, .priority = 5, .port = 3 },
+      0,
+      "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "strict, every table",
+      DEL_STRICT,
+      { .table = FLOW_TABLE_ALL, .priority = 5, .port = 3 },
+      0,
+      "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
+    { "strict, other output",
+      DEL_STRICT,
+      { .table = 0, .priority = 5, .port = 3, .out = 12 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "strict, other cookie",
+      DEL_STRICT,
+      { .table = 0, .priority = 5, .port = 3, .cookie = 9 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "modify loose",
+      MOD,
+      { .table = 0, .port = 3 },
+      0,
+      "0/5/3/0>99 0/5/3/800>99 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "modify strict",
+      MOD_STRICT,
+      { .table = 0, .priority = 6, .port = 3 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+    { "modify nothing",
+      MOD_STRICT,
+      { .table = 0, .priority = 7, .port = 3 },
+      0,
+      "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
+};
+
 static void delete_and_modify(void **state)
 {
-    enum { DEL, DEL_STRICT, MOD, MOD_STRICT };
-    static const struct {
-        const char *name;
-        int command;
-        struct sketch what;
-        uint64_t cookie_mask;
-        const char *want;
-    } cases[] = {
-        { "loose, all of a table", DEL, { .table = 0 }, 0, "2/5/3/0>12 253/0/0/0>14" },
-        { "loose, everything", DEL, { .table = FLOW_TABLE_ALL }, 0, "" },
-        { "loose, by port, any priority",
-          DEL,
-          { .table = 0, .priority = 77, .port = 3 },
-          0,
-          "0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, narrower than any",
-          DEL,
-          { .table = 0, .port = 4, .type = 0x806 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, by output",
-          DEL,
-          { .table = FLOW_TABLE_ALL, .out = 12 },
-          0,
-          "0/5/3/0>11 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
-        { "loose, by cookie",
-          DEL,
-          { .table = FLOW_TABLE_ALL, .cookie = 104 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 2/5/3/0>12 253/0/0/0>14" },
-        { "loose, by masked cookie",
-          DEL,
-          { .table = FLOW_TABLE_ALL, .cookie = 102 },
-          0xfe,
-          "0/5/3/0>11 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict",
-          DEL_STRICT,
-          { .table = 0, .priority = 5, .port = 3 },
-          0,
-          "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict, every table",
-          DEL_STRICT,
-          { .table = FLOW_TABLE_ALL, .priority = 5, .port = 3 },
-          0,
-          "0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 253/0/0/0>14" },
-        { "strict, other output",
-          DEL_STRICT,
-          { .table = 0, .priority = 5, .port = 3, .out = 12 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "strict, other cookie",
-          DEL_STRICT,
-          { .table = 0, .priority = 5, .port = 3, .cookie = 9 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify loose",
-          MOD,
-          { .table = 0, .port = 3 },
-          0,
-          "0/5/3/0>99 0/5/3/800>99 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify strict",
-          MOD_STRICT,
-          { .table = 0, .priority = 6, .port = 3 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>99 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-        { "modify nothing",
-          MOD_STRICT,
-          { .table = 0, .priority = 7, .port = 3 },
-          0,
-          "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14" },
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof change_cases / sizeof *change_cases; i++) {
         struct fixture *x = begin(0);
         struct match m;
-        struct flow_query q =
-            query(&m, &cases[i].what, cases[i].command == DEL_STRICT || cases[i].command == MOD_STRICT);
+        struct flow_query q = query(&m, &change_cases[i].what,
+                                    change_cases[i].command == DEL_STRICT || change_cases[i].command == MOD_STRICT);
 
         fill(x);
-        if (cases[i].cookie_mask)
-            q.cookie_mask = cases[i].cookie_mask;
+        if (change_cases[i].cookie_mask)
+            q.cookie_mask = change_cases[i].cookie_mask;
 
-        bool is_delete = cases[i].command == DEL || cases[i].command == DEL_STRICT;
+        bool is_delete = change_cases[i].command == DEL || change_cases[i].command == DEL_STRICT;
         struct sketch to = { .out = 99 };
         int err = is_delete ? flow_delete(x->ft, &q) : add_or_modify(x, &to, &q);
 
@@ -283,8 +283,8 @@ static void delete_and_modify(void **state)
         assert_int_equal(x->n_gone, 0);
         assert_int_equal(is_delete ? flow_delete(x->ft, &q) : add_or_modify(x, &to, &q), 0);
         flow_table_commit(x->ft);
-        if (strcmp(dump(x, 1), cases[i].want))
-            fail_msg("%s: got %s", cases[i].name, dump(x, 3));
+        if (strcmp(dump(x, 1), change_cases[i].want))
+            fail_msg("%s: got %s", change_cases[i].name, dump(x, 3));
         for (size_t k = 0; k < x->n_gone; k++)
             assert_int_equal(x->gone[k].why, FLOW_GONE_DELETE);
         assert_int_equal(fake_datapath_visible(&x->dp) + (is_delete ? x->n_gone : 0), 6);
