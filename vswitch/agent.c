@@ -76,13 +76,15 @@ void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, str
             a->stats.async_dropped++; /* whoever does not read misses messages; replies keep their place */
 }
 
-static void send_error(struct session *s, const struct ofp_err *err, const uint8_t *p, size_t n, uint32_t xid)
+void session_send_error(struct session *s, const struct ofp_err *err, const uint8_t *p, size_t n, uint32_t xid)
 {
     struct ofp_msg m = {
         .type = OFPT_ERROR,
         .error = { .type = err->type, .code = err->code, .data = p, .n_data = n < ERROR_DATA ? n : ERROR_DATA },
     };
 
+    if (err->type == OFPET_EXPERIMENTER)
+        m.error.experimenter = OFPEXP_ONF;
     s->agent->stats.errors_out++;
     session_send(s, &m, xid);
 }
@@ -111,7 +113,15 @@ static int handle_echo(struct session *s, const struct ofp_msg *m, struct ofp_er
 
 static int handle_experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
+    if (m->experimenter.experimenter != OFPEXP_ONF)
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
+    switch (m->experimenter.onf.exp_type) {
+    case ONFT_BUNDLE_CONTROL:
+        return handle_bundle_control(s, m, err);
+    case ONFT_BUNDLE_ADD_MESSAGE:
+        return handle_bundle_add(s, m, err);
+    }
+    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
 }
 
 static int handle_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
@@ -259,7 +269,7 @@ void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *
     s->agent->stats.messages_in++;
     err = dispatch(s, m, &why);
     if (err)
-        send_error(s, &why, p, n, m->xid);
+        session_send_error(s, &why, p, n, m->xid);
     hold_if_full(s);
 }
 
@@ -272,6 +282,7 @@ int session_open(struct session **out, struct agent *a, enum session_kind kind, 
 
     if (!s)
         return -ENOMEM;
+    list_init(&s->bundles);
     s->agent = a;
     s->kind = kind;
     s->ops = ops;
@@ -294,6 +305,7 @@ void session_close(struct session *s)
     if (!s)
         return;
     dump_end(s);
+    bundles_free(s);
     list_remove(&s->link);
     free(s);
 }

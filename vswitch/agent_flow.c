@@ -86,7 +86,7 @@ static int explain(int res, struct ofp_err *err)
     }
 }
 
-int handle_flow_mod(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
+int flow_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
 {
     const struct ofp_flow_mod *m = &msg->flow_mod;
     bool is_delete = m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT;
@@ -103,12 +103,18 @@ int handle_flow_mod(struct session *s, const struct ofp_msg *msg, struct ofp_err
         return res;
     if (!res)
         res = run(a, m, &match, &code);
-    if (res) {
-        flow_table_abort(a->flows);
-        return explain(res, err);
-    }
-    flow_table_commit(a->flows);
-    return 0;
+    return res ? explain(res, err) : 0;
+}
+
+int handle_flow_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    int res = flow_mod_prepare(s, m, err);
+
+    if (res)
+        flow_table_abort(s->agent->flows);
+    else
+        flow_table_commit(s->agent->flows);
+    return res;
 }
 
 int agent_add_normal_flow(struct agent *a)

@@ -49,7 +49,8 @@ struct session {
     enum ofp_controller_role role;
     struct ofp_async_config async;
     uint16_t miss_send_len;
-    bool is_held; /* no message until there is room */
+    bool is_held;        /* no message until there is room */
+    struct list bundles; /* agent_bundle.c */
     struct dump dump;
 };
 
@@ -60,6 +61,7 @@ handler_fn handle_flow_mod, handle_group_mod, handle_meter_mod, handle_table_mod
 handler_fn handle_port_mod, handle_queue_config;                                  /* agent_port.c */
 handler_fn handle_packet_out;                                                     /* agent_packet.c */
 handler_fn handle_multipart;                                                      /* agent_multipart.c */
+handler_fn handle_bundle_control, handle_bundle_add;                              /* agent_bundle.c */
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
@@ -70,6 +72,8 @@ static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 /* A message of `s`'s version; `m` has type and body. */
 void session_send(struct session *s, struct ofp_msg *m, uint32_t xid);
 void session_send_bytes(struct session *s, const void *p, size_t n);
+/* Answers the message of `n` bytes at `p` with an error. */
+void session_send_error(struct session *s, const struct ofp_err *err, const uint8_t *p, size_t n, uint32_t xid);
 /* Asynchronous messages, to the sessions whose role and settings ask for this reason. */
 enum async_kind { ASYNC_PACKET_IN, ASYNC_PORT_STATUS, ASYNC_FLOW_REMOVED };
 void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, struct ofp_msg *m);
@@ -81,9 +85,15 @@ int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size
 int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out);
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 
+/* agent_bundle.c */
+void bundles_free(struct session *s);
 /* agent_flow.c */
+int flow_mod_prepare(struct session *s, const struct ofp_msg *m,
+                     struct ofp_err *err); /* flow_table_commit() or _abort() follows */
 void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
 /* agent_port.c */
+int port_mod_check(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
+void port_mod_apply(struct session *s, const struct ofp_msg *m); /* of one that was checked */
 void port_describe(const struct agent_port *p, struct ofp_port *out);
 void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
 /* agent_dump.c */

@@ -140,7 +140,7 @@ void agent_port_set_flags(struct agent_port *p, unsigned flags)
 
 /* --- messages --- */
 
-int handle_port_mod(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
+int port_mod_check(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
 {
     const struct ofp_port_mod *m = &msg->port_mod;
     struct agent_port *p = agent_port_find(s->agent, m->port_no);
@@ -153,8 +153,24 @@ int handle_port_mod(struct session *s, const struct ofp_msg *msg, struct ofp_err
         return refuse(err, OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_CONFIG);
     if (m->advertise) /* nothing that we drive can choose */
         return refuse(err, OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_ADVERTISE);
-    agent_port_set_flags(p, (p->flags & ~m->mask) | (m->config & m->mask));
     return 0;
+}
+
+void port_mod_apply(struct session *s, const struct ofp_msg *msg)
+{
+    const struct ofp_port_mod *m = &msg->port_mod;
+    struct agent_port *p = agent_port_find(s->agent, m->port_no);
+
+    agent_port_set_flags(p, (p->flags & ~m->mask) | (m->config & m->mask));
+}
+
+int handle_port_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    int res = port_mod_check(s, m, err);
+
+    if (!res)
+        port_mod_apply(s, m);
+    return res;
 }
 
 /* No port has queues. */

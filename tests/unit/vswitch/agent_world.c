@@ -48,11 +48,11 @@ static void add_port(struct world *w, struct agent_port *p, const char *name, ui
     agent_port_add(w->agent, p);
 }
 
-struct world *world_new(uint32_t max_flows)
+static struct world *make(uint32_t max_flows, bool is_manual)
 {
     struct world *w = calloc(1, sizeof *w);
     struct datapath_conf conf = {
-        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w->clock
+        .n_workers = 1, .cpu = { -1 }, .is_manual = is_manual, .pool = eal_pool(), .clock = &w->clock
     };
     struct errbuf e = { { 0 } };
 
@@ -72,6 +72,16 @@ struct world *world_new(uint32_t max_flows)
     add_port(w, &w->ports[1], "hundreds", 300);
     tape_open(&w->tape, w, SESSION_CONTROLLER);
     return w;
+}
+
+struct world *world_new(uint32_t max_flows)
+{
+    return make(max_flows, true);
+}
+
+struct world *world_new_live(void)
+{
+    return make(0, false);
 }
 
 void world_free(struct world *w)

@@ -38,6 +38,7 @@ struct world {
 int world_start(void); /* once per process */
 void world_stop(void);
 struct world *world_new(uint32_t max_flows);
+struct world *world_new_live(void); /* its worker is a thread: no world_turn() */
 void world_free(struct world *w);
 /* Lets the worker take in what waits, and the agent hear of it. */
 void world_turn(struct world *w);

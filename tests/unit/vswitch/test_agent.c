@@ -647,7 +647,8 @@ static void record_session(struct wr *out)
     record(out, (struct ofp_msg){ .type = OFPT_QUEUE_GET_CONFIG_REQUEST, .queue_get_config_request = { 7 } });
     record(out, (struct ofp_msg){ .type = OFPT_ECHO_REQUEST, .echo_request = { frame, 3 } });
     record(out, (struct ofp_msg){ .type = OFPT_ERROR, .error = { .data = frame, .n_data = 9 } });
-    record(out, (struct ofp_msg){ .type = OFPT_EXPERIMENTER, .experimenter = { .data = frame, .n_data = 9 } });
+    record(out,
+           (struct ofp_msg){ .type = OFPT_EXPERIMENTER, .experimenter = { .other = { .data = frame, .n_data = 9 } } });
     record(out, (struct ofp_msg){ .type = OFPT_FEATURES_REQUEST });
     record(out, (struct ofp_msg){ .type = OFPT_BARRIER_REQUEST });
     for (int type = 0; type <= OFPMP_PORT_DESC; type++)
