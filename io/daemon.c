@@ -65,7 +65,7 @@ static int make_dirs(const char *path, struct errbuf *e)
     char dir[DAEMON_PATH_SIZE];
 
     if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
-        return errbuf_set(e, -ENAMETOOLONG, "run-dir %.80s...: the path is too long", path);
+        return errbuf_set(e, -ENAMETOOLONG, "run_dir %.80s...: the path is too long", path);
     for (char *p = dir + 1;; p++) {
         bool is_end = !*p;
 
@@ -73,10 +73,40 @@ static int make_dirs(const char *path, struct errbuf *e)
             continue;
         *p = '\0';
         if (mkdir(dir, 0755) && errno != EEXIST)
-            return errbuf_set(e, -errno, "run-dir %s cannot be made: %s", dir, strerror(errno));
+            return errbuf_set(e, -errno, "run_dir %s cannot be made: %s", dir, strerror(errno));
         if (is_end)
             return 0;
         *p = '/';
+    }
+}
+
+/* Who held the lock before may have taken the file away between our open and our lock: then it is not the one at the path. */
+static bool is_file_at(int fd, const char *path)
+{
+    struct stat ours, there;
+
+    return !fstat(fd, &ours) && !stat(path, &there) && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/* Opens and locks the file.  Gives the descriptor, or a negative errno. */
+static int lock_file(const char *path, const char *program, const char *run_dir, struct errbuf *e)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        char pid[32];
+        ssize_t n;
+
+        if (fd < 0)
+            return errbuf_set(e, -errno, "%s cannot be opened: %s", path, strerror(errno));
+        if (flock(fd, LOCK_EX | LOCK_NB)) {
+            n = read(fd, pid, sizeof pid - 1);
+            pid[n > 0 ? n - 1 : 0] = '\0';
+            close(fd);
+            return errbuf_set(e, -EBUSY, "%s runs already in %s (process %s)", program, run_dir, pid);
+        }
+        if (is_file_at(fd, path))
+            return fd;
+        close(fd);
     }
 }
 
@@ -89,17 +119,10 @@ int daemon_lock(struct daemon *d, const char *program, const char *run_dir, stru
     if (err)
         return err;
     if (snprintf(d->lock_path, sizeof d->lock_path, "%s/%s.lock", run_dir, program) >= (int)sizeof d->lock_path)
-        return errbuf_set(e, -ENAMETOOLONG, "run-dir %.80s...: the path is too long", run_dir);
-    fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        return errbuf_set(e, -ENAMETOOLONG, "run_dir %.80s...: the path is too long", run_dir);
+    fd = lock_file(d->lock_path, program, run_dir, e);
     if (fd < 0)
-        return errbuf_set(e, -errno, "%s cannot be opened: %s", d->lock_path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        ssize_t n = read(fd, pid, sizeof pid - 1);
-
-        pid[n > 0 ? n - 1 : 0] = '\0';
-        close(fd);
-        return errbuf_set(e, -EBUSY, "%s runs already in %s (process %s)", program, run_dir, pid);
-    }
+        return fd;
     snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0) {
         err = errbuf_set(e, -errno, "%s cannot be written: %s", d->lock_path, strerror(errno));
@@ -116,15 +139,14 @@ int daemon_write_pidfile(struct daemon *d, const char *path, struct errbuf *e)
 
     if (!path)
         return 0;
-    if (snprintf(d->pidfile, sizeof d->pidfile, "%s", path) >= (int)sizeof d->pidfile) {
-        d->pidfile[0] = '\0';
+    if (strlen(path) >= sizeof d->pidfile)
         return errbuf_set(e, -ENAMETOOLONG, "pidfile %.80s...: the path is too long", path);
-    }
     f = fopen(path, "we");
     if (f)
         fprintf(f, "%ld\n", (long)getpid());
     if (!f || fclose(f))
         return errbuf_set(e, -errno, "pidfile %s cannot be written: %s", path, strerror(errno));
+    snprintf(d->pidfile, sizeof d->pidfile, "%s", path);
     return 0;
 }
 
@@ -146,7 +168,7 @@ static void notify(const char *text)
     if (fd < 0)
         return;
     if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&to, size) < 0)
-        log_warning("the service manager could not be told \"%s\": %s", text, strerror(errno));
+        log_warning("the service manager could not be told %s: %s", text, strerror(errno));
     close(fd);
 }
 

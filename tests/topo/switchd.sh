@@ -157,7 +157,7 @@ reload() {
 
 second() {
     "$bin" -c "$dir/sw.yaml" 2> "$dir/err" && fail second "a second daemon started"
-    grep -q "a switch runs already in $dir (process $pid)" "$dir/err" || fail second "$(cat "$dir/err")"
+    grep -q "trama-switchd runs already in $dir (process $pid)" "$dir/err" || fail second "$(cat "$dir/err")"
 }
 
 # A port by command, with a VLAN of its own.
