@@ -452,7 +452,7 @@ static struct session_item *item_new(struct controller *c)
 int controller_add_fd(struct controller *c, int fd, const struct endpoint *peer)
 {
     struct session_item *item = item_new(c);
-    const struct session_conf conf = { .events = &session_events, .arg = item, .clock = c->clock };
+    const struct session_conf conf = { .events = &session_events, .arg = item, .clock = c->clock, .tls = c->tls };
     int err;
 
     if (!item) {
@@ -471,7 +471,7 @@ int controller_add_fd(struct controller *c, int fd, const struct endpoint *peer)
 int controller_add_endpoint(struct controller *c, const struct endpoint *to, struct errbuf *e)
 {
     struct session_item *item = item_new(c);
-    const struct session_conf conf = { .events = &session_events, .arg = item, .clock = c->clock };
+    const struct session_conf conf = { .events = &session_events, .arg = item, .clock = c->clock, .tls = c->tls };
     int err = item ? session_connect(&item->session, c->loop, to, &conf, e) : -ENOMEM;
 
     if (err) {

@@ -62,6 +62,7 @@ struct session_item { /* every session, whether of a switch of the document or n
 struct controller {
     struct ev_loop *loop;
     const struct clock *clock;
+    struct tls *tls; /* for switches that connect by TLS; borrowed, NULL: none do */
     struct domain *domain;
     struct hosts hosts;
     struct list sessions; /* struct session_item */

@@ -18,6 +18,7 @@
 #include "io/addr.h"
 #include "io/daemon.h"
 #include "io/stream.h"
+#include "io/tls.h"
 
 enum { EXIT_USAGE = 2, LISTEN_MAX = 16, CONNECT_MAX = 256 };
 
@@ -25,6 +26,7 @@ struct options {
     const char *doc, *run_dir, *log, *pidfile;
     struct endpoint listen[LISTEN_MAX], connect[CONNECT_MAX];
     size_t n_listen, n_connect;
+    struct tls_files tls;
     bool is_daemon, is_check;
     int level;
 };
@@ -42,25 +44,42 @@ struct program {
 
 static void usage(FILE *out)
 {
-    fputs("Usage: trama-controller -d NET.yaml [OPTION]...\n"
-          "Brings OpenFlow 1.3 switches to carry the network that the document describes.\n\n"
-          "  -d, --document FILE  the network document (YAML)\n"
-          "      --listen WHERE   switches connect there: ptcp:[PORT][:IP] or punix:PATH; several are possible;\n"
-          "                       default ptcp:6653:127.0.0.1\n"
-          "      --connect WHERE  a switch that waits there: tcp:IP[:PORT] or unix:PATH; several are possible\n"
-          "      --run-dir DIR    where the control socket trama-controller.ctl is; default /run/trama\n"
-          "      --check          only read the document; exit code 0 when it is good\n"
-          "      --log FILE       log there instead of to stderr\n"
-          "      --log-level L    error, warning, notice, info or debug\n"
-          "      --daemon         go to the background once everything is up\n"
-          "      --pidfile FILE   write the process id there\n"
-          "  -h, --help           this\n"
-          "  -V, --version        the version\n\n"
-          "Signals: HUP reads the document anew, USR1 opens the log file anew, TERM and INT end.\n",
-          out);
+    fputs(
+        "Usage: trama-controller -d NET.yaml [OPTION]...\n"
+        "Brings OpenFlow 1.3 switches to carry the network that the document describes.\n\n"
+        "  -d, --document FILE  the network document (YAML)\n"
+        "      --listen WHERE   switches connect there: ptcp:[PORT][:IP], pssl:[PORT][:IP] or punix:PATH; several are\n"
+        "                       possible;\n"
+        "                       default ptcp:6653:127.0.0.1\n"
+        "      --connect WHERE  a switch that waits there: tcp:IP[:PORT], ssl:IP[:PORT] or unix:PATH; several are\n"
+        "                       possible\n"
+        "      --tls-key FILE, --tls-certificate FILE, --tls-ca FILE\n"
+        "                       for pssl: and ssl:, PEM; 'trama pki' makes them; HUP reads them anew\n"
+        "      --run-dir DIR    where the control socket trama-controller.ctl is; default /run/trama\n"
+        "      --check          only read the document; exit code 0 when it is good\n"
+        "      --log FILE       log there instead of to stderr\n"
+        "      --log-level L    error, warning, notice, info or debug\n"
+        "      --daemon         go to the background once everything is up\n"
+        "      --pidfile FILE   write the process id there\n"
+        "  -h, --help           this\n"
+        "  -V, --version        the version\n\n"
+        "Signals: HUP reads the document and the keys anew, USR1 opens the log file anew, TERM and INT end.\n",
+        out);
 }
 
-enum { OPT_RUN_DIR = 256, OPT_LISTEN, OPT_CONNECT, OPT_CHECK, OPT_LOG, OPT_LEVEL, OPT_DAEMON, OPT_PIDFILE };
+enum {
+    OPT_RUN_DIR = 256,
+    OPT_LISTEN,
+    OPT_CONNECT,
+    OPT_CHECK,
+    OPT_LOG,
+    OPT_LEVEL,
+    OPT_DAEMON,
+    OPT_PIDFILE,
+    OPT_TLS_KEY,
+    OPT_TLS_CERTIFICATE,
+    OPT_TLS_CA
+};
 
 static int add_endpoint(struct endpoint *list, size_t *n, size_t max, bool is_passive)
 {
@@ -108,6 +127,15 @@ static int set_option(struct options *o, int opt)
     case OPT_PIDFILE:
         o->pidfile = optarg;
         break;
+    case OPT_TLS_KEY:
+        o->tls.key = optarg;
+        break;
+    case OPT_TLS_CERTIFICATE:
+        o->tls.certificate = optarg;
+        break;
+    case OPT_TLS_CA:
+        o->tls.ca = optarg;
+        break;
     case OPT_LEVEL:
         o->level = log_level_by_name(optarg);
         if (o->level >= 0)
@@ -128,6 +156,34 @@ static int set_option(struct options *o, int opt)
     return 0;
 }
 
+/* The one endpoint that needs keys, when there are none. */
+static const struct endpoint *find_tls(const struct options *o)
+{
+    for (size_t i = 0; i < o->n_listen; i++)
+        if (o->listen[i].is_tls)
+            return &o->listen[i];
+    for (size_t i = 0; i < o->n_connect; i++)
+        if (o->connect[i].is_tls)
+            return &o->connect[i];
+    return NULL;
+}
+
+static int check_tls(const struct options *o)
+{
+    const struct endpoint *needs = find_tls(o);
+    unsigned n = (o->tls.key != NULL) + (o->tls.certificate != NULL) + (o->tls.ca != NULL);
+    char text[ENDPOINT_TEXT_SIZE];
+
+    if (n == 3 || (n == 0 && !needs))
+        return 0;
+    if (n)
+        fputs("trama-controller: --tls-key, --tls-certificate and --tls-ca go together\n", stderr);
+    else
+        fprintf(stderr, "trama-controller: %s needs --tls-key, --tls-certificate and --tls-ca\n",
+                endpoint_format(needs, text, sizeof text));
+    return EXIT_USAGE;
+}
+
 static int parse_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -140,6 +196,9 @@ static int parse_options(struct options *o, int argc, char **argv)
         { "log-level", required_argument, NULL, OPT_LEVEL },
         { "daemon", no_argument, NULL, OPT_DAEMON },
         { "pidfile", required_argument, NULL, OPT_PIDFILE },
+        { "tls-key", required_argument, NULL, OPT_TLS_KEY },
+        { "tls-certificate", required_argument, NULL, OPT_TLS_CERTIFICATE },
+        { "tls-ca", required_argument, NULL, OPT_TLS_CA },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { 0 },
@@ -158,7 +217,7 @@ static int parse_options(struct options *o, int argc, char **argv)
     else if (o->run_dir[0] != '/')
         fprintf(stderr, "trama-controller: --run-dir '%s' must begin with '/'\n", o->run_dir);
     else
-        return 0;
+        return check_tls(o);
     return EXIT_USAGE;
 }
 
@@ -191,12 +250,19 @@ static int apply_file(struct program *p, struct errbuf *e)
 }
 
 /* --- signals --- */
+static int load_keys(struct program *p, struct errbuf *e)
+{
+    return p->opts.tls.key ? tls_load(p->controller.tls, &p->opts.tls, e) : 0;
+}
+
 static void on_hup(struct ev_loop *loop, ev_signal *w, int revents)
 {
-    struct errbuf e = { 0 };
+    struct errbuf doc = { 0 }, keys = { 0 };
 
-    if (apply_file(w->data, &e))
-        log_error("%s; the document before stays in force", e.text);
+    if (apply_file(w->data, &doc))
+        log_error("%s; the document before stays in force", doc.text);
+    if (load_keys(w->data, &keys))
+        log_error("%s; the keys before stay in use", keys.text);
 }
 
 static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
@@ -258,7 +324,11 @@ static int run(struct program *p, struct errbuf *e)
     watch_signal(p, &p->term, on_end, SIGTERM);
     watch_signal(p, &p->interrupt, on_end, SIGINT);
     snprintf(path, sizeof path, "%s/trama-controller.ctl", p->opts.run_dir);
-    err = apply_file(p, e);
+    err = tls_new(&p->controller.tls);
+    if (!err)
+        err = load_keys(p, e);
+    if (!err)
+        err = apply_file(p, e);
     if (!err)
         err = control_open(&p->control, &p->controller, path, e);
     if (!err)
@@ -276,6 +346,7 @@ static int run(struct program *p, struct errbuf *e)
         listener_close(p->listeners[i]);
     control_close(p->control);
     controller_fini(&p->controller);
+    tls_free(p->controller.tls);
     return err;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How much is sent before a barrier is waited for. */
 enum { BATCH_MAX = 4096, NAME_SIZE = 40, REFUSAL_SIZE = 240, MAX_OUT = 16 << 20 };
@@ -581,10 +582,10 @@ static struct session *session_new(struct ev_loop *loop, const struct session_co
     return s;
 }
 
-static struct of_conn_conf conn_conf(struct session *s)
+static struct of_conn_conf conn_conf(struct session *s, struct tls *tls)
 {
     return (struct of_conn_conf){
-        .events = &conn_events, .arg = s, .name = "switch", .clock = s->clock, .max_out = MAX_OUT
+        .events = &conn_events, .arg = s, .name = "switch", .clock = s->clock, .max_out = MAX_OUT, .tls = tls
     };
 }
 
@@ -595,9 +596,11 @@ int session_from_fd(struct session **out, struct ev_loop *loop, int fd, const st
     struct of_conn_conf c;
     int err;
 
-    if (!s)
+    if (!s) {
+        close(fd);
         return -ENOMEM;
-    c = conn_conf(s);
+    }
+    c = conn_conf(s, conf->tls);
     err = of_conn_accept(&s->conn, loop, fd, peer, &c);
     if (err) {
         session_free(s);
@@ -616,7 +619,7 @@ int session_connect(struct session **out, struct ev_loop *loop, const struct end
 
     if (!s)
         return -ENOMEM;
-    c = conn_conf(s);
+    c = conn_conf(s, conf->tls);
     err = of_conn_open(&s->conn, loop, to, &c, e);
     if (err) {
         session_free(s);

@@ -25,6 +25,7 @@ struct ofp_flow_removed;
 struct ofp_flow_stats;
 struct ofp_packet_in;
 struct session;
+struct tls;
 
 struct session_events {
     /* The switch has said who it is: the controller keeps it with session_accept, or lets it idle. */
@@ -45,6 +46,7 @@ struct session_conf {
     const struct session_events *events;
     void *arg;
     const struct clock *clock;
+    struct tls *tls; /* for ssl: endpoints; borrowed for as long as the session lives */
 };
 
 /* One accepted socket (takes `fd`), or an endpoint to connect to for good.  0 or a negative errno. */

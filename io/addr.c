@@ -251,12 +251,11 @@ int endpoint_parse(struct endpoint *out, const char *text, struct errbuf *e)
     static const struct {
         const char *prefix;
         enum endpoint_kind kind;
-        bool is_passive;
+        bool is_passive, is_tls;
     } forms[] = {
-        { "tcp:", ENDPOINT_TCP, false },
-        { "ptcp:", ENDPOINT_TCP, true },
-        { "unix:", ENDPOINT_UNIX, false },
-        { "punix:", ENDPOINT_UNIX, true },
+        { "tcp:", ENDPOINT_TCP, false, false },   { "ptcp:", ENDPOINT_TCP, true, false },
+        { "ssl:", ENDPOINT_TCP, false, true },    { "pssl:", ENDPOINT_TCP, true, true },
+        { "unix:", ENDPOINT_UNIX, false, false }, { "punix:", ENDPOINT_UNIX, true, false },
     };
 
     *out = (struct endpoint){ .port = OPENFLOW_TCP_PORT };
@@ -268,6 +267,7 @@ int endpoint_parse(struct endpoint *out, const char *text, struct errbuf *e)
             continue;
         out->kind = forms[i].kind;
         out->is_passive = forms[i].is_passive;
+        out->is_tls = forms[i].is_tls;
         if (out->kind == ENDPOINT_TCP)
             return out->is_passive ? passive_parse(out, rest, text, e) : host_parse(out, rest, text, e);
         out->port = 0;
@@ -277,12 +277,15 @@ int endpoint_parse(struct endpoint *out, const char *text, struct errbuf *e)
         memcpy(out->path, rest, strlen(rest) + 1);
         return 0;
     }
-    return errbuf_set(e, -EINVAL, "'%.100s' is not tcp:IP[:PORT], unix:PATH, ptcp:[PORT][:IP] or punix:PATH", text);
+    return errbuf_set(e, -EINVAL,
+                      "'%.100s' is not tcp:IP[:PORT], ssl:IP[:PORT], unix:PATH, ptcp:[PORT][:IP], "
+                      "pssl:[PORT][:IP] or punix:PATH",
+                      text);
 }
 
 const char *endpoint_format(const struct endpoint *ep, char *text, size_t size)
 {
-    const char *p = ep->is_passive ? "p" : "";
+    const char *p = ep->is_passive ? "p" : "", *proto = ep->is_tls ? "ssl" : "tcp";
     char ip[ADDR_TEXT_SIZE];
 
     if (ep->kind == ENDPOINT_UNIX) {
@@ -294,18 +297,18 @@ const char *endpoint_format(const struct endpoint *ep, char *text, size_t size)
     bool is_v6 = ep->ip.family == 6;
 
     if (!ep->is_passive)
-        snprintf(text, size, "tcp:%s%s%s:%u", is_v6 ? "[" : "", ip, is_v6 ? "]" : "", ep->port);
+        snprintf(text, size, "%s:%s%s%s:%u", proto, is_v6 ? "[" : "", ip, is_v6 ? "]" : "", ep->port);
     else if (!ep->ip.family)
-        snprintf(text, size, "ptcp:%u", ep->port);
+        snprintf(text, size, "p%s:%u", proto, ep->port);
     else
-        snprintf(text, size, "ptcp:%u:%s%s%s", ep->port, is_v6 ? "[" : "", ip, is_v6 ? "]" : "");
+        snprintf(text, size, "p%s:%u:%s%s%s", proto, ep->port, is_v6 ? "[" : "", ip, is_v6 ? "]" : "");
     return text;
 }
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-    return a->kind == b->kind && a->is_passive == b->is_passive && a->port == b->port && ip_equal(&a->ip, &b->ip) &&
-           !strcmp(a->path, b->path);
+    return a->kind == b->kind && a->is_passive == b->is_passive && a->is_tls == b->is_tls && a->port == b->port &&
+           ip_equal(&a->ip, &b->ip) && !strcmp(a->path, b->path);
 }
 
 socklen_t endpoint_to_sockaddr(const struct endpoint *ep, struct sockaddr_storage *out)

@@ -41,10 +41,11 @@ int dpid_parse(uint64_t *out, const char *text, struct errbuf *e);
 
 enum endpoint_kind { ENDPOINT_TCP, ENDPOINT_UNIX };
 
-/* Active: "tcp:10.0.0.1[:6653]", "tcp:[fd00::1]:6653", "unix:PATH".  Passive: "ptcp:[PORT][:IP]", "punix:PATH". */
+/* Active: "tcp:10.0.0.1[:6653]", "tcp:[fd00::1]:6653", "unix:PATH".  Passive: "ptcp:[PORT][:IP]", "punix:PATH".
+ * With TLS: "ssl:..." and "pssl:...", as tcp: and ptcp:. */
 struct endpoint {
     enum endpoint_kind kind;
-    bool is_passive;
+    bool is_passive, is_tls;
     struct ip_addr ip;             /* tcp; family 0: any address (passive only) */
     uint16_t port;                 /* tcp, host order; passive: 0 takes any free one */
     char path[ENDPOINT_PATH_SIZE]; /* unix */

@@ -46,6 +46,7 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
             return;
         }
         endpoint_from_sockaddr(&peer, &addr);
+        peer.is_tls = l->at.is_tls;
         if (peer.kind == ENDPOINT_UNIX)
             memcpy(peer.path, l->at.path, sizeof peer.path); /* clients have no name of their own */
         l->accepted(l->arg, fd, &peer);

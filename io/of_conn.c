@@ -387,13 +387,13 @@ static const struct stream_events stream_events = {
 
 static void attempt(struct of_conn *c)
 {
-    struct stream_conf conf = { &stream_events, c, IN_SIZE, c->conf.max_out };
+    struct stream_conf conf = { &stream_events, c, IN_SIZE, c->conf.max_out, c->conf.tls };
     struct errbuf e = { 0 };
     int err = stream_connect(&c->stream, c->loop, &c->peer, &conf, &e);
 
     if (err) {
         c->stream = NULL;
-        went_down(c, strerror(-err));
+        went_down(c, err == -ENOKEY ? "no TLS key is configured" : strerror(-err));
         return;
     }
     c->state = ST_CONNECT;
@@ -492,7 +492,7 @@ int of_conn_accept(struct of_conn **out, struct ev_loop *loop, int fd, const str
                    const struct of_conn_conf *conf)
 {
     struct of_conn *c = conn_new(loop, peer, conf);
-    struct stream_conf stream_conf = { &stream_events, c, IN_SIZE, 0 };
+    struct stream_conf stream_conf = { &stream_events, c, IN_SIZE, 0, conf->tls };
     int err;
 
     if (!c) {

@@ -17,6 +17,7 @@
 
 struct ev_loop;
 struct of_conn;
+struct tls;
 
 /* A callback may close its connection.  Any may be NULL but `message`. */
 struct of_conn_events {
@@ -41,6 +42,7 @@ struct of_conn_conf {
     uint64_t probe_ns;         /* silence until an echo request, and again until the connection is given up; 0: 5 s */
     uint64_t backoff_min_ns, backoff_max_ns; /* pause between attempts to connect, doubling; 0: 1 s and 8 s */
     size_t max_out;                          /* bytes that may wait for the peer to read; 0: 16 MiB */
+    struct tls *tls;                         /* for ssl: endpoints; borrowed for as long as the connection lives */
 };
 
 /* Connects, and connects again whenever it fails, until closed.  Returns 0, -ENOMEM or -EINVAL (a passive endpoint). */

@@ -3,10 +3,14 @@
  *
  * Theory.  Writing happens in the `flush` watcher, which libev runs before it sleeps: all that one turn queued goes out
  * together, and the `writable` watcher is started only when the socket takes no more.  A stream is freed when no callback
- * is running (`depth` 0) and it is over (`is_over`). */
+ * is running (`depth` 0) and it is over (`is_over`).
+ * With TLS there is a handshake between connected and open (`is_shaking`).  A session may hold bytes that the socket no
+ * longer tells of, and may have to write before it can read on (`read_wants_write`); it never has to read before it can
+ * write, since keys are not negotiated anew (tls.c). */
 #include "io/stream.h"
 
 #include "base/bytes.h"
+#include "io/tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,6 +31,7 @@ struct stream {
     void *arg;
     int fd; /* -1 when over */
     struct endpoint peer;
+    struct tls_session *tls; /* NULL: in the clear */
     ev_io readable, writable;
     ev_prepare flush;
     uint8_t *in;
@@ -35,7 +40,7 @@ struct stream {
     size_t out_start, max_out; /* sent already */
     uint64_t n_sent;
     unsigned depth;
-    bool is_open, is_held, is_resumed, is_over, wants_room;
+    bool is_open, is_held, is_resumed, is_over, wants_room, is_shaking, read_wants_write;
     int fail_err;
     char fail_why[128]; /* not empty: stream_fail was called */
 };
@@ -57,6 +62,8 @@ static void stream_stop(struct stream *s)
     ev_io_stop(s->loop, &s->readable);
     ev_io_stop(s->loop, &s->writable);
     ev_prepare_stop(s->loop, &s->flush);
+    tls_session_close(s->tls);
+    s->tls = NULL;
     close(s->fd);
     s->fd = -1;
 }
@@ -80,6 +87,49 @@ static void stream_end(struct stream *s, int err, const char *why)
     stream_stop(s);
     if (s->events->closed)
         s->events->closed(s->arg, err, why);
+}
+
+static void end_broken(struct stream *s, int err)
+{
+    char why[128];
+
+    snprintf(why, sizeof why, "%s", err == -EPROTO && s->tls ? tls_session_why(s->tls) : strerror(-err));
+    stream_end(s, err, why);
+}
+
+/* --- the socket, with TLS or without: bytes, or a negative errno, -EAGAIN for "later" --- */
+
+static ssize_t socket_send(struct stream *s, const void *p, size_t n)
+{
+    enum tls_wait wait;
+    ssize_t sent;
+
+    if (s->tls) {
+        sent = tls_write(s->tls, p, n, &wait);
+        return sent == -EAGAIN && wait == TLS_WAIT_READ ? -EPROTO : sent;
+    }
+    do
+        sent = send(s->fd, p, n, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+static ssize_t socket_receive(struct stream *s, void *p, size_t n)
+{
+    enum tls_wait wait;
+    ssize_t got;
+
+    if (s->tls) {
+        got = tls_read(s->tls, p, n, &wait);
+        s->read_wants_write = got == -EAGAIN && wait == TLS_WAIT_WRITE;
+        if (s->read_wants_write)
+            ev_io_start(s->loop, &s->writable);
+        return got;
+    }
+    do
+        got = recv(s->fd, p, n, 0);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
 }
 
 size_t stream_pending(const struct stream *s)
@@ -135,12 +185,10 @@ static void out_trim(struct stream *s)
 static int out_write(struct stream *s)
 {
     while (stream_pending(s)) {
-        ssize_t n = send(s->fd, s->out.p + s->out_start, stream_pending(s), MSG_NOSIGNAL);
+        ssize_t n = socket_send(s, s->out.p + s->out_start, stream_pending(s));
 
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
+            return n == -EAGAIN ? 0 : (int)n;
         s->out_start += (size_t)n;
         s->n_sent += (uint64_t)n;
     }
@@ -154,7 +202,7 @@ static void flush(struct stream *s)
     int err = out_write(s);
 
     if (err) {
-        stream_end(s, err, strerror(-err));
+        end_broken(s, err);
         return;
     }
     ev_prepare_stop(s->loop, &s->flush);
@@ -258,11 +306,9 @@ static bool in_reserve(struct stream *s)
     return true;
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+/* Reads what is there, up to a bound.  Between enter and leave. */
+static void take_in(struct stream *s)
 {
-    struct stream *s = w->data;
-
-    enter(s);
     for (int i = 0; i < READS_PER_TURN && !s->is_over && !s->is_held && !s->fail_why[0]; i++) {
         if (!in_reserve(s)) {
             stream_end(s, -ENOMEM, strerror(ENOMEM));
@@ -270,14 +316,12 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
         }
 
         size_t room = s->in_size - s->in_start - s->in_len;
-        ssize_t n = recv(s->fd, s->in + s->in_start + s->in_len, room, 0);
+        ssize_t n = socket_receive(s, s->in + s->in_start + s->in_len, room);
 
+        if (n == -EAGAIN)
+            break;
         if (n < 0) {
-            if (errno != EAGAIN && errno != EINTR) {
-                int err = -errno;
-
-                stream_end(s, err, strerror(-err));
-            }
+            end_broken(s, (int)n);
             break;
         }
         if (n == 0) {
@@ -286,10 +330,11 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
         }
         s->in_len += (size_t)n;
         deliver(s);
-        if ((size_t)n < room)
+        if ((size_t)n < room && !s->tls)
             break;
     }
-    leave(s);
+    if (s->tls && !s->is_held && tls_has_pending(s->tls))
+        ev_feed_event(s->loop, &s->readable, EV_READ);
 }
 
 static void opened(struct stream *s)
@@ -302,13 +347,50 @@ static void opened(struct stream *s)
         s->events->opened(s->arg);
 }
 
+/* Goes on with the handshake of TLS.  Between enter and leave. */
+static void shake(struct stream *s)
+{
+    enum tls_wait wait = TLS_WAIT_READ;
+    int err = tls_handshake(s->tls, &wait);
+
+    s->is_shaking = err == -EAGAIN;
+    if (!err) {
+        opened(s);
+    } else if (err != -EAGAIN) {
+        end_broken(s, err);
+    } else if (wait == TLS_WAIT_READ) {
+        ev_io_stop(s->loop, &s->writable);
+        ev_io_start(s->loop, &s->readable);
+    } else {
+        ev_io_stop(s->loop, &s->readable);
+        ev_io_start(s->loop, &s->writable);
+    }
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct stream *s = w->data;
+
+    enter(s);
+    if (s->is_shaking)
+        shake(s);
+    else
+        take_in(s);
+    leave(s);
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct stream *s = w->data;
 
     enter(s);
     if (s->is_open) {
-        flush(s);
+        if (s->read_wants_write)
+            take_in(s);
+        if (!s->is_over)
+            flush(s);
+    } else if (s->is_shaking) {
+        shake(s);
     } else {
         int err = 0;
         socklen_t len = sizeof err;
@@ -317,6 +399,8 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
             err = errno;
         if (err)
             stream_end(s, -err, strerror(err));
+        else if (s->tls)
+            shake(s);
         else
             opened(s);
     }
@@ -362,17 +446,23 @@ void stream_resume(struct stream *s)
         ev_io_start(s->loop, &s->readable);
     s->is_held = false;
     ev_prepare_start(s->loop, &s->flush);
+    if (s->is_open && s->tls && tls_has_pending(s->tls))
+        ev_feed_event(s->loop, &s->readable, EV_READ);
 }
 
-int stream_from_fd(struct stream **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
-                   const struct stream_conf *conf)
+/* Takes `fd`, also when it fails. */
+static int stream_new(struct stream **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
+                      const struct stream_conf *conf, enum tls_role role)
 {
     struct stream *s = calloc(1, sizeof *s);
-    int on = 1;
+    int on = 1, err = s ? 0 : -ENOMEM;
 
-    if (!s) {
+    if (s && peer->is_tls)
+        err = tls_session_open(&s->tls, conf->tls, fd, role);
+    if (err) {
         close(fd);
-        return -ENOMEM;
+        free(s);
+        return err;
     }
     s->loop = loop;
     s->events = conf->events;
@@ -390,6 +480,12 @@ int stream_from_fd(struct stream **out, struct ev_loop *loop, int fd, const stru
     ev_io_start(loop, &s->writable); /* tells when it is connected */
     *out = s;
     return 0;
+}
+
+int stream_from_fd(struct stream **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
+                   const struct stream_conf *conf)
+{
+    return stream_new(out, loop, fd, peer, conf, TLS_SERVER);
 }
 
 int stream_connect(struct stream **out, struct ev_loop *loop, const struct endpoint *to, const struct stream_conf *conf,
@@ -411,6 +507,6 @@ int stream_connect(struct stream **out, struct ev_loop *loop, const struct endpo
         close(fd);
         return errbuf_set(e, err, "%s: %s", text, strerror(-err));
     }
-    err = stream_from_fd(out, loop, fd, to, conf);
+    err = stream_new(out, loop, fd, to, conf, TLS_CLIENT);
     return err ? errbuf_set(e, err, "%s: %s", text, strerror(-err)) : 0;
 }

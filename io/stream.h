@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream.h - byte streams over TCP and unix sockets on a libev loop: nothing here ever blocks.
+/* stream.h - byte streams over TCP, TLS and unix sockets on a libev loop: nothing here ever blocks.
  * Bytes received are kept until the reader has taken them, up to `max_in`; bytes to send are queued up to `max_out`, so
  * that a peer that stops reading costs a bounded amount of memory.  What one turn of the loop queues is sent with one
  * system call at its end.
@@ -17,10 +17,11 @@
 struct ev_loop;
 struct stream;
 struct listener;
+struct tls;
 
 /* A callback may close its stream.  Any may be NULL but `received`. */
 struct stream_events {
-    void (*opened)(void *arg); /* connected, or first turn of an accepted one */
+    void (*opened)(void *arg); /* connected, or first turn of an accepted one; with TLS: after its handshake */
     /* Takes some of the bytes received so far and returns how many; the rest comes again, with more behind it.
      * When it takes nothing from `max_in` bytes, the stream is closed with -EMSGSIZE. */
     size_t (*received)(void *arg, const uint8_t *p, size_t n);
@@ -34,6 +35,7 @@ struct stream_conf {
     const struct stream_events *events;
     void *arg;
     size_t max_in, max_out; /* bytes */
+    struct tls *tls;        /* for endpoints that ask for TLS (else -ENOKEY); borrowed during the call */
 };
 
 /* Begins to connect to an active endpoint; `opened` or `closed` follows, unless this fails at once.

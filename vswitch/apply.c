@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/tls.h"
 #include "vswitch/vswitch_impl.h"
 
 /* One port of the new configuration and what is to become of it. */
@@ -161,6 +162,15 @@ static int open_new(struct plan *plan, struct vswitch *sw, const struct switch_c
     return err;
 }
 
+/* Connections that are up keep the keys they have. */
+static int load_keys(const struct vswitch *sw, const struct switch_conf *conf, struct errbuf *e)
+{
+    if (conf->tls.key)
+        return tls_load(sw->tls, &conf->tls, e);
+    tls_unload(sw->tls);
+    return 0;
+}
+
 static void take_back(struct plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
@@ -252,6 +262,8 @@ int vswitch_apply(struct vswitch *sw, struct switch_conf *conf, struct errbuf *e
         err = check_numbers(&plan, sw, e);
     if (!err)
         err = open_new(&plan, sw, conf, e);
+    if (!err)
+        err = load_keys(sw, conf, e); /* last: it takes nothing back */
     if (err) {
         take_back(&plan);
         if (is_first)

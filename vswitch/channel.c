@@ -115,6 +115,7 @@ static void channel_conf(struct of_conn_conf *conf, const struct channel *c, cha
         .name = name,
         .clock = c->bridge->sw->clock,
         .max_out = MAX_OUT,
+        .tls = c->bridge->sw->tls,
     };
 }
 

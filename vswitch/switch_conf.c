@@ -34,6 +34,7 @@ struct file_doc {
     const char *run_dir;
     struct doc_array workers; /* uint16_t */
     struct dpdk_doc dpdk;
+    struct tls_files tls;
     struct doc_array bridges; /* struct bridge_doc */
 };
 
@@ -78,6 +79,14 @@ static const struct doc_field dpdk_fields[] = {
     { NULL },
 };
 
+static const struct doc_text file_rule = { .min = 1, .max = 1000 };
+static const struct doc_field tls_fields[] = {
+    { "key", doc_read_string, offsetof(struct tls_files, key), &file_rule, true },
+    { "certificate", doc_read_string, offsetof(struct tls_files, certificate), &file_rule, true },
+    { "ca", doc_read_string, offsetof(struct tls_files, ca), &file_rule, true },
+    { NULL },
+};
+
 static const struct doc_field file_fields[] = {
     { "run_dir", doc_read_string, offsetof(struct file_doc, run_dir), &path_rule },
     { "workers", doc_read_list, offsetof(struct file_doc, workers),
@@ -87,6 +96,7 @@ static const struct doc_field file_fields[] = {
                            .min = 1,
                            .max = DP_WORKERS_MAX } },
     { "dpdk", doc_read_fields, offsetof(struct file_doc, dpdk), dpdk_fields },
+    { "tls", doc_read_fields, offsetof(struct file_doc, tls), tls_fields },
     { "bridges", doc_read_named, offsetof(struct file_doc, bridges),
       &(struct doc_items){ .size = sizeof(struct bridge_doc),
                            .read = doc_read_fields,
@@ -101,16 +111,21 @@ static const struct doc_field file_fields[] = {
 
 /* --- what must differ within the file --- */
 
-static int check_endpoints(const struct sw_bridge_conf *b, struct errbuf *e)
+static int check_endpoints(const struct switch_conf *c, const struct sw_bridge_conf *b, struct errbuf *e)
 {
     const struct doc_node *list = doc_find(b->node, "controllers");
     char text[ENDPOINT_TEXT_SIZE];
 
-    for (unsigned i = 0; i < b->n_controllers; i++)
+    for (unsigned i = 0; i < b->n_controllers; i++) {
+        if (b->controllers[i].is_tls && !c->tls.key)
+            return doc_error(list->items[i], e,
+                             "bridge %s: the controller %s needs 'tls: {key: FILE, certificate: FILE, ca: FILE}'",
+                             b->name, endpoint_format(&b->controllers[i], text, sizeof text));
         for (unsigned k = 0; k < i; k++)
             if (endpoint_equal(&b->controllers[i], &b->controllers[k]))
                 return doc_error(list->items[i], e, "bridge %s has the controller %s twice", b->name,
                                  endpoint_format(&b->controllers[i], text, sizeof text));
+    }
     return 0;
 }
 
@@ -168,7 +183,7 @@ static int check_together(const struct switch_conf *c, struct errbuf *e)
             if (c->bridges[k].datapath_id == b->datapath_id)
                 return doc_error(b->node, e, "bridge %s: datapath_id 0x%llx is that of bridge %s", b->name,
                                  (unsigned long long)b->datapath_id, c->bridges[k].name);
-        err = check_endpoints(b, e);
+        err = check_endpoints(c, b, e);
         for (size_t k = 0; k < b->n_ports && !err; k++)
             err = check_against(c, i, k, e);
         n_ports += b->n_ports;
@@ -276,6 +291,7 @@ static int fill(struct switch_conf *c, const struct switch_conf_opts *opts, stru
 
     if (err)
         return err;
+    c->tls = file.tls;
     c->run_dir = opts->run_dir ? opts->run_dir : file.run_dir;
     if (!opts->run_dir && c->run_dir[0] != '/')
         return doc_error(doc_find(c->doc.root, "run_dir"), e, "run_dir '%s' must begin with '/'", c->run_dir);

@@ -17,6 +17,7 @@
 #include "datapath/port.h"
 #include "io/addr.h"
 #include "io/doc.h"
+#include "io/tls.h"
 
 enum { SWITCH_CONTROLLERS_MAX = 16, SWITCH_NAME_SIZE = 64 };
 
@@ -48,8 +49,9 @@ struct switch_conf {
     const char *run_dir;
     int cpus[DP_WORKERS_MAX]; /* of the workers; -1: anywhere */
     unsigned n_workers;
-    bool has_workers;    /* the file named them */
-    struct eal_conf eal; /* run_dir not set */
+    bool has_workers;     /* the file named them */
+    struct eal_conf eal;  /* run_dir not set */
+    struct tls_files tls; /* for ssl: controllers; all NULL: none given */
     struct sw_bridge_conf *bridges;
     size_t n_bridges;
 };

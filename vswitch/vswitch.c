@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "datapath/eal.h"
+#include "io/tls.h"
 #include "vswitch/vswitch_impl.h"
 
 enum { EVENTS_A_TURN = 256 };
@@ -140,10 +141,13 @@ int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock
         sw->clock = clock;
         list_init(&sw->bridges);
         list_init(&sw->captures);
-        err = open_datapath(sw, conf, e);
+        err = tls_new(&sw->tls);
+        err = err ? errbuf_set(e, err, "not enough memory") : open_datapath(sw, conf, e);
     }
     if (err) {
         switch_conf_fini(conf);
+        if (sw)
+            tls_free(sw->tls);
         free(sw);
         return err;
     }
@@ -167,6 +171,7 @@ void vswitch_close(struct vswitch *sw)
     unwatch(sw);
     datapath_close(sw->dp);
     eal_stop();
+    tls_free(sw->tls);
     switch_conf_fini(&sw->conf);
     free(sw);
 }

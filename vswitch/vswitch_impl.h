@@ -18,6 +18,7 @@ struct vswitch {
     struct clock *clock;
     struct switch_conf conf; /* as last applied */
     struct datapath *dp;
+    struct tls *tls;      /* empty while `conf` names no keys */
     struct list bridges;  /* struct sw_bridge */
     struct list captures; /* struct capture */
     unsigned n_captures;  /* since the start */

@@ -13,7 +13,7 @@ import sys
 TABLE = {
     "base": ("", ""),
     "openflow": ("base", ""),
-    "io": ("base openflow", "ev jansson yaml nl"),
+    "io": ("base openflow", "ev jansson yaml nl openssl"),
     "net": ("base openflow io", ""),
     "datapath": ("base", "mbuf dpdk pcap nl nftables"),
     "vswitch": ("base openflow io datapath", "mbuf ev jansson"),
