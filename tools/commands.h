@@ -6,6 +6,7 @@
 #include "tools/cli.h"
 
 extern const struct cli_command switch_commands[];
+extern const struct cli_command lab_commands[];
 extern const struct cli_command pki_commands[];
 extern const struct cli_command about_commands[]; /* version, help */
 

@@ -9,7 +9,7 @@
  *   LAB@SWITCH                 that of a switch daemon: ends of links, and what hosts are attached to by `netdev` (a veth
  *                              end, a VM's tap), each called as its port
  *   TRAMA_LAB=LAB              in the environment of each process (':' and '@' are in no name of a document)
- * TRAMA_LAB_DIR in the environment is used instead of /run/trama/lab.   Thread: any. */
+ * Thread: any. */
 #ifndef TOOLS_LAB_H
 #define TOOLS_LAB_H
 
@@ -20,6 +20,7 @@
 #include "net/net_doc.h"
 
 enum { LAB_NAME_SIZE = 32, LAB_NETNS_SIZE = 2 * LAB_NAME_SIZE, LAB_PATH_SIZE = 108 };
+#define LAB_ROOT "/run/trama/lab" /* with what is above it made and removed as needed */
 #define LAB_VARIABLE "TRAMA_LAB"
 
 struct lab_switch {
@@ -44,8 +45,6 @@ struct lab {
     struct lab_host *hosts;         /* likewise */
 };
 
-/* Where labs are. */
-const char *lab_root(void);
 /* A name that a lab can have: 1 to 31 letters, digits, '_', '-', '.', the first a letter or digit. */
 int lab_check_name(const char *name, struct errbuf *e);
 

@@ -18,8 +18,14 @@ int lab_process_begin(const char *lab, const char *netns, struct errbuf *e);
  * says on stderr goes into `e` when it fails.  It is killed when we are. */
 int lab_process_run(const char *lab, const char *netns, const char *const argv[], struct errbuf *e);
 
+/* From now on SIGINT, SIGTERM and SIGHUP do not end us, but what waits here, and is_interrupted tells. */
+void lab_process_catch_interrupts(void);
+bool lab_process_is_interrupted(void);
+
 /* Ends all of them, politely at first.  -EBUSY: we are one ourselves; -ETIMEDOUT: one does not end. */
 int lab_process_end_all(const char *lab, struct errbuf *e);
+/* Calls `fn` for each network namespace of the lab, by name; ends with the first that does not return 0. */
+int lab_process_netns(const char *lab, int (*fn)(void *arg, const char *name), void *arg);
 /* Whether somebody holds the lock file of a daemon. */
 bool lab_process_is_locked(const char *path);
 

@@ -7,6 +7,7 @@
 /* In the order in which help shows them. */
 static const struct cli_group groups[] = {
     { "switch", "the running switch: bridges, ports, counters", switch_commands },
+    { "lab", "a network document, built on this machine", lab_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },
     { 0 },
