@@ -11,10 +11,11 @@
 #include <errno.h>
 
 /* One decoding.  `is_lenient`: unknown match fields are kept raw instead of refused, as a controller must that reads what
- * a switch with extensions says. */
+ * a switch with extensions says.  `version`: a field that came with a later one is unknown. */
 struct dec {
     struct arena *arena;
     struct ofp_err *err;
+    uint8_t version;
     bool is_lenient;
 };
 

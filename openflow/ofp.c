@@ -33,15 +33,15 @@ static bool is_from_switch(enum ofp_type type)
     return type == OFPT_PACKET_IN || type == OFPT_FLOW_REMOVED || type == OFPT_MULTIPART_REPLY;
 }
 
-static struct dec dec_init(struct arena *a, struct ofp_err *err)
+static struct dec dec_init(struct arena *a, uint8_t version, struct ofp_err *err)
 {
     *err = (struct ofp_err){ 0 };
-    return (struct dec){ .arena = a, .err = err };
+    return (struct dec){ .arena = a, .err = err, .version = version };
 }
 
 int ofp_decode(struct ofp_msg *out, struct arena *a, const uint8_t *p, size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, 0, err);
     struct rd r = rd_init(p, n);
     struct ofp_header h;
     int rc;
@@ -59,6 +59,7 @@ int ofp_decode(struct ofp_msg *out, struct arena *a, const uint8_t *p, size_t n,
     rd_skip(&r, OFP_HEADER_SIZE);
     if (h.type == OFPT_HELLO && h.version < OFP_VERSION_13)
         return 0; /* elements came with 1.3.1; what an older hello carries is ignored */
+    d.version = h.version;
     d.is_lenient = is_from_switch(out->type);
     rc = of13_body_decode(&d, &r, out);
     if (!rc && (r.bad || r.left))
@@ -89,7 +90,7 @@ static int unknown_version(struct dec *d)
 int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
                        size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, version, err);
     struct rd r = rd_init(p, n);
 
     return ofp_version_known(version) ? of13_actions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
@@ -98,7 +99,7 @@ int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, ui
 int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version,
                             const uint8_t *p, size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, version, err);
     struct rd r = rd_init(p, n);
 
     return ofp_version_known(version) ? of13_instructions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
@@ -107,7 +108,7 @@ int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct ar
 int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
                        size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, version, err);
     struct rd r = rd_init(p, n);
 
     return ofp_version_known(version) ? of13_buckets_decode(&d, &r, xs, n_xs) : unknown_version(&d);
@@ -116,7 +117,7 @@ int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, ui
 int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
                      size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, version, err);
     struct rd r = rd_init(p, n);
 
     return ofp_version_known(version) ? of13_bands_decode(&d, &r, xs, n_xs) : unknown_version(&d);
@@ -124,7 +125,7 @@ int ofp_bands_decode(struct ofp_meter_band **xs, size_t *n_xs, struct arena *a, 
 
 int ofp_match_decode(struct ofp_match *out, struct arena *a, const uint8_t *p, size_t n, struct ofp_err *err)
 {
-    struct dec d = dec_init(a, err);
+    struct dec d = dec_init(a, UINT8_MAX, err);
     struct rd r = rd_init(p, n);
     int rc = dec_match(&d, &r, out);
 

@@ -142,7 +142,7 @@ static size_t read_header(struct rd *r, uint16_t *oxm_class, uint8_t *oxm_field,
     return rd_u8(r);
 }
 
-static enum oxm_fault read_oxm(struct rd *r, struct ofp_oxm *oxm, bool is_lenient)
+static enum oxm_fault read_oxm(const struct dec *d, struct rd *r, struct ofp_oxm *oxm)
 {
     size_t length = read_header(r, &oxm->oxm_class, &oxm->oxm_field, &oxm->has_mask);
     struct rd payload = rd_sub(r, length);
@@ -153,11 +153,11 @@ static enum oxm_fault read_oxm(struct rd *r, struct ofp_oxm *oxm, bool is_lenien
     if (r->bad || payload.bad)
         return OXM_BAD_LEN;
     way = oxm_way_find(oxm->oxm_class, oxm->oxm_field, oxm->experimenter);
-    if (way) {
+    if (way && way->version <= d->version) {
         oxm->field = way->field;
         return read_known(way, &payload, oxm);
     }
-    if (!is_lenient)
+    if (!d->is_lenient)
         return OXM_UNKNOWN;
     oxm->n_raw = payload.left;
     oxm->raw = rd_bytes(&payload, payload.left);
@@ -197,7 +197,7 @@ static int read_oxms(struct dec *d, struct rd *r, struct ofp_match *m)
 
     for (size_t i = 0; i < m->n_oxms; i++) {
         struct ofp_oxm *oxm = &m->oxms[i];
-        enum oxm_fault fault = read_oxm(r, oxm, d->is_lenient);
+        enum oxm_fault fault = read_oxm(d, r, oxm);
 
         if (fault)
             return match_fault(d, fault);
@@ -217,6 +217,8 @@ int dec_match(struct dec *d, struct rd *r, struct ofp_match *m)
     size_t n;
 
     *m = (struct ofp_match){ 0 };
+    if (r->bad) /* cut off before the match; whoever holds the region says so */
+        return 0;
     type = r->left >= 2 ? be16_load(r->p) : OFPMT_OXM;
     if (type != OFPMT_OXM)
         return dec_fail(d, OFPET_BAD_MATCH, OFPBMC_BAD_TYPE);
@@ -237,7 +239,7 @@ int dec_match(struct dec *d, struct rd *r, struct ofp_match *m)
 
 int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm)
 {
-    switch (read_oxm(r, oxm, d->is_lenient)) {
+    switch (read_oxm(d, r, oxm)) {
     case OXM_OK:
         break;
     case OXM_BAD_LEN:
