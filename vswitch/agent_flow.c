@@ -36,6 +36,9 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
     return res ? res : translate_instructions(&a->arena, m->instructions, m->n_instructions, code);
 }
 
+/* Bytes of a multipart reply with one flow, without match and instructions: what cannot be shown cannot be added. */
+enum { STATS_HEAD = 16 + 48 };
+
 /* Runs the request; the caller commits or aborts. */
 static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code)
 {
@@ -59,6 +62,7 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
         .flags = m->flags,
         .code = code,
     };
+    size_t n_match;
 
     if (m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT) {
         q.out_port = m->out_port;
@@ -66,17 +70,23 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
         return run_delete(a, &q);
     }
     wr_reset(&a->out);
+    ofp_match_encode(&a->out, &m->match, OFP_VERSION_13);
+    n_match = a->out.len;
     ofp_instructions_encode(&a->out, OFP_VERSION_13, m->instructions, m->n_instructions);
-    if (a->out.bad || a->out.len > UINT16_MAX)
+    if (a->out.bad)
         return -ENOMEM;
-    spec.instructions = a->out.p;
-    spec.n_instructions = (uint16_t)a->out.len;
+    if (a->out.len > UINT16_MAX - STATS_HEAD)
+        return -E2BIG;
+    spec.instructions = a->out.p + n_match;
+    spec.n_instructions = (uint16_t)(a->out.len - n_match);
     return m->command == OFPFC_ADD ? flow_add(a->flows, &spec) : flow_modify(a->flows, &q, &spec);
 }
 
 static int explain(int res, struct ofp_err *err)
 {
     switch (res) {
+    case -E2BIG:
+        return refuse(err, OFPET_BAD_ACTION, OFPBAC_TOO_MANY);
     case -EEXIST:
         return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP);
     case -ENOSPC:
