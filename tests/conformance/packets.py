@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""OpenFlow 1.3.5, 5 and 7.3.7, 7.4.1: what frames meet, packet-in and packet-out, and the reserved ports."""
+import struct
+
+from support import wire
+from support.switch import SwitchTest, run, until
+from support.wire import BAD_REQUEST, apply, flow_mod, goto, match, output, packet_out, set_field, write
+
+MISS, ACTION, INVALID_TTL = range(3)
+TO_CONTROLLER = output(wire.CONTROLLER)
+
+
+def ethernet(kind, payload=b"", dst=2, src=1):
+    return (b"\2" + dst.to_bytes(5, "big") + b"\2" + src.to_bytes(5, "big") + struct.pack("!H", kind) + payload).ljust(60, b"\0")
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return 0xffff ^ total
+
+
+def ipv4(ttl=64, dst=0x0a000002, proto=253):
+    head = struct.pack("!BBHHHBBHII", 0x45, 0, 20, 0, 0, ttl, proto, 0, 0x0a000001, dst)
+    return ethernet(0x800, head[:10] + struct.pack("!H", checksum(head)) + head[12:])
+
+
+FRAME = ethernet(0x88b5, b"a frame of 60 bytes")
+
+
+class PacketIn(SwitchTest):
+    def packet_in(self, frame, port="p1", number=11, **want):
+        self.sw.give(port, frame)
+        got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+        self.assertEqual(got["buffer"], wire.NO_BUFFER)
+        self.assertEqual((got["total_len"], got["data"]), (len(frame), frame), "nothing is buffered, so all of it comes")
+        self.assertEqual(got["match"]["in_port"], number)
+        self.assertEqual({k: got[k] for k in want}, want)
+        return got
+
+    def test_a_table_miss_is_a_drop_without_a_flow_for_it(self):
+        self.sw.give("p1", FRAME)
+        self.c.do(flow_mod(apply(output(22)), match=match(in_port=33)))
+        self.sw.give("p3", FRAME)
+        self.assertEqual(self.sw.take_some("p2", 1), [FRAME])
+        self.c.silence()
+
+    def test_reasons(self):
+        self.c.do(flow_mod(apply(TO_CONTROLLER), priority=0, cookie=0xabc), flow_mod(apply(TO_CONTROLLER), priority=1, cookie=0xdef, match=match(in_port=22)),
+                  flow_mod(write(TO_CONTROLLER), priority=1, cookie=0x123, match=match(in_port=33)))
+        self.packet_in(FRAME, reason=MISS, cookie=0xabc, table=0)
+        self.packet_in(FRAME, "p2", 22, reason=ACTION, cookie=0xdef, table=0)
+        self.packet_in(FRAME, "p3", 33, reason=ACTION, cookie=0x123, table=0)
+        self.c.do(flow_mod(goto(7), priority=0), flow_mod(apply(TO_CONTROLLER), priority=0, table=7, cookie=0x77))
+        self.packet_in(FRAME, reason=MISS, cookie=0x77, table=7)
+        self.c.do(flow_mod(apply(TO_CONTROLLER), priority=5, table=7, cookie=0x78))
+        self.packet_in(FRAME, reason=ACTION, cookie=0x78, table=7)
+
+    def test_pipeline_fields(self):
+        self.c.do(flow_mod(wire.write_metadata(0x55, 0xff), goto(1)), flow_mod(apply(set_field("tunnel_id", 9), TO_CONTROLLER), table=1))
+        got = self.packet_in(FRAME)
+        self.assertEqual(got["match"], {"in_port": 11, "metadata": 0x55, "tunnel_id": 9})
+
+    def test_lengths(self):
+        """Without buffers miss_send_len and max_len cut nothing."""
+        for length in (0, 20, 128, 0xffff):
+            self.c.do(flow_mod(apply(output(wire.CONTROLLER, max_len=length)), priority=7))
+            self.packet_in(ethernet(0x88b5, bytes(range(250)) * 4))
+        self.c.do(wire.set_config(miss_send_len=16), flow_mod(apply(TO_CONTROLLER), priority=0), flow_mod(command=wire.DELETE_STRICT, priority=7))
+        for size in (60, 61, 1514, 9000):
+            self.packet_in(FRAME.ljust(size, b"x"), reason=MISS)
+        self.sw.give("p1", FRAME[:14])
+        self.assertEqual(wire.read_packet_in(self.c.next_async(wire.PACKET_IN))["total_len"], 14)
+
+    def test_as_changed_by_the_actions_before(self):
+        self.c.do(flow_mod(apply(set_field("eth_dst", 0x020000000099), TO_CONTROLLER, set_field("eth_dst", 0x020000000088), output(22))))
+        self.sw.give("p1", FRAME)
+        got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))["data"]
+        self.assertEqual(got, b"\2\0\0\0\0\x99" + FRAME[6:])
+        self.assertEqual(self.sw.take_some("p2", 1), [b"\2\0\0\0\0\x88" + FRAME[6:]])
+
+    def test_invalid_ttl(self):
+        self.c.do(flow_mod(apply(wire.dec_nw_ttl(), output(22)), match=match(eth_type=0x800), cookie=0x5))
+        for ttl in (0, 1):
+            self.sw.give("p1", ipv4(ttl=ttl))
+        self.sw.give("p1", ipv4(ttl=2))
+        out = self.sw.take_some("p2", 1)[0]
+        self.assertEqual((out[22], checksum(out[14:34])), (1, 0))
+        self.c.silence()  # as long as nobody has asked for the reason
+        self.c.do(wire.set_async(packet_in=(7, 0)))
+        frame = ipv4(ttl=1)
+        got = self.packet_in(frame, reason=INVALID_TTL, cookie=0x5, table=0)
+        self.assertEqual(got["data"], frame)
+
+    def test_not_before_it_is_asked_for(self):
+        quiet = self.sw.session()
+        self.c.do(flow_mod(apply(TO_CONTROLLER)))
+        self.packet_in(FRAME)
+        quiet.silence()
+        quiet.close()
+
+
+class Pipeline(SwitchTest):
+    def drops(self, reason):
+        return self.sw.call("stats")["drops"][reason]
+
+    def out(self, frame=FRAME, port="p1", **want):
+        """What leaves by each port; a marker behind it by the same way would come later than everything."""
+        self.sw.give(port, frame)
+        got = {name: self.sw.take_some(name, n) for name, n in want.items()}
+        for name in self.PORTS:
+            if name not in want:
+                self.assertEqual(self.sw.take(name), [], name)
+        return got
+
+    def test_priorities(self):
+        self.c.do(flow_mod(apply(output(22)), priority=5), flow_mod(apply(output(33)), priority=6, match=match(in_port=11)),
+                  flow_mod(priority=65535, match=match(eth_type=0x88b6)))
+        self.out(p3=1)
+        self.out(port="p3", p2=1)
+        self.out(ethernet(0x88b6))
+
+    def test_tables_and_the_action_set(self):
+        self.c.do(flow_mod(write(output(22), set_field("eth_dst", 0x020000000007)), goto(3)),
+                  flow_mod(write(output(33)), apply(set_field("eth_src", 0x020000000008)), goto(200), table=3),
+                  flow_mod(table=200))
+        got = self.out(p3=1)["p3"][0]
+        self.assertEqual(got, b"\2\0\0\0\0\x07\2\0\0\0\0\x08" + FRAME[12:], "a later output takes the place of the earlier; set-field is done before")
+        self.c.do(flow_mod(wire.clear(), goto(200), table=3))
+        self.out()
+        self.c.do(flow_mod(wire.clear(), write(output(22)), apply(output(33)), table=3))
+        got = self.out(p2=1, p3=1)
+        self.assertEqual(got["p3"], [FRAME])
+        self.assertEqual(got["p2"], [FRAME], "clear-actions took the set-field too")
+        self.c.do(flow_mod(write(output(22)), goto(253)))
+        self.out()  # a miss in table 253 drops, action set and all
+
+    def test_metadata(self):
+        self.c.do(flow_mod(wire.write_metadata(0xf0, 0xff), goto(1)), flow_mod(wire.write_metadata(0x0a, 0x0f), goto(2), table=1),
+                  flow_mod(apply(output(22)), table=2, match=match(metadata=0xfa)))
+        self.out(p2=1)
+
+    def test_action_set_order(self):
+        """5.10: pop, push and set-field in the order of the specification, not of the instruction."""
+        self.c.do(flow_mod(write(output(22), set_field("vlan_vid", 0x1005), wire.push_vlan())))
+        got = self.out(p2=1)["p2"][0]
+        self.assertEqual(got[12:18], bytes.fromhex("8100000588b5"))
+
+    def test_more_actions_than_a_program_holds(self):
+        """Such a frame is dropped, whole and counted; others go on."""
+        many = apply(output(22), *[set_field("ipv6_src", i) for i in range(2600)])
+        self.c.do(*[flow_mod(many, goto(t + 1), table=t, match=match(eth_type=0x86dd)) for t in range(2)], flow_mod(apply(output(33)), match=match(in_port=22)))
+        before = self.drops("too-long")
+        self.sw.give("p1", ethernet(0x86dd, b"\x60" + bytes(39)))
+        self.out(port="p2", p3=1)
+        until(lambda: self.drops("too-long") == before + 1, "the drop is not counted")
+        self.assertEqual(self.sw.take("p2"), [])
+
+    def test_as_many_outputs_as_a_message_holds(self):
+        self.c.do(flow_mod(apply(*[output(44)] * 4000, *[output(33)] * 80), match=match(in_port=11)))
+        self.out(p3=80)
+
+    def test_counters(self):
+        self.c.do(flow_mod(apply(output(22))), flow_mod(command=wire.DELETE, table=9))
+        before = wire.read_tables(self.c.parts(wire.multipart(wire.MP_TABLE)))[0]
+        for _ in range(5):
+            self.out(p2=1)
+        self.c.do(flow_mod(command=wire.DELETE))
+        self.out()
+        after = wire.read_tables(self.c.parts(wire.multipart(wire.MP_TABLE)))[0]
+        self.assertEqual(after["matched"] - before["matched"], 5)
+        self.assertEqual(after["lookup"] - before["lookup"], 6)
+
+
+class PacketOut(SwitchTest):
+    def sent(self, data, **want):
+        self.c.do(data)
+        for name in self.PORTS:
+            self.assertEqual(self.sw.take_some(name, want.get(name, 0)), [FRAME] * want.get(name, 0), name)
+
+    def test_ports(self):
+        self.sent(packet_out(FRAME, output(22)), p2=1)
+        self.sent(packet_out(FRAME, output(22), output(33), output(22)), p2=2, p3=1)
+        self.sent(packet_out(FRAME))
+        self.sent(packet_out(FRAME, output(wire.ALL)), p1=1, p2=1, p3=1)
+        self.sent(packet_out(FRAME, output(wire.ALL), in_port=11), p2=1, p3=1)
+        self.sent(packet_out(FRAME, output(wire.FLOOD), in_port=22), p1=1, p3=1)
+        self.sent(packet_out(FRAME, output(wire.IN_PORT), in_port=33), p3=1)
+        self.sent(packet_out(FRAME, output(wire.IN_PORT)))
+        self.sent(packet_out(FRAME, output(33), in_port=33))  # never back by itself
+        self.sent(packet_out(FRAME, output(wire.NORMAL), in_port=11), p2=1, p3=1)
+        self.sent(packet_out(FRAME, output(44)))
+        self.sent(packet_out(FRAME, output(wire.LOCAL)))
+
+    def test_table(self):
+        self.c.do(flow_mod(apply(output(33)), match=match(in_port=11)), flow_mod(apply(output(22)), match=match(in_port=wire.CONTROLLER)))
+        self.sent(packet_out(FRAME, output(wire.TABLE), in_port=11), p3=1)
+        self.sent(packet_out(FRAME, output(wire.TABLE)), p2=1)
+        self.sent(packet_out(FRAME, output(wire.TABLE), in_port=22))
+
+    def test_controller(self):
+        self.c.do(packet_out(FRAME, TO_CONTROLLER, in_port=22))
+        got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+        self.assertEqual((got["data"], got["match"], got["reason"]), (FRAME, {"in_port": 22}, ACTION))
+
+    def test_actions(self):
+        self.c.do(packet_out(FRAME, set_field("eth_dst", 0x020000000099), output(22), wire.push_vlan(), set_field("vlan_vid", 0x1063), output(33)))
+        self.assertEqual(self.sw.take_some("p2", 1), [b"\2\0\0\0\0\x99" + FRAME[6:]])
+        self.assertEqual(self.sw.take_some("p3", 1), [b"\2\0\0\0\0\x99" + FRAME[6:12] + bytes.fromhex("81000063") + FRAME[12:]])
+
+    def test_faults(self):
+        for port in (44, 0, wire.PORT_MAX, wire.IN_PORT, wire.TABLE, wire.NORMAL, wire.FLOOD, wire.ALL, wire.LOCAL):
+            self.refused(packet_out(FRAME, output(22), in_port=port), BAD_REQUEST, 11)
+        self.refused(packet_out(FRAME, output(22), buffer=7), BAD_REQUEST, 8)
+        self.refused(packet_out(b"", output(22)), BAD_REQUEST, 12)
+        self.refused(packet_out(FRAME[:13], output(22)), BAD_REQUEST, 12)
+        self.refused(packet_out(FRAME, output(22), length=1000), BAD_REQUEST, 6)
+        self.refused(packet_out(FRAME, output(22), length=8), wire.BAD_ACTION, 1)
+        self.refused(packet_out(FRAME, output(22), output(0)), wire.BAD_ACTION, 4)
+        self.refused(packet_out(FRAME, output(22), wire.group(1)), wire.BAD_ACTION, 9)
+        for size in range(16):
+            self.refused(wire.message(wire.PACKET_OUT, bytes(size)), BAD_REQUEST, 6)
+        for name in self.PORTS:
+            self.assertEqual(self.sw.take(name), [], "a refused packet-out sends nothing")
+
+    def test_large(self):
+        for size in (1514, 9000, 65535 - 24 - 16):
+            frame = FRAME.ljust(size, b"z")
+            self.c.do(packet_out(frame, output(22)))
+            self.assertEqual(self.sw.take_some("p2", 1), [frame])
+
+
+if __name__ == "__main__":
+    run()
