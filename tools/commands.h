@@ -6,6 +6,9 @@
 #include "tools/cli.h"
 
 extern const struct cli_command switch_commands[];
+extern const struct cli_command mac_commands[];
+extern const struct cli_command attach_commands[]; /* attach, detach */
+extern const struct cli_command flow_commands[];
 extern const struct cli_command lab_commands[];
 extern const struct cli_command pki_commands[];
 extern const struct cli_command about_commands[]; /* version, help */

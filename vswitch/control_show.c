@@ -164,6 +164,8 @@ static json_t *show_port(struct sw_port *p)
     add(o, "vlan", show_vlan(&p->conf.vlan));
     add(o, "flags", show_flags(p->at.flags));
     add(o, "is_by_command", json_boolean(p->is_by_command));
+    if (p->conf.port.type == PORT_NETDEV)
+        add(o, "device", json_string(p->conf.port.device ? p->conf.port.device : p->at.name));
     if (p->conf.port.netns)
         add(o, "netns", json_string(p->conf.port.netns));
     return o;

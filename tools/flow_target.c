@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow_target.c - see flow_target.h. */
+#include "tools/flow_target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/of_client.h"
+
+static const char suffix[] = ".mgmt";
+
+/* The only bridge that has a socket in run_dir. */
+static int only_bridge(const struct cli *c, char *name, size_t size)
+{
+    char list[256] = "";
+    size_t len = 0, n = 0;
+    DIR *dir = opendir(c->run_dir);
+    const struct dirent *entry;
+
+    if (!dir)
+        return cli_fail(CLI_UNREACHABLE, "no trama-switchd answers: run_dir %s: %s", c->run_dir, strerror(errno));
+    while ((entry = readdir(dir))) {
+        size_t bytes = strlen(entry->d_name);
+
+        if (bytes < sizeof suffix || strcmp(entry->d_name + bytes - (sizeof suffix - 1), suffix))
+            continue;
+        bytes -= sizeof suffix - 1;
+        if (!n++)
+            snprintf(name, size, "%.*s", (int)bytes, entry->d_name);
+        if (len < sizeof list)
+            len +=
+                (size_t)snprintf(list + len, sizeof list - len, "%s%.*s", len ? ", " : "", (int)bytes, entry->d_name);
+    }
+    closedir(dir);
+    if (!n)
+        return cli_fail(CLI_UNREACHABLE, "no trama-switchd answers: there is no bridge's socket (*.mgmt) in %s",
+                        c->run_dir);
+    if (n > 1)
+        return cli_usage_fail(c, "there are %zu bridges (%s); say with -b which one is meant", n, list);
+    return CLI_OK;
+}
+
+static int choose(const struct cli *c, struct flow_target *t, struct endpoint *ep)
+{
+    const char *bridge = cli_value(c, "bridge"), *to = cli_value(c, "to");
+    struct errbuf e = { { 0 } };
+    int code = CLI_OK;
+
+    if (bridge && to)
+        return cli_usage_fail(c, "--bridge and --to do not go together: each names a switch");
+    if (to) {
+        if (endpoint_parse(ep, to, &e))
+            return cli_usage_fail(c, "--to: %s", e.text);
+        if (ep->is_passive)
+            return cli_usage_fail(c, "--to: '%s' is for listening; write unix:PATH or tcp:ADDRESS:PORT", to);
+        endpoint_format(ep, t->name, sizeof t->name);
+        return CLI_OK;
+    }
+    if (bridge && (!*bridge || strchr(bridge, '/')))
+        return cli_usage_fail(c, "--bridge: '%s' is no name of a bridge", bridge);
+    if (bridge)
+        snprintf(t->name, sizeof t->name, "%s", bridge);
+    else
+        code = only_bridge(c, t->name, sizeof t->name);
+    if (code)
+        return code;
+    *ep = (struct endpoint){ .kind = ENDPOINT_UNIX };
+    if (snprintf(ep->path, sizeof ep->path, "%s/%s%s", c->run_dir, t->name, suffix) >= (int)sizeof ep->path)
+        return cli_fail(CLI_UNREACHABLE, "run_dir %s: the path is too long for a socket in it", c->run_dir);
+    return CLI_OK;
+}
+
+int flow_target_open(const struct cli *c, struct flow_target *t)
+{
+    struct endpoint ep = { 0 };
+    struct errbuf e = { { 0 } };
+    int code, err;
+
+    *t = (struct flow_target){ 0 };
+    code = choose(c, t, &ep);
+    if (code)
+        return code;
+    endpoint_format(&ep, t->endpoint, sizeof t->endpoint);
+    err = of_client_open(&t->client, &ep, ep.kind == ENDPOINT_UNIX && !cli_has(c, "to") ? ep.path : t->name, &e);
+    if (!err)
+        err = of_client_port_names(t->client, &e);
+    if (!err)
+        return CLI_OK;
+    flow_target_close(t);
+    return cli_fail(err == -EREMOTEIO ? CLI_FAILED : CLI_UNREACHABLE, "%s", e.text);
+}
+
+void flow_target_close(struct flow_target *t)
+{
+    of_client_close(t->client);
+    t->client = NULL;
+}
+
+json_t *flow_target_json(const struct flow_target *t)
+{
+    return json_pack("{s:s, s:s, s:s}", "via", "switch", "switch", t->name, "endpoint", t->endpoint);
+}
