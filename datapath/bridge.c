@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "datapath/datapath_impl.h"
+#include "datapath/group.h"
 #include "datapath/mac_table.h"
 #include "datapath/pkt.h"
 #include "datapath/rcu.h"
@@ -30,6 +31,8 @@ int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e)
     if (!b || !map)
         goto fail;
     b->dp = dp;
+    b->groups.dp = dp;
+    b->groups.free = group_free_object;
     for (b->index = 0; b->index < DP_BRIDGES_MAX && dp->bridges[b->index]; b->index++)
         ;
     if (b->index == DP_BRIDGES_MAX) {
@@ -215,7 +218,7 @@ static bool moves_headers(const struct rule_code *c)
     for (unsigned i = 0; i < (unsigned)c->n_apply + c->n_write; i++) {
         const struct act *a = i < c->n_apply ? &c->apply[i] : &c->write[i - c->n_apply];
 
-        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_SET_FIELD)
+        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_GROUP && a->type != ACT_SET_FIELD)
             return true;
     }
     return false;
@@ -303,6 +306,7 @@ void datapath_abort(struct datapath *dp)
         bury(r); /* no version ever showed it */
     }
     dp->added = dp->removed = NULL;
+    objects_abort(dp);
 }
 
 void datapath_commit(struct datapath *dp)
@@ -316,6 +320,7 @@ void datapath_commit(struct datapath *dp)
         rcu_defer(dp->rcu, bury, r);
     }
     dp->added = dp->removed = NULL;
+    objects_commit(dp);
     rcu_reclaim(dp->rcu);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/match.h"
 #include "datapath/datapath.h"
+#include "datapath/object.h"
 #include "datapath/table.h"
 
 /* What a lookup at an entry point of a bridge reads: the key words in use, and the mask of each. */
@@ -29,6 +30,7 @@ struct dp_port {
     uint32_t number;          /* OpenFlow's */
     uint16_t index;           /* the datapath's */
     _Atomic unsigned flags;   /* enum port_flag */
+    atomic_bool is_link_down; /* as control last saw it; for the liveness of buckets */
     _Atomic uint32_t snaplen; /* of a capture; 0: none */
     _Atomic(const struct vlan_conf *) vlan;
     int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */
@@ -58,6 +60,7 @@ struct bridge {
     _Atomic(const struct entry_mask *) entry;
     _Atomic(const struct port_map *) ports;
     struct mac_table *macs;
+    struct object_table groups;
     struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
     /* C only */
     uint64_t mask_serial[DP_TABLES];

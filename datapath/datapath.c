@@ -197,7 +197,8 @@ static struct vlan_conf *vlan_copy(const struct vlan_conf *vlan)
     return copy;
 }
 
-/* Programs name ports by index: those made before a port came or went must not be used again. */
+/* Programs name ports by index, and buckets by the liveness of what they watch: those made before a port came, went, or
+ * changed must not be used again. */
 static void forget_programs(struct datapath *dp)
 {
     atomic_fetch_add(&dp->version, 1);
@@ -286,8 +287,16 @@ void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags
 {
     struct dp_port *p = datapath_port(dp, index);
 
-    if (p)
-        atomic_store(&p->flags, flags);
+    if (p && (atomic_exchange(&p->flags, flags) ^ flags) & PORT_FLAG_DOWN)
+        forget_programs(dp); /* buckets may watch it */
+}
+
+void datapath_port_set_link(struct datapath *dp, uint16_t index, bool is_up)
+{
+    struct dp_port *p = datapath_port(dp, index);
+
+    if (p && atomic_exchange(&p->is_link_down, !is_up) == is_up)
+        forget_programs(dp);
 }
 
 int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan)

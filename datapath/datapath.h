@@ -74,13 +74,16 @@ int datapath_port_add(struct bridge *b, struct port *p, uint32_t number, const s
 /* After it returns no worker touches the port: the caller may close it. */
 void datapath_port_remove(struct datapath *dp, uint16_t index);
 void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags);
+/* Whether the port's link is up, as control sees it (it is, to begin with): buckets of groups that watch it are live.  Like
+ * PORT_FLAG_DOWN, and adding or removing a port, a change publishes a version: not amid changes that wait for a commit. */
+void datapath_port_set_link(struct datapath *dp, uint16_t index, bool is_up);
 int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
 /* Has the workers wait for the port's descriptors again, after its device went down and came back. */
 void datapath_port_rearm(struct datapath *dp, uint16_t index);
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 
-/* --- rules: nothing is visible before datapath_commit, then everything at once, to no frame in part --- */
+/* --- rules (and groups: group.h): nothing is visible before datapath_commit, then everything at once --- */
 struct rule_conf {
     uint8_t table_id;
     uint16_t priority;

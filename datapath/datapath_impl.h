@@ -7,6 +7,7 @@
 #include "datapath/worker.h"
 
 struct events;
+struct object;
 struct rcu;
 
 struct datapath {
@@ -22,8 +23,9 @@ struct datapath {
     struct worker *workers[DP_WORKERS_MAX];
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
-    uint64_t mask_serial, plan_serial; /* last given out */
-    struct rule *added, *removed;      /* by the version being made; linked through rule->change */
+    uint64_t mask_serial, plan_serial;              /* last given out */
+    struct rule *added, *removed;                   /* by the version being made; linked through rule->change */
+    struct object *objects_added, *objects_removed; /* likewise */
 };
 
 static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t index)

@@ -20,6 +20,9 @@ enum drop {
     DROP_RING_FULL,    /* another worker's transmit ring is full */
     DROP_TOO_DEEP,     /* more passes through the pipeline than one frame may make */
     DROP_TOO_LONG,     /* the actions of this frame do not fit a program */
+    DROP_NO_GROUP,     /* a group that is not there */
+    DROP_NO_BUCKET,    /* a group without a bucket that is live (and, in a select group, has weight) */
+    DROP_GROUP_DEPTH,  /* more groups in each other than one frame may meet */
     DROP_VLAN,         /* NORMAL: this VLAN is not admitted on the port */
     DROP_RESERVED_MAC, /* NORMAL: IEEE 802.1D reserved group address */
     DROP_HAIRPIN,      /* NORMAL: the destination lives where the frame came from */

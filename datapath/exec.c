@@ -4,6 +4,7 @@
  * A frame that is sent and then changed is not copied at once: the copy sent shares its buffer, and pkt_writable() makes
  * a private one before the first byte changes. */
 #include "datapath/datapath_impl.h"
+#include "datapath/flow_hash.h"
 #include "datapath/pkt.h"
 
 #include <errno.h>
@@ -163,14 +164,66 @@ static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const
     p->layers &= 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
 }
 
+/* --- branches --- */
+
+/* Runs the body on a copy of the frame; their bytes are shared until one of the two changes them. */
+__attribute__((noinline)) static void run_clone(struct worker *w, const struct bridge *b, struct pkt *p,
+                                                const uint64_t *body, bool edits)
+{
+    struct rte_mbuf *m = p->m;
+
+    share(m);
+    if (edits) {
+        struct pkt copy = *p;
+
+        if (exec_program(w, b, &copy, body))
+            rte_pktmbuf_free(copy.m); /* no body leads back to the tables */
+        return;
+    }
+    if (exec_program(w, b, p, body))
+        rte_pktmbuf_free(p->m);
+    p->m = m;
+}
+
+/* Where the frame goes on: at the first choice whose sum of weights is above the frame's place in them all. */
+static const uint64_t *pick_choice(struct pkt *p, const uint64_t *op)
+{
+    const uint64_t *choice = op + 1;
+    unsigned lo = 0, hi = op_payload(*op) - 1;
+    uint64_t place = (flow_hash(p, op_arg(*op)) * (choice[hi] >> 32)) >> 32;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+
+        if (choice[mid] >> 32 > place)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return op + (uint32_t)choice[lo];
+}
+
+/* What the group does, translated now: the words of a packet-out are not the worker's, so its scratch is free. */
+static const uint64_t *group_program(struct worker *w, const struct bridge *b, uint32_t id)
+{
+    program_reset(&w->scratch);
+    translate_group(&w->scratch, b, id, w->version);
+    program_finish(&w->scratch);
+    return w->scratch.w;
+}
+
+/* --- the program --- */
+
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
 {
     uint32_t bytes = rte_pktmbuf_pkt_len(p->m);
 
-    for (const uint64_t *at = words; p->m; at += 1 + op_payload(*at)) {
+    for (const uint64_t *at = words, *next; p->m; at = next) {
         uint64_t head = *at, arg = op_arg(head);
         const uint64_t *payload = at + 1;
         int err;
+
+        next = payload + op_payload(head);
 
         switch (op_code(head)) {
         case OP_END:
@@ -183,8 +236,26 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_MISS:
             counter_add(&b->counters[w->id][arg].lookups, 1);
             break;
+        case OP_COUNT:
+            stat_add(w->stats, (uint32_t)arg, 1, rte_pktmbuf_pkt_len(p->m), w->now_ns);
+            break;
+        case OP_GROUP:
+            if (op_code(*next) == OP_END)
+                next = group_program(w, b, (uint32_t)arg);
+            else
+                run_clone(w, b, p, group_program(w, b, (uint32_t)arg), true);
+            break;
+        case OP_CLONE:
+            if (op_code(next[(uint32_t)arg]) == OP_END)
+                break; /* nothing goes on behind the body: the frame itself runs it */
+            run_clone(w, b, p, next, arg & CLONE_EDITS);
+            next += (uint32_t)arg;
+            break;
+        case OP_SELECT:
+            next = pick_choice(p, at);
+            break;
         case OP_OUTPUT:
-            output_port(w, b, p, (uint16_t)arg, op_code(at[1]) == OP_END);
+            output_port(w, b, p, (uint16_t)arg, op_code(*next) == OP_END);
             break;
         case OP_IN_PORT:
             output_in_port(w, b, p);
@@ -203,7 +274,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
                             (uint16_t)arg);
             break;
         case OP_PIPELINE:
-            if (op_code(at[1]) == OP_END)
+            if (op_code(*next) == OP_END)
                 return true;
             pipeline_copy(w, b, p);
             break;

@@ -35,15 +35,9 @@ static const uint64_t *program_for(struct worker *w, const struct bridge *b, str
 
     for (unsigned i = 0; i < m->n; i++)
         key.w[m->word[i]] = p->key.w[m->word[i]] & m->mask[i];
-    w->scratch.n = 0;
-    w->scratch.is_full = false;
+    program_reset(&w->scratch);
     translate_tables(&w->scratch, b, &key, w->version, &w->resume);
-    if (w->scratch.is_full) {
-        w->scratch.n = 0;
-        w->scratch.is_full = false;
-        program_add(&w->scratch, OP_DROP, 0, DROP_TOO_LONG);
-        program_add(&w->scratch, OP_END, 0, 0);
-    }
+    program_finish(&w->scratch);
     if (!is_cacheable)
         return w->scratch.w;
     return cache_store(w->cache, &ck, m->serial, w->version, w->scratch.w, w->scratch.n);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* program.h - what is to be done with the frames of one cache entry: straight-line operations, as words.
+/* program.h - what is to be done with the frames of one cache entry: operations, as words, with branches forward.
  * Flow: translate writes it (from rules or from a packet-out's actions) -> cache keeps it -> exec runs it.
+ *
+ * Operations are done one after the other until OP_END, which ends the frame.  Two make branches: OP_CLONE, whose body runs on
+ * a copy of the frame before the frame itself goes on behind it, and OP_SELECT, which goes on at one of several bodies by
+ * the frame's hash.  A body is part of the program, and each way through it ends in an OP_END (or OP_CONTINUE) of its own.
+ * No branch leads backwards, and clones are at most PROGRAM_DEPTH_MAX in each other: the work for one frame is bounded by
+ * the length of its program.
  *
  * A program is plain data: no pointer into rules, ports or code, so that equal programs are equal bytes, and one that is
  * out of date is merely useless.  An operation is a head word (operation, number of words that follow, argument) and its
@@ -12,10 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "datapath/drop.h"
+
 enum op {
     OP_END,
     OP_HIT,       /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
     OP_MISS,      /* arg: table */
+    OP_COUNT,     /* arg: statistics slot.  Counts the frame for a group or a bucket */
     OP_SET_FIELD, /* arg: field.  Payload: value lo, mask lo; of a wide field value hi, value lo, mask hi, mask lo */
     OP_PUSH_VLAN, /* arg: ethertype */
     OP_POP_VLAN,
@@ -36,12 +45,17 @@ enum op {
     OP_NORMAL,
     OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.  Payload: cookie */
     OP_PIPELINE,   /* from a packet-out: OFPP_TABLE */
-    OP_CONTINUE,   /* always last.  arg: table.  Payload: the action set (struct act each) */
-    OP_DROP,       /* arg: enum drop */
+    OP_GROUP,      /* from a packet-out: the group of id arg, as the worker finds it.  A copy of the frame meets it */
+    OP_CLONE,      /* arg: words of the body behind it | 1 << 32 when the body edits the frame */
+    OP_SELECT,   /* arg: salt of the hash.  Payload, of each choice: sum of weights up to and with it << 32 | offset */
+    OP_CONTINUE, /* always last.  arg: table.  Payload: the action set (struct act each) */
+    OP_DROP,     /* arg: enum drop */
     OP_N
 };
 
-enum { PROGRAM_WORDS_MAX = 16384 };
+enum { PROGRAM_WORDS_MAX = 16384, PROGRAM_DEPTH_MAX = 32 };
+
+#define CLONE_EDITS (UINT64_C(1) << 32)
 
 static inline uint64_t op_head(enum op op, unsigned n_payload, uint64_t arg)
 {
@@ -80,6 +94,22 @@ static inline uint64_t *program_add(struct program_buf *b, enum op op, unsigned 
     b->w[b->n] = op_head(op, n_payload, arg);
     b->n += n_payload + 1;
     return b->w + b->n - n_payload;
+}
+
+static inline void program_reset(struct program_buf *b)
+{
+    b->n = 0;
+    b->is_full = false;
+}
+
+/* Makes a program that did not fit one that drops. */
+static inline void program_finish(struct program_buf *b)
+{
+    if (!b->is_full)
+        return;
+    program_reset(b);
+    program_add(b, OP_DROP, 0, DROP_TOO_LONG);
+    program_add(b, OP_END, 0, 0);
 }
 
 #endif

@@ -15,6 +15,7 @@
 enum act_type {
     ACT_OUTPUT,     /* port */
     ACT_CONTROLLER, /* max_len */
+    ACT_GROUP,      /* group */
     ACT_SET_FIELD,  /* set */
     ACT_PUSH_VLAN,  /* ethertype */
     ACT_POP_VLAN,
@@ -47,7 +48,8 @@ enum {
 struct act {
     enum act_type type;
     union {
-        uint32_t port;    /* OpenFlow number; reserved ports but CONTROLLER too */
+        uint32_t port; /* OpenFlow number; reserved ports but CONTROLLER too */
+        uint32_t group;
         uint16_t max_len; /* bytes of the frame for the controller; 0xffff: all of it */
         uint16_t ethertype;
         uint8_t ttl;

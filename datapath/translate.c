@@ -5,7 +5,11 @@
  * lookup reads.  `struct walk` carries a copy of the key and does to it what the actions will do to the frame, so that
  * later tables see the changed fields.  Where an action brings headers to light that the key does not hold (a pop of
  * MPLS, PBB, or of the outer of three VLAN tags) the key is no longer enough: the program then ends in OP_CONTINUE, and
- * the worker parses the frame again and comes back here with the action set gathered so far. */
+ * the worker parses the frame again and comes back here with the action set gathered so far.
+ *
+ * Groups become branches (program.h).  Which bucket of a select group takes a frame is decided when the program runs, by a
+ * hash over fields that the mask need not hold; which are live is decided here, and a change of liveness makes a new version.
+ * No table is looked up behind a bucket's actions, so what they do to the key concerns nobody: they run on a copy of it. */
 #include "datapath/translate.h"
 
 #include <assert.h>
@@ -14,6 +18,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/datapath.h"
+#include "datapath/group.h"
 #include "datapath/key_edit.h"
 #include "datapath/table.h"
 
@@ -24,12 +29,16 @@ struct walk {
     uint64_t version;
     bool is_stale; /* the key no longer tells what the frame holds */
     bool has_output;
+    bool is_packet_out; /* groups are for the worker to look up */
+    unsigned n_edits;   /* operations so far that change the frame */
+    unsigned depth;     /* groups in each other */
     /* whose actions are being translated; for packet-ins */
     uint64_t cookie;
     uint8_t table_id;
     enum event_reason reason;
 };
 
+enum { GROUP_DEPTH_MAX = PROGRAM_DEPTH_MAX - 1 }; /* a group makes one clone at most */
 enum { ACT_WORDS = sizeof(struct act) / sizeof(uint64_t) };
 static_assert(sizeof(struct act) % sizeof(uint64_t) == 0, "actions are kept in programs as whole words");
 
@@ -82,6 +91,7 @@ static void emit_output(struct walk *w, uint32_t port)
         program_add(w->out, OP_PIPELINE, 0, 0);
         return;
     case DP_PORT_NORMAL:
+        w->n_edits++; /* it puts tags on and off */
         program_add(w->out, OP_NORMAL, 0, 0);
         return;
     case DP_PORT_FLOOD:
@@ -106,9 +116,13 @@ static void emit_output(struct walk *w, uint32_t port)
 /* Notes what a key-side edit said: when it cannot know, the key is stale from here on. */
 static void edited(struct walk *w, int err)
 {
+    w->n_edits++;
     if (err == -EAGAIN)
         w->is_stale = true;
 }
+
+static void emit_group(struct walk *w, uint32_t id);
+static void emit_group_copy(struct walk *w, uint32_t id);
 
 static void do_act(struct walk *w, const struct act *a)
 {
@@ -118,6 +132,9 @@ static void do_act(struct walk *w, const struct act *a)
         break;
     case ACT_CONTROLLER:
         emit_controller(w, a->max_len);
+        break;
+    case ACT_GROUP:
+        emit_group_copy(w, a->group);
         break;
     case ACT_SET_FIELD:
         emit_set_field(w, a);
@@ -176,62 +193,199 @@ static void do_act(struct walk *w, const struct act *a)
     }
 }
 
-/* OpenFlow 1.3.5, 5.10: the order in which a set is done, whatever the order it was written in. */
-static const uint8_t set_order[ACT_TYPES] = {
-    [ACT_COPY_TTL_IN] = 1, [ACT_POP_VLAN] = 2,   [ACT_POP_MPLS] = 2,     [ACT_POP_PBB] = 2,    [ACT_PUSH_MPLS] = 3,
-    [ACT_PUSH_PBB] = 4,    [ACT_PUSH_VLAN] = 5,  [ACT_COPY_TTL_OUT] = 6, [ACT_DEC_IP_TTL] = 7, [ACT_DEC_MPLS_TTL] = 7,
-    [ACT_SET_FIELD] = 8,   [ACT_SET_IP_TTL] = 8, [ACT_SET_MPLS_TTL] = 8, [ACT_CONTROLLER] = 9, [ACT_OUTPUT] = 9,
-};
-enum { SET_ORDER_LAST = 9 };
+/* --- groups --- */
 
-/* A controller action is an output of its own kind: it replaces an output, and is replaced by one. */
-static bool same_place(const struct act *a, const struct act *b)
+/* A body that runs on a copy of the frame: what it does to the key is undone at its end. */
+struct clone {
+    uint32_t at; /* of its OP_CLONE */
+    unsigned n_edits;
+    bool is_stale;
+    struct key key;
+};
+
+static void clone_begin(struct walk *w, struct clone *c)
 {
-    if (set_order[a->type] == SET_ORDER_LAST)
-        return set_order[b->type] == SET_ORDER_LAST;
-    return a->type == b->type && (a->type != ACT_SET_FIELD || a->field == b->field);
+    c->at = w->out->n;
+    c->n_edits = w->n_edits;
+    c->is_stale = w->is_stale;
+    c->key = *w->key;
+    program_add(w->out, OP_CLONE, 0, 0);
 }
 
-static void action_set_write(struct action_set *s, const struct act *a)
+/* The body has ended the frame. */
+static void clone_end(struct walk *w, const struct clone *c)
 {
-    for (unsigned i = 0; i < s->n; i++) {
-        struct act *old = &s->acts[i];
+    uint64_t n_words = w->out->n - c->at - 1;
 
-        if (!same_place(old, a))
-            continue;
-        if (a->type == ACT_SET_FIELD) {
-            old->value.hi = (old->value.hi & ~a->mask.hi) | (a->value.hi & a->mask.hi);
-            old->value.lo = (old->value.lo & ~a->mask.lo) | (a->value.lo & a->mask.lo);
-            old->mask.hi |= a->mask.hi;
-            old->mask.lo |= a->mask.lo;
-        } else {
-            *old = *a;
+    if (!w->out->is_full)
+        w->out->w[c->at] = op_head(OP_CLONE, 0, n_words | (w->n_edits != c->n_edits ? CLONE_EDITS : 0));
+    w->is_stale = c->is_stale;
+    *w->key = c->key;
+}
+
+static void emit_drop(struct walk *w, enum drop why)
+{
+    program_add(w->out, OP_DROP, 0, why);
+    program_add(w->out, OP_END, 0, 0);
+}
+
+static void run_set(struct walk *w, const struct act *acts, unsigned n);
+
+static void emit_bucket(struct walk *w, const struct bucket *k)
+{
+    program_add(w->out, OP_COUNT, 0, k->stat);
+    if (k->n_acts)
+        run_set(w, k->acts, k->n_acts);
+    else
+        emit_drop(w, DROP_NO_ACTION);
+}
+
+static void emit_all(struct walk *w, const struct group *g)
+{
+    for (unsigned i = 0; i + 1 < g->n_buckets && !w->out->is_full; i++) {
+        struct clone c;
+
+        clone_begin(w, &c);
+        emit_bucket(w, &g->buckets[i]);
+        clone_end(w, &c);
+    }
+    emit_bucket(w, &g->buckets[g->n_buckets - 1]);
+}
+
+static void emit_first_live(struct walk *w, const struct group *g)
+{
+    for (unsigned i = 0; i < g->n_buckets; i++)
+        if (bucket_is_live(w->b, &g->buckets[i], w->version)) {
+            emit_bucket(w, &g->buckets[i]);
+            return;
         }
+    emit_drop(w, DROP_NO_BUCKET);
+}
+
+/* The choices of a select group: every bucket with weight, and, for the flows of those that are dead, the live ones once
+ * more: a bucket that dies moves no other flow. */
+struct choices {
+    uint32_t at; /* of the OP_SELECT */
+    uint32_t sum;
+    uint64_t *next; /* the payload word to be written */
+};
+
+static void choices_begin(struct walk *w, struct choices *c, unsigned n, uint64_t salt)
+{
+    *c = (struct choices){ .at = w->out->n };
+    c->next = program_add(w->out, OP_SELECT, n, salt);
+}
+
+static void choices_add(struct choices *c, uint16_t weight, uint32_t target)
+{
+    c->sum += weight;
+    *c->next++ = (uint64_t)c->sum << 32 | (target - c->at);
+}
+
+static void emit_select(struct walk *w, const struct group *g)
+{
+    enum { SECOND = 1 };
+    struct choices first, second = { 0 };
+    unsigned n = 0, n_live = 0;
+
+    for (unsigned i = 0; i < g->n_buckets; i++) {
+        n += g->buckets[i].weight != 0;
+        n_live += g->buckets[i].weight && bucket_is_live(w->b, &g->buckets[i], w->version);
+    }
+    if (!n_live) {
+        emit_drop(w, DROP_NO_BUCKET);
         return;
     }
-    if (s->n == ACTION_SET_MAX)
-        s->is_overflown = true;
-    else
-        s->acts[s->n++] = *a;
+    choices_begin(w, &first, n, (uint64_t)g->object.id << 1);
+    if (n_live < n)
+        choices_begin(w, &second, n_live, (uint64_t)g->object.id << 1 | SECOND);
+    for (unsigned i = 0; i < g->n_buckets && !w->out->is_full; i++) {
+        const struct bucket *k = &g->buckets[i];
+        struct clone c = { .is_stale = w->is_stale, .key = *w->key };
+
+        if (!k->weight)
+            continue;
+        if (n_live < n && !bucket_is_live(w->b, k, w->version)) {
+            choices_add(&first, k->weight, second.at);
+            continue;
+        }
+        choices_add(&first, k->weight, w->out->n);
+        if (n_live < n)
+            choices_add(&second, k->weight, w->out->n);
+        emit_bucket(w, k);
+        w->is_stale = c.is_stale;
+        *w->key = c.key;
+    }
 }
 
-static void action_set_run(struct walk *w, const struct action_set *s)
+/* What a group does with a frame that it takes: every way through it ends the frame. */
+static void emit_group(struct walk *w, uint32_t id)
 {
-    bool has_output = false;
+    const struct group *g = group_find(w->b, id, w->version);
+    enum event_reason reason = w->reason;
 
+    w->has_output = true;
+    if (w->out->is_full)
+        return; /* or groups that hold each other often would cost time without end */
+    if (w->depth == GROUP_DEPTH_MAX) {
+        emit_drop(w, DROP_GROUP_DEPTH);
+        return;
+    }
+    if (!g) {
+        emit_drop(w, DROP_NO_GROUP);
+        return;
+    }
+    w->depth++;
+    w->reason = EVENT_ACTION;
+    program_add(w->out, OP_COUNT, 0, g->stat);
+    if (!g->n_buckets)
+        emit_drop(w, DROP_NO_BUCKET);
+    else if (g->type == GROUP_SELECT)
+        emit_select(w, g);
+    else if (g->type == GROUP_FF)
+        emit_first_live(w, g);
+    else
+        emit_all(w, g); /* an indirect group has one bucket */
+    w->depth--;
+    w->reason = reason;
+}
+
+/* In a list of actions "a copy of the packet in its current state is processed by the relevant group buckets" (5.11). */
+static void emit_group_copy(struct walk *w, uint32_t id)
+{
+    struct clone c;
+
+    w->has_output = true;
+    if (w->is_packet_out) {
+        program_add(w->out, OP_GROUP, 0, id);
+        return;
+    }
+    clone_begin(w, &c);
+    emit_group(w, id);
+    clone_end(w, &c);
+}
+
+/* Does a finished action set and ends the frame. */
+static void run_set(struct walk *w, const struct act *acts, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (acts[i].type == ACT_GROUP) {
+            emit_group(w, acts[i].group);
+            return;
+        } else {
+            do_act(w, &acts[i]);
+        }
+    program_add(w->out, OP_END, 0, 0);
+}
+
+static void action_set_run(struct walk *w, struct action_set *s)
+{
     if (s->is_overflown) {
         program_add(w->out, OP_DROP, 0, DROP_TOO_LONG);
         w->has_output = true;
-        return;
-    }
-    for (unsigned i = 0; i < s->n; i++)
-        has_output |= set_order[s->acts[i].type] == SET_ORDER_LAST;
-    if (!has_output)
-        return; /* "If neither an output action nor a group action were specified, the packet is dropped" */
-    for (unsigned place = 1; place <= SET_ORDER_LAST; place++)
-        for (unsigned i = 0; i < s->n; i++)
-            if (set_order[s->acts[i].type] == place)
-                do_act(w, &s->acts[i]);
+    } else if (action_set_finish(s)) {
+        run_set(w, s->acts, s->n);
+    } /* else: "If neither an output action nor a group action were specified, the packet is dropped" */
 }
 
 static void emit_continue(struct walk *w, uint8_t table_id, const struct action_set *s)
@@ -310,13 +464,25 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
 void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts)
 {
     struct key key = { 0 };
-    struct walk w = { .out = out, .b = b, .key = &key, .cookie = UINT64_MAX, .table_id = 0, .reason = EVENT_ACTION };
+    struct walk w = {
+        .out = out, .b = b, .key = &key, .cookie = UINT64_MAX, .reason = EVENT_ACTION, .is_packet_out = true
+    };
 
     for (size_t i = 0; i < n_acts; i++)
         do_act(&w, &acts[i]);
     if (!w.has_output)
         program_add(out, OP_DROP, 0, DROP_NO_ACTION);
     program_add(out, OP_END, 0, 0);
+}
+
+void translate_group(struct program_buf *out, const struct bridge *b, uint32_t group_id, uint64_t version)
+{
+    struct key key = { 0 };
+    struct walk w = {
+        .out = out, .b = b, .key = &key, .version = version, .cookie = UINT64_MAX, .reason = EVENT_ACTION
+    };
+
+    emit_group(&w, group_id);
 }
 
 static const enum field_id vlan_fields[] = { FIELD_VLAN_TPID, FIELD_VLAN_VID,  FIELD_VLAN_PCP, FIELD_VLAN2_TPID,

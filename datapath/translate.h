@@ -4,19 +4,10 @@
 #ifndef DATAPATH_TRANSLATE_H
 #define DATAPATH_TRANSLATE_H
 
+#include "datapath/action_set.h"
 #include "datapath/program.h"
-#include "datapath/rule.h"
 
 struct bridge;
-
-enum { ACTION_SET_MAX = 64 };
-
-/* The action set, OpenFlow 1.3.5, 5.10: at most one action of a type, one set-field of a field. */
-struct action_set {
-    unsigned n;
-    bool is_overflown;
-    struct act acts[ACTION_SET_MAX];
-};
 
 /* Where a frame goes on: in which table, with which action set. */
 struct resume {
@@ -28,8 +19,10 @@ struct resume {
  * bridge_entry_mask() asks for, and is changed.  Thread: W, inside an RCU section. */
 void translate_tables(struct program_buf *out, const struct bridge *b, struct key *key, uint64_t version,
                       struct resume *at);
-/* Translates a list of actions alone (packet-out).  Thread: any. */
+/* Translates a list of actions alone (packet-out); groups are left to translate_group().  Thread: any. */
 void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts);
+/* Translates what a group does with a frame that it takes.  Thread: W, inside an RCU section. */
+void translate_group(struct program_buf *out, const struct bridge *b, uint32_t group_id, uint64_t version);
 
 /* Widens the union of all rules' masks by what actions of the given kinds (how many of each the bridge has) move between
  * fields: a push or pop carries one header's value to another's place. */
