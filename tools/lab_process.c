@@ -176,16 +176,23 @@ int lab_process_netns(const char *lab, int (*fn)(void *arg, const char *name), v
     return err;
 }
 
+/* A name for the namespace of the machine itself is not a lab's, whoever made it. */
+static bool is_machine(const struct stat *st)
+{
+    struct stat init;
+
+    return !stat("/proc/1/ns/net", &init) && st->st_ino == init.st_ino && st->st_dev == init.st_dev;
+}
+
 static int add_netns(void *arg, const char *name)
 {
     struct finder *f = arg;
-    struct stat st, host;
+    struct stat st;
     int fd = netns_open(name, NULL);
 
     if (fd < 0)
         return 0;
-    if (f->n_netns < NETNS_MAX && !fstat(fd, &st) && !stat("/proc/1/ns/net", &host) &&
-        (st.st_ino != host.st_ino || st.st_dev != host.st_dev)) /* a name for the host's own: not a lab's */
+    if (f->n_netns < NETNS_MAX && !fstat(fd, &st) && !is_machine(&st))
         f->netns[f->n_netns++] = (struct netns_id){ st.st_dev, st.st_ino };
     close(fd);
     return 0;
