@@ -32,7 +32,7 @@
 #include "datapath/port_netns.h"
 
 enum {
-    RX_BATCH = 8,    /* messages of one call; each holds room for 64 KB */
+    RX_BATCH = 4,    /* messages of one call; each holds room for 64 KB (PORT_BURST_BYTES) */
     SEND_IOV = 1024, /* of all messages of one call */
     SOCKET_BUFFER = 8 << 20,
     FANOUT_IGNORE_OUTGOING = 0x4000, /* since Linux 5.6; not in Debian 12's linux/if_packet.h */
@@ -151,7 +151,7 @@ static uint16_t netdev_rx(struct port *p, unsigned queue, struct rte_mbuf **fram
 
     if (unlikely(atomic_load_explicit(&nd->is_gone, memory_order_relaxed)))
         return 0;
-    while (got < n) {
+    while (got < n && bytes < PORT_BURST_BYTES) {
         unsigned room = fill_messages(nd, q, n - got);
         int k;
 

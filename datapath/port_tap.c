@@ -89,7 +89,7 @@ static uint16_t tap_rx(struct port *p, unsigned queue, struct rte_mbuf **frames,
 
     if (unlikely(atomic_load_explicit(&t->is_gone, memory_order_relaxed)))
         n = 0;
-    while (got < n) {
+    while (got < n && bytes < PORT_BURST_BYTES) {
         struct rte_mbuf *m;
         ssize_t len;
 
