@@ -10,6 +10,7 @@ static const struct cli_group groups[] = {
     { "flow", "flows of a switch, over OpenFlow", flow_commands },
     { "mac", "MAC addresses that bridges have learned", mac_commands },
     { "attach", "interfaces and namespaces, to a bridge and off it", attach_commands },
+    { "capture", "frames of a port", capture_commands },
     { "lab", "a network document, built on this machine", lab_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },

@@ -2,7 +2,7 @@
 /* capture.c - frames of a port as a pcapng stream, for whoever connects to the capture's socket: `tcpdump -r -` and the
  * like read it.  One reader per capture; it ends when the reader leaves, when the port goes, or when nobody comes.
  * Flow: worker -> event ring -> [capture] -> unix socket.   Spec: draft-ietf-opsawg-pcapng (section header, interface
- * description, enhanced packet block with epb_flags for the direction). */
+ * description, enhanced packet block with epb_flags for the direction and epb_dropcount for what the reader missed). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct capture {
     struct stream *stream;
     ev_timer timeout;
     uint64_t n_lost; /* frames that the reader was too slow for */
+    uint64_t n_told; /* of these the reader knows */
     struct wr out;
 };
 
@@ -102,6 +103,7 @@ enum {
     OPTION_IF_NAME = 2,
     OPTION_IF_TSRESOL = 9,
     OPTION_EPB_FLAGS = 2,
+    OPTION_EPB_DROPCOUNT = 4,
     TSRESOL_NS = 9
 };
 
@@ -130,7 +132,8 @@ static void put_head(struct wr *w, const char *name, uint32_t snaplen)
     block_end(w, at);
 }
 
-static void put_frame(struct wr *w, const struct event *ev, uint64_t wall_ns, uint32_t snaplen)
+/* `n_lost`: frames that are missing right before this one. */
+static void put_frame(struct wr *w, const struct event *ev, uint64_t wall_ns, uint32_t snaplen, uint64_t n_lost)
 {
     uint32_t len = rte_pktmbuf_pkt_len(ev->frame);
     size_t at = block_begin(w, BLOCK_PACKET);
@@ -151,6 +154,11 @@ static void put_frame(struct wr *w, const struct event *ev, uint64_t wall_ns, ui
     put_u16(w, OPTION_EPB_FLAGS);
     put_u16(w, 4);
     put_u32(w, ev->type == EVENT_CAPTURE_RX ? 1 : 2); /* inbound: what the port took in */
+    if (n_lost) {
+        put_u16(w, OPTION_EPB_DROPCOUNT);
+        put_u16(w, sizeof n_lost);
+        wr_bytes(w, &n_lost, sizeof n_lost);
+    }
     put_u32(w, OPTION_END);
     block_end(w, at);
 }
@@ -246,9 +254,11 @@ void capture_event(struct vswitch *sw, const struct event *ev)
         if (c->index != ev->port || !c->stream)
             continue;
         wr_reset(&c->out);
-        put_frame(&c->out, ev, wall_ns, c->snaplen);
+        put_frame(&c->out, ev, wall_ns, c->snaplen, c->n_lost - c->n_told);
         if (c->out.bad || stream_send(c->stream, c->out.p, c->out.len))
             c->n_lost++;
+        else
+            c->n_told = c->n_lost;
     }
 }
 
