@@ -250,7 +250,7 @@ static int run(struct cli *c, int argc, char **argv)
 int cli_main(const struct cli_group *groups, int argc, char **argv)
 {
     const char *dir = getenv("TRAMA_RUN_DIR");
-    struct cli c = { .groups = groups, .run_dir = dir && *dir ? dir : default_run_dir };
+    struct cli c = { .groups = groups, .run_dir = dir && *dir ? dir : default_run_dir, .timeout_ms = CALL_TIMEOUT_MS };
     int code;
 
     signal(SIGPIPE, SIG_DFL); /* `trama flow dump | head` ends quietly */
@@ -297,6 +297,55 @@ int cli_number(const struct cli *c, const char *name, uint64_t min, uint64_t max
     return CLI_OK;
 }
 
+const char *cli_file_name(const char *path)
+{
+    return strcmp(path, "-") ? path : "standard input";
+}
+
+/* All of it, with a NUL behind; 0 or a negative errno. */
+static int read_all(FILE *f, char **text, size_t *len)
+{
+    size_t size = 0, n;
+
+    *text = NULL;
+    *len = 0;
+    do {
+        if (*len + 1 >= size) {
+            char *p = realloc(*text, size = size ? size * 2 : 1 << 16);
+
+            if (!p)
+                return -ENOMEM;
+            *text = p;
+        }
+        n = fread(*text + *len, 1, size - *len - 1, f);
+        *len += n;
+    } while (n);
+    (*text)[*len] = '\0';
+    return ferror(f) ? -errno : 0;
+}
+
+int cli_read_file(const char *path, char **text)
+{
+    bool is_stdin = !strcmp(path, "-");
+    FILE *f = is_stdin ? stdin : fopen(path, "re");
+    size_t len = 0;
+    int err;
+
+    *text = NULL;
+    if (!f)
+        return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
+    err = read_all(f, text, &len);
+    if (!is_stdin)
+        fclose(f);
+    if (!err && strlen(*text) == len)
+        return CLI_OK;
+    free(*text);
+    *text = NULL;
+    if (err)
+        return cli_fail(CLI_FAILED, "%s: %s", cli_file_name(path), strerror(-err));
+    return cli_fail(CLI_FAILED, "%s: there is a zero byte in it; a text file is needed", cli_file_name(path));
+}
+
 int cli_json(json_t *v)
 {
     json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
@@ -319,8 +368,7 @@ int cli_call(const struct cli *c, enum cli_daemon daemon, const char *method, js
 {
     char path[CLI_PATH_SIZE];
     struct errbuf e = { { 0 } };
-    int err =
-        rpc_call(cli_socket(c, daemon, path), method, params ? params : json_object(), CALL_TIMEOUT_MS, result, &e);
+    int err = rpc_call(cli_socket(c, daemon, path), method, params ? params : json_object(), c->timeout_ms, result, &e);
 
     if (!err)
         return CLI_OK;

@@ -71,6 +71,7 @@ struct cli {
     bool is_json;
     char **args; /* behind the command's words, without options; ends with NULL */
     int n_args;
+    int timeout_ms;                      /* of cli_call; 30 s unless the command sets another */
     const char *values[CLI_OPTIONS_MAX]; /* of command->options; "" for one without a value; NULL: not said */
 };
 
@@ -96,6 +97,10 @@ int cli_fail(enum cli_exit code, const char *fmt, ...) __attribute__((format(pri
 /* The same with "Try 'trama COMMAND -h'." behind it; CLI_USAGE. */
 int cli_usage_fail(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The whole of a text file, for the caller to free; "-": of the standard input.  CLI_OK, or the sentence is said. */
+int cli_read_file(const char *path, char **text);
+const char *cli_file_name(const char *path); /* for sentences: "standard input" for "-" */
+
 /* Writes `v` (taken) to stdout as one JSON value with a newline.  CLI_OK. */
 int cli_json(json_t *v);
 
@@ -104,7 +109,7 @@ enum cli_daemon { CLI_SWITCHD, CLI_CONTROLLER };
 /* The control socket of a daemon: RUN_DIR/trama-switchd.ctl, RUN_DIR/trama-controller.ctl. */
 const char *cli_socket(const struct cli *c, enum cli_daemon daemon, char path[CLI_PATH_SIZE]);
 /* Asks a daemon: `params` (an object; taken; NULL: none) to `method`.  CLI_OK: *result is the caller's (json_decref).
- * CLI_FAILED: it refused; CLI_UNREACHABLE: it did not answer within 30 s; the sentence is said. */
+ * CLI_FAILED: it refused; CLI_UNREACHABLE: it did not answer within c->timeout_ms; the sentence is said. */
 int cli_call(const struct cli *c, enum cli_daemon daemon, const char *method, json_t *params, json_t **result);
 /* For a command whose work is one call without an answer worth showing: with -j the answer is shown all the same. */
 int cli_call_quiet(const struct cli *c, enum cli_daemon daemon, const char *method, json_t *params);

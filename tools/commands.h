@@ -9,6 +9,7 @@ extern const struct cli_command switch_commands[];
 extern const struct cli_command mac_commands[];
 extern const struct cli_command attach_commands[]; /* attach, detach */
 extern const struct cli_command capture_commands[];
+extern const struct cli_command net_commands[];
 extern const struct cli_command flow_commands[];
 extern const struct cli_command lab_commands[];
 extern const struct cli_command pki_commands[];

@@ -51,29 +51,6 @@ static int add_flow(struct change *ch, const char *text, unsigned line)
     return CLI_OK;
 }
 
-static int read_all(struct change *ch, FILE *f)
-{
-    size_t size = 0, len = 0, n;
-
-    do {
-        if (len + 1 >= size) {
-            char *p = realloc(ch->content, size = size ? size * 2 : 1 << 16);
-
-            if (!p)
-                return cli_fail(CLI_FAILED, "%s: not enough memory", ch->file);
-            ch->content = p;
-        }
-        n = fread(ch->content + len, 1, size - len - 1, f);
-        len += n;
-    } while (n);
-    ch->content[len] = '\0';
-    if (ferror(f))
-        return cli_fail(CLI_FAILED, "%s: %s", ch->file, strerror(errno));
-    if (strlen(ch->content) != len)
-        return cli_fail(CLI_FAILED, "%s: there is a zero byte in it; that is no file of flows", ch->file);
-    return CLI_OK;
-}
-
 /* Cuts a comment off, which begins with a '#' at the start of the line or behind a blank, and blanks at both ends. */
 static char *trim(char *line)
 {
@@ -93,17 +70,10 @@ static char *trim(char *line)
 
 static int read_file(struct change *ch, const char *path)
 {
-    bool is_stdin = !strcmp(path, "-");
-    FILE *f = is_stdin ? stdin : fopen(path, "re");
     unsigned number = 0;
-    int code;
+    int code = cli_read_file(path, &ch->content);
 
-    ch->file = is_stdin ? "standard input" : path;
-    if (!f)
-        return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
-    code = read_all(ch, f);
-    if (!is_stdin)
-        fclose(f);
+    ch->file = cli_file_name(path);
     for (char *next = ch->content, *line; !code && (line = strsep(&next, "\n"));) {
         number++;
         line = trim(line);

@@ -11,6 +11,7 @@ static const struct cli_group groups[] = {
     { "mac", "MAC addresses that bridges have learned", mac_commands },
     { "attach", "interfaces and namespaces, to a bridge and off it", attach_commands },
     { "capture", "frames of a port", capture_commands },
+    { "net", "the network: a document, and the controller that makes it true", net_commands },
     { "lab", "a network document, built on this machine", lab_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },
