@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "vswitch/agent_impl.h"
+#include "vswitch/group_table.h"
 
 enum { ERROR_DATA = 64 }; /* bytes of the refused message that go back, 7.4.4 */
 
@@ -130,7 +131,7 @@ static int handle_features(struct session *s, const struct ofp_msg *m, struct of
         .type = OFPT_FEATURES_REPLY,
         .features_reply = { .datapath_id = s->agent->conf.datapath_id,
                             .n_tables = DP_TABLES,
-                            .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS },
+                            .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS },
     };
 
     session_send(s, &reply, m->xid);
@@ -319,6 +320,25 @@ unsigned agent_controller_count(const struct agent *a)
     return n;
 }
 
+static void count_flow(void *arg, const struct rule_code *code, int by)
+{
+    const struct agent *a = arg;
+
+    group_table_count_flow(a->groups, code, by);
+}
+
+int agent_finish(struct agent *a, int res)
+{
+    if (res) {
+        group_table_abort(a->groups);
+        flow_table_abort(a->flows);
+    } else {
+        flow_table_commit(a->flows);
+        group_table_commit(a->groups);
+    }
+    return res;
+}
+
 int agent_new(struct agent **out, const struct agent_conf *conf)
 {
     struct agent *a = calloc(1, sizeof *a);
@@ -338,11 +358,17 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         .clock = conf->clock,
         .max_flows = conf->max_flows,
         .removed = agent_flow_removed,
+        .count = count_flow,
         .arg = a,
     };
     int err = flow_table_new(&a->flows, &flows);
 
+    if (!a->conf.max_groups)
+        a->conf.max_groups = GROUP_TABLE_MAX;
+    if (!err)
+        err = group_table_new(&a->groups, conf->bridge, conf->clock);
     if (err) {
+        flow_table_free(a->flows);
         free(a);
         return err;
     }
@@ -356,6 +382,8 @@ void agent_free(struct agent *a)
         return;
     assert(list_is_empty(&a->sessions) && !a->ports.n);
     flow_table_free(a->flows);
+    group_table_free(a->groups);
+    datapath_commit(a->conf.dp);
     hmap_fini(&a->ports);
     arena_fini(&a->arena);
     wr_fini(&a->out);

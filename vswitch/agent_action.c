@@ -4,11 +4,17 @@
 #include <errno.h>
 
 #include "vswitch/agent_impl.h"
+#include "vswitch/group_table.h"
 
-/* What a check must know of this switch: no groups, meters or queues. */
+static bool has_group(void *arg, uint32_t id)
+{
+    return group_table_find(((struct agent *)arg)->groups, id);
+}
+
+/* What a check must know of this switch: there are no queues. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
-    *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a };
+    *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a, .has_group = has_group };
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)
@@ -73,8 +79,10 @@ static int translate(const struct ofp_action *in, struct act *out)
     case OFPAT_SET_FIELD:
         *out = set_field(&in->set_field.field);
         return 0;
-    case OFPAT_SET_QUEUE:
     case OFPAT_GROUP:
+        *out = (struct act){ .type = ACT_GROUP, .group = in->group.group_id };
+        return 0;
+    case OFPAT_SET_QUEUE:
     case OFPAT_EXPERIMENTER:
         return -EOPNOTSUPP;
     }

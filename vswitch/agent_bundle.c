@@ -58,6 +58,7 @@ static const struct kind {
     void (*apply)(struct session *s, const struct ofp_msg *m);
 } kinds[] = {
     { OFPT_FLOW_MOD, flow_mod_prepare, NULL },
+    { OFPT_GROUP_MOD, group_mod_prepare, NULL },
     { OFPT_PORT_MOD, port_mod_check, port_mod_apply },
 };
 
@@ -198,12 +199,9 @@ static int bundle_commit(struct session *s, struct bundle *b, struct ofp_err *er
 {
     bool is_ok = prepare_all(s, b);
 
-    if (is_ok) {
-        flow_table_commit(s->agent->flows);
+    agent_finish(s->agent, is_ok ? 0 : -EBADMSG);
+    if (is_ok)
         apply_all(s, b);
-    } else {
-        flow_table_abort(s->agent->flows);
-    }
     bundle_free(b);
     return is_ok ? 0 : bad_bundle(err, OFPBFC_MSG_FAILED);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_dump.c - what is said of flows, however many there are (OpenFlow 1.3.5, 7.3.5.2, 7.3.5.3): a bounded number of
- * flows in each turn of the loop, and no more messages than the connection has room for.  While it goes on the session
+/* agent_dump.c - what is said of flows, groups and meters, however many there are (OpenFlow 1.3.5, 7.3.5): a bounded number
+ * of them in each turn of the loop, and no more messages than the connection has room for.  While it goes on the session
  * takes no further message, so that replies keep the order of the requests. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "vswitch/agent_impl.h"
+#include "vswitch/group_table.h"
 
 enum { FLOWS_A_TURN = 4096, ROOM_LEFT = 256 << 10 };
 
@@ -30,7 +32,7 @@ int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow
         .out_group = r->out_group,
     };
 
-    *d = (struct dump){ .is_aggregate = is_aggregate, .version = m->version, .xid = m->xid };
+    *d = (struct dump){ .is_aggregate = is_aggregate, .type = OFPMP_FLOW, .version = m->version, .xid = m->xid };
     res = flow_cursor_init(&d->cursor, s->agent->flows, &q);
     if (res)
         return res;
@@ -42,13 +44,46 @@ int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow
     return 0;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int dump_begin_ids(struct session *s, const struct ofp_msg *m, const struct id_table *t, const uint32_t *one)
+{
+    struct dump *d = &s->dump;
+
+    *d = (struct dump){ .type = m->multipart_request.type, .version = m->version, .xid = m->xid };
+    d->ids = malloc((t->n + 1) * sizeof *d->ids);
+    if (!d->ids)
+        return -ENOMEM;
+    if (one)
+        d->ids[d->n_ids++] = *one;
+    else
+        for_each_hmap (struct id_item, item, &t->items, by_id)
+            if (item->now)
+                d->ids[d->n_ids++] = item->id;
+    qsort(d->ids, d->n_ids, sizeof *d->ids, compare_ids);
+    d->is_active = true;
+    arena_init(&d->arena);
+    wr_init(&d->out);
+    ofp_mp_begin(&d->mp, &d->out, m->version, m->xid, d->type);
+    dump_run(s);
+    return 0;
+}
+
 void dump_end(struct session *s)
 {
     struct dump *d = &s->dump;
 
     if (!d->is_active)
         return;
-    flow_cursor_fini(&d->cursor);
+    if (d->ids)
+        free(d->ids);
+    else
+        flow_cursor_fini(&d->cursor);
     arena_fini(&d->arena);
     wr_fini(&d->out);
     d->is_active = false;
@@ -118,23 +153,51 @@ static void finish(struct session *s)
     dump_end(s);
 }
 
+/* The next flow.  False: there is none, or the budget is used up. */
+static bool next_flow(struct session *s, unsigned *budget, int *err)
+{
+    struct dump *d = &s->dump;
+    const struct flow *f = flow_cursor_next(&d->cursor, budget);
+
+    if (!f)
+        return false;
+    if (d->is_aggregate)
+        count(&d->sum, s->agent, f);
+    else
+        *err = say(d, s->agent, f);
+    return true;
+}
+
+/* The next group or meter; one that has gone meanwhile is left out. */
+static bool next_id(struct session *s, unsigned *budget, int *err)
+{
+    struct dump *d = &s->dump;
+    const struct id_item *item;
+
+    if (d->i_id == d->n_ids)
+        return false;
+    --*budget;
+    item = group_table_find(s->agent->groups, d->ids[d->i_id++]);
+    arena_reset(&d->arena);
+    if (item)
+        *err =
+            d->type == OFPMP_GROUP ? group_say_stats(&d->mp, s->agent, item) : group_say_desc(&d->mp, &d->arena, item);
+    if (d->out.bad)
+        *err = -ENOMEM;
+    return true;
+}
+
 bool dump_run(struct session *s)
 {
     struct dump *d = &s->dump;
     unsigned budget = FLOWS_A_TURN;
-    const struct flow *f;
     int err = 0;
 
     while (budget && !err) {
         if (s->ops->room(s->arg) < ROOM_LEFT)
             return false; /* a later turn goes on */
-        f = flow_cursor_next(&d->cursor, &budget);
-        if (!f)
+        if (!(d->ids ? next_id(s, &budget, &err) : next_flow(s, &budget, &err)))
             break;
-        if (d->is_aggregate)
-            count(&d->sum, s->agent, f);
-        else
-            err = say(d, s->agent, f);
         if (!d->is_aggregate)
             send_ready(s);
     }

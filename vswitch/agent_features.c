@@ -10,12 +10,21 @@ static const uint16_t instruction_types[] = {
 static const uint16_t action_types[] = {
     OFPAT_OUTPUT,     OFPAT_COPY_TTL_OUT, OFPAT_COPY_TTL_IN, OFPAT_SET_MPLS_TTL, OFPAT_DEC_MPLS_TTL,
     OFPAT_PUSH_VLAN,  OFPAT_POP_VLAN,     OFPAT_PUSH_MPLS,   OFPAT_POP_MPLS,     OFPAT_SET_NW_TTL,
-    OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD,    OFPAT_PUSH_PBB,    OFPAT_POP_PBB,
+    OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD,    OFPAT_PUSH_PBB,    OFPAT_POP_PBB,      OFPAT_GROUP,
 };
 enum {
     N_INSTRUCTIONS = sizeof instruction_types / sizeof *instruction_types,
     N_ACTIONS = sizeof action_types / sizeof *action_types
 };
+
+uint32_t table_action_types(void)
+{
+    uint32_t types = 0;
+
+    for (int i = 0; i < N_ACTIONS; i++)
+        types |= 1u << action_types[i];
+    return types;
+}
 
 /* Fields of the basic class that OpenFlow 1.3 has, and can be set or matched here. */
 static size_t fields(struct ofp_oxm_id *ids, bool is_for_setting, bool has_mask)

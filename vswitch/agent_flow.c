@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2); groups, meters and table settings, of
+/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2); meters and table settings, of
  * which this switch has none. */
 #include <errno.h>
 
@@ -19,7 +19,7 @@ static int check_table(const struct ofp_flow_mod *m, struct ofp_err *err)
 
 static int run_delete(struct agent *a, const struct flow_query *q)
 {
-    return flow_delete(a->flows, q);
+    return flow_delete(a->flows, q, FLOW_GONE_DELETE);
 }
 
 /* What of an addition or modification can be wrong, and its code. */
@@ -118,13 +118,7 @@ int flow_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_er
 
 int handle_flow_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    int res = flow_mod_prepare(s, m, err);
-
-    if (res)
-        flow_table_abort(s->agent->flows);
-    else
-        flow_table_commit(s->agent->flows);
-    return res;
+    return agent_finish(s->agent, flow_mod_prepare(s, m, err));
 }
 
 int agent_add_normal_flow(struct agent *a)
@@ -143,11 +137,7 @@ int agent_add_normal_flow(struct agent *a)
     err = translate_instructions(&a->arena, &apply, 1, &code);
     if (!err)
         err = run(a, &m, &any, &code);
-    if (err)
-        flow_table_abort(a->flows);
-    else
-        flow_table_commit(a->flows);
-    return err;
+    return agent_finish(a, err);
 }
 
 /* --- flow-removed --- */
@@ -190,19 +180,6 @@ void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
 }
 
 /* --- what there is none of --- */
-
-int handle_group_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    switch (m->group_mod.command) {
-    case OFPGC_ADD:
-        return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_GROUPS);
-    case OFPGC_MODIFY:
-        return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP);
-    case OFPGC_DELETE:
-        return 0; /* deleting what is not there is no error */
-    }
-    return refuse(err, OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_COMMAND);
-}
 
 int handle_meter_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {

@@ -13,11 +13,13 @@
 #include "openflow/semantics.h"
 #include "vswitch/agent.h"
 #include "vswitch/flow_table.h"
+#include "vswitch/id_table.h"
 
 struct agent {
     struct agent_conf conf;
     char name[64];
     struct flow_table *flows;
+    struct group_table *groups;
     struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
@@ -28,12 +30,15 @@ struct agent {
     struct agent_stats stats;
 };
 
-/* A reply about flows that goes on over many turns of the loop. */
+/* A reply about flows, groups or meters that goes on over many turns of the loop. */
 struct dump {
     bool is_active, is_aggregate;
+    enum ofp_multipart_type type;
     uint8_t version;
     uint32_t xid;
     struct flow_cursor cursor;
+    uint32_t *ids; /* instead of flows: what is still to be told of, if it is there, from `i_id` on */
+    size_t n_ids, i_id;
     struct ofp_mp mp;
     struct wr out;
     struct ofp_aggregate_stats sum;
@@ -57,17 +62,21 @@ struct session {
 /* Handles one decoded message.  0; -EBADMSG with `err`; -ENOMEM and the like: answered with a general error. */
 typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 
-handler_fn handle_flow_mod, handle_group_mod, handle_meter_mod, handle_table_mod; /* agent_flow.c */
-handler_fn handle_port_mod, handle_queue_config;                                  /* agent_port.c */
-handler_fn handle_packet_out;                                                     /* agent_packet.c */
-handler_fn handle_multipart;                                                      /* agent_multipart.c */
-handler_fn handle_bundle_control, handle_bundle_add;                              /* agent_bundle.c */
+handler_fn handle_flow_mod, handle_meter_mod, handle_table_mod; /* agent_flow.c */
+handler_fn handle_group_mod, multipart_group_features;          /* agent_group.c */
+handler_fn handle_port_mod, handle_queue_config;                /* agent_port.c */
+handler_fn handle_packet_out;                                   /* agent_packet.c */
+handler_fn handle_multipart;                                    /* agent_multipart.c */
+handler_fn handle_bundle_control, handle_bundle_add;            /* agent_bundle.c */
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
     *err = (struct ofp_err){ .type = type, .code = code };
     return -EBADMSG;
 }
+
+/* Makes visible what was prepared of flows and groups when `res` is 0, else takes it back.  Returns `res`. */
+int agent_finish(struct agent *a, int res);
 
 /* A message of `s`'s version; `m` has type and body. */
 void session_send(struct session *s, struct ofp_msg *m, uint32_t xid);
@@ -88,8 +97,11 @@ void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 /* agent_bundle.c */
 void bundles_free(struct session *s);
 /* agent_flow.c */
-int flow_mod_prepare(struct session *s, const struct ofp_msg *m,
-                     struct ofp_err *err); /* flow_table_commit() or _abort() follows */
+int flow_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err); /* agent_finish() follows */
+/* agent_group.c */
+int group_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
+int group_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item); /* -ENOMEM */
+int group_say_desc(struct ofp_mp *mp, struct arena *arena, const struct id_item *item);
 void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
 /* agent_port.c */
 int port_mod_check(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
@@ -99,9 +111,12 @@ void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
 /* agent_dump.c */
 int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow_stats_request *q, bool is_aggregate,
                struct ofp_err *err);
+/* Of one number, or of every one in the table (NULL `one`). */
+int dump_begin_ids(struct session *s, const struct ofp_msg *m, const struct id_table *t, const uint32_t *one);
 bool dump_run(struct session *s); /* more to do at once, without waiting for room */
 void dump_end(struct session *s);
 /* agent_features.c */
+uint32_t table_action_types(void); /* as a set of bits, 1 << enum ofp_action_type */
 void table_features(struct agent *a, uint8_t table_id, struct arena *arena, struct ofp_table_features *out);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "vswitch/agent_impl.h"
+#include "vswitch/group_table.h"
 #include "base/version.h"
 
 typedef int part_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
@@ -162,15 +163,19 @@ static int queue(struct session *s, const struct ofp_msg *m, struct ofp_err *err
     return empty_list(s, m, err);
 }
 
-/* There are no groups and no meters. */
-static int group_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+static int group(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_GROUP_FEATURES } };
+    uint32_t id = m->multipart_request.group.group_id;
 
-    session_send(s, &reply, m->xid);
-    return 0;
+    return dump_begin_ids(s, m, group_table_items(s->agent->groups), id == OFPG_ALL ? NULL : &id);
 }
 
+static int group_desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    return dump_begin_ids(s, m, group_table_items(s->agent->groups), NULL);
+}
+
+/* There are no meters. */
 static int meter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     uint32_t id = m->multipart_request.type == OFPMP_METER ? m->multipart_request.meter.meter_id
@@ -218,9 +223,9 @@ static part_fn *const parts[] = {
     [OFPMP_TABLE] = table,
     [OFPMP_PORT_STATS] = port_stats,
     [OFPMP_QUEUE] = queue,
-    [OFPMP_GROUP] = empty_list,
-    [OFPMP_GROUP_DESC] = empty_list,
-    [OFPMP_GROUP_FEATURES] = group_features,
+    [OFPMP_GROUP] = group,
+    [OFPMP_GROUP_DESC] = group_desc,
+    [OFPMP_GROUP_FEATURES] = multipart_group_features,
     [OFPMP_METER] = meter,
     [OFPMP_METER_CONFIG] = meter,
     [OFPMP_METER_FEATURES] = meter_features,

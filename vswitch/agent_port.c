@@ -76,12 +76,19 @@ struct agent_port *agent_port_find(const struct agent *a, uint32_t number)
     return NULL;
 }
 
+/* Asks the device, and lets buckets that watch the port know. */
+static void refresh_status(struct agent_port *p)
+{
+    p->status = (struct port_status){ 0 };
+    p->port->ops->status(p->port, &p->status);
+    datapath_port_set_link(p->agent->conf.dp, p->index, p->status.is_link_up && !p->status.is_gone);
+}
+
 void agent_port_add(struct agent *a, struct agent_port *p)
 {
     p->agent = a;
     p->added_ns = clock_now(a->conf.clock);
-    p->status = (struct port_status){ 0 };
-    p->port->ops->status(p->port, &p->status);
+    refresh_status(p);
     hmap_insert(&a->ports, &p->by_number, hash_of(p->number));
     tell(p, OFPPR_ADD);
 }
@@ -97,10 +104,10 @@ void agent_port_remove(struct agent *a, struct agent_port *p)
 
 bool agent_port_check(struct agent_port *p)
 {
-    struct port_status was = p->status, now = { 0 };
+    struct port_status was = p->status, now;
 
-    p->port->ops->status(p->port, &now);
-    p->status = now;
+    refresh_status(p);
+    now = p->status;
     if (was.is_link_up == now.is_link_up && was.is_admin_up == now.is_admin_up && was.is_gone == now.is_gone &&
         was.mtu == now.mtu && was.speed_mbps == now.speed_mbps && was.is_full_duplex == now.is_full_duplex &&
         !memcmp(was.mac, now.mac, sizeof now.mac))
@@ -132,7 +139,7 @@ void agent_port_set_flags(struct agent_port *p, unsigned flags)
                         strerror(-err));
         else if (!(flags & PORT_FLAG_DOWN))
             datapath_port_rearm(p->agent->conf.dp, p->index);
-        p->port->ops->status(p->port, &p->status);
+        refresh_status(p);
     }
     if (changed & PORT_CONFIG)
         tell(p, OFPPR_MODIFY);

@@ -69,6 +69,12 @@ static struct subtable *table_of(struct flow_table *ft, const struct flow *f)
     return &ft->tables[f->rule->table_id];
 }
 
+static void count(const struct flow_table *ft, const struct flow *f, int by)
+{
+    if (f && ft->conf.count)
+        ft->conf.count(ft->conf.arg, &f->rule->code, by);
+}
+
 /* Puts the change into effect in our index and writes it down; the datapath's part was done. */
 static void log_change(struct flow_table *ft, struct flow *old, struct flow *new, enum flow_gone why)
 {
@@ -76,6 +82,8 @@ static void log_change(struct flow_table *ft, struct flow *old, struct flow *new
 
     assert(ft->n_changes <= ft->max_changes);
     *c = (struct change){ .old = old, .new = new, .why = why };
+    count(ft, old, -1);
+    count(ft, new, 1);
     if (new) {
         list_insert(old ? &old->node.link : &table_of(ft, new)->flows, &new->node.link);
         hmap_insert(&table_of(ft, new)->index, &new->by_match, new->by_match.hash);
@@ -89,6 +97,8 @@ static void log_change(struct flow_table *ft, struct flow *old, struct flow *new
 
 static void undo(struct flow_table *ft, const struct change *c)
 {
+    count(ft, c->new, -1);
+    count(ft, c->old, 1);
     if (c->old) {
         list_insert(c->new ? &c->new->node.link : c->at, &c->old->node.link);
         hmap_insert(&table_of(ft, c->old)->index, &c->old->by_match, c->old->by_match.hash);
@@ -215,6 +225,14 @@ static bool acts_output_to(const struct act *a, size_t n, uint32_t port)
     return false;
 }
 
+static bool acts_go_to_group(const struct act *a, size_t n, uint32_t group)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i].type == ACT_GROUP && (group == FLOW_EVERY_GROUP || a[i].group == group))
+            return true;
+    return false;
+}
+
 /* Everything of a query but its match and priority (7.3.4.1: cookie, out_port, out_group). */
 static bool passes_filters(const struct flow_query *q, const struct flow *f)
 {
@@ -225,7 +243,8 @@ static bool passes_filters(const struct flow_query *q, const struct flow *f)
     if (q->out_port != FLOW_ANY && !acts_output_to(code->apply, code->n_apply, q->out_port) &&
         !acts_output_to(code->write, code->n_write, q->out_port))
         return false;
-    return q->out_group == FLOW_ANY; /* no flow can refer to a group */
+    return q->out_group == FLOW_ANY || acts_go_to_group(code->apply, code->n_apply, q->out_group) ||
+           acts_go_to_group(code->write, code->n_write, q->out_group);
 }
 
 static bool is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f)
@@ -412,14 +431,14 @@ int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct 
     return err;
 }
 
-int flow_delete(struct flow_table *ft, const struct flow_query *q)
+int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gone why)
 {
     struct found r;
     int err = find_meant(ft, q, &r);
 
     for (size_t i = 0; i < r.n && !err; i++) {
         bridge_rule_remove(ft->conf.bridge, r.flows[i]->rule);
-        log_change(ft, r.flows[i], NULL, FLOW_GONE_DELETE);
+        log_change(ft, r.flows[i], NULL, why);
     }
     free(r.flows);
     return err;

@@ -27,6 +27,7 @@ struct flow_table;
 
 enum { FLOW_TABLE_ALL = 0xff, FLOW_TABLE_MAX_FLOWS = 1000000 };
 #define FLOW_ANY UINT32_MAX /* out_port, out_group: do not ask (OFPP_ANY, OFPG_ANY) */
+#define FLOW_EVERY_GROUP (UINT32_MAX - 1)
 
 /* Values of enum ofp_flow_mod_flags, 7.3.4.1. */
 enum flow_flag {
@@ -38,7 +39,7 @@ enum flow_flag {
 };
 
 /* Values of enum ofp_flow_removed_reason, 7.4.2. */
-enum flow_gone { FLOW_GONE_IDLE, FLOW_GONE_HARD, FLOW_GONE_DELETE };
+enum flow_gone { FLOW_GONE_IDLE, FLOW_GONE_HARD, FLOW_GONE_DELETE, FLOW_GONE_GROUP };
 
 /* What hangs in the list of a table, in order of `serial`. */
 struct flow_node {
@@ -66,6 +67,8 @@ struct flow_table_conf {
     uint32_t max_flows; /* per table; 0: FLOW_TABLE_MAX_FLOWS */
     /* A flow is going (not one that another replaces), with the commit that is under way.  May not change the table. */
     void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
+    /* A flow with this code comes (by = 1) or goes (-1), be it only until an abort; NULL: nobody counts. */
+    void (*count)(void *arg, const struct rule_code *code, int by);
     void *arg;
 };
 
@@ -93,7 +96,7 @@ struct flow_query {
     const struct match *match;
     uint64_t cookie, cookie_mask;
     uint32_t out_port;  /* only flows with an output there; FLOW_ANY: whichever */
-    uint32_t out_group; /* likewise */
+    uint32_t out_group; /* likewise, with this group; FLOW_EVERY_GROUP: with a group */
 };
 
 /* One of the same match and priority is replaced, with a new age, its counters kept unless FLOW_RESET_COUNTS (6.4).
@@ -102,7 +105,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec);
 /* Gives the flows meant the code and instructions of `spec` (and its FLOW_RESET_COUNTS; the rest of it is not read).
  * Nothing found is no error.  -ENOMEM. */
 int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec);
-int flow_delete(struct flow_table *ft, const struct flow_query *q); /* -ENOMEM */
+int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gone why); /* -ENOMEM */
 void flow_table_commit(struct flow_table *ft);
 void flow_table_abort(struct flow_table *ft);
 

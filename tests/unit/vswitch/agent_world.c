@@ -65,7 +65,8 @@ static struct world *make(uint32_t max_flows, bool is_manual)
                                 .dp = w->dp,
                                 .bridge = w->bridge,
                                 .clock = &w->clock,
-                                .max_flows = max_flows };
+                                .max_flows = max_flows,
+                                .max_groups = WORLD_GROUPS };
 
     assert_int_equal(agent_new(&w->agent, &agent), 0);
     add_port(w, &w->ports[0], "seven", 7);

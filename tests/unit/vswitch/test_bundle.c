@@ -14,6 +14,7 @@
 
 #include "datapath/port_mem.h"
 #include "openflow/flow_text.h"
+#include "openflow/group_text.h"
 
 enum { BOTH = OFPBF_ATOMIC | OFPBF_ORDERED };
 
@@ -118,6 +119,78 @@ static void commits(void **state)
     control(t, OFPBCT_COMMIT_REQUEST, 11, BOTH);
     assert_string_equal(tape_dump(t, ""), three);
     refused(t, OFPBCT_COMMIT_REQUEST, 11, BOTH, OFPBFC_BAD_ID);
+    world_free(w);
+}
+
+static void say_add_group(struct tape *t, uint32_t id, const char *text, enum ofp_group_mod_command cmd)
+{
+    struct ofp_msg m = { .type = OFPT_GROUP_MOD };
+    struct errbuf e = { { 0 } };
+    struct arena arena;
+
+    arena_init(&arena);
+    if (group_text_parse(&m.group_mod, &arena, text, cmd, NULL, &e))
+        fail_msg("%s: %s", text, e.text);
+    say_add(t, id, BOTH, &m, 0);
+    arena_fini(&arena);
+}
+
+/* Group 6, as it counts who names it; -1: there is no such group. */
+static int refs_of_6(struct tape *t)
+{
+    struct ofp_msg m = { .type = OFPT_MULTIPART_REQUEST,
+                         .multipart_request = { .type = OFPMP_GROUP, .group = { .group_id = 6 } } };
+    const struct ofp_msg *r;
+
+    tape_say(t, &m);
+    r = tape_hear(t);
+    assert_non_null(r);
+    assert_int_equal(r->type, OFPT_MULTIPART_REPLY);
+    return r->multipart_reply.group.n_groups ? (int)r->multipart_reply.group.groups[0].ref_count : -1;
+}
+
+/* Flows find the groups that the bundle made before them, and all of it comes, or goes, together. */
+static void groups_too(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+
+    for (int is_good = 0; is_good < 2; is_good++) {
+        control(t, OFPBCT_OPEN_REQUEST, 1, BOTH);
+        say_add_group(t, 1, "group_id=6,type=all,bucket=actions=output:7", OFPGC_ADD);
+        say_add_group(t, 1, "group_id=8,type=all,bucket=actions=group:6", OFPGC_ADD);
+        add_flow(t, 1, "priority=1,in_port=1,actions=group:6");
+        add_flow(t, 1, "priority=2,in_port=1,actions=group:6");
+        add_flow(t, 1, "priority=2,in_port=1,actions=group:8");
+        say_add_group(t, 1, "group_id=6,type=all,bucket=actions=output:300", OFPGC_MODIFY);
+        if (!is_good)
+            add_flow(t, 1, "priority=3,actions=group:9");
+        assert_silence(t);
+        if (is_good) {
+            control(t, OFPBCT_COMMIT_REQUEST, 1, BOTH);
+            assert_int_equal(refs_of_6(t), 2); /* a flow and a group */
+        } else {
+            say_control(t, OFPBCT_COMMIT_REQUEST, 1, BOTH);
+            assert_int_equal(tape_hear(t)->error.code, OFPBAC_BAD_OUT_GROUP);
+            assert_refused(t, OFPET_EXPERIMENTER, OFPBFC_MSG_FAILED, "commit");
+            assert_int_equal(refs_of_6(t), -1);
+            assert_string_equal(tape_dump(t, ""), "");
+        }
+    }
+
+    /* away with all of it, and back again */
+    control(t, OFPBCT_OPEN_REQUEST, 2, BOTH);
+    say_add_group(t, 2, "", OFPGC_DELETE);
+    say_add_group(t, 2, "group_id=6,type=all,bucket=actions=output:7", OFPGC_ADD);
+    add_flow(t, 2, "priority=5,actions=group:6");
+    say_add_group(t, 2, "group_id=6", OFPGC_DELETE);
+    add_flow(t, 2, "priority=5,actions=group:6");
+    say_control(t, OFPBCT_COMMIT_REQUEST, 2, BOTH);
+    assert_int_equal(tape_hear(t)->error.code, OFPBAC_BAD_OUT_GROUP);
+    assert_refused(t, OFPET_EXPERIMENTER, OFPBFC_MSG_FAILED, "commit");
+    assert_int_equal(refs_of_6(t), 2);
+    assert_string_equal(tape_dump(t, ""), "table=0, n_packets=0, n_bytes=0, priority=1,in_port=1 actions=group:6\n"
+                                          "table=0, n_packets=0, n_bytes=0, priority=2,in_port=1 actions=group:8\n");
     world_free(w);
 }
 
@@ -374,7 +447,7 @@ int main(void)
         cmocka_unit_test(commits),       cmocka_unit_test(takes_everything_back),
         cmocka_unit_test(sets_ports),    cmocka_unit_test(faults_of_control),
         cmocka_unit_test(faults_of_add), cmocka_unit_test(belongs_to_a_session),
-        cmocka_unit_test(is_met_whole),
+        cmocka_unit_test(is_met_whole),  cmocka_unit_test(groups_too),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);

@@ -272,7 +272,7 @@ static void delete_and_modify(void **state)
 
         bool is_delete = change_cases[i].command == DEL || change_cases[i].command == DEL_STRICT;
         struct sketch to = { .out = 99 };
-        int err = is_delete ? flow_delete(x->ft, &q) : add_or_modify(x, &to, &q);
+        int err = is_delete ? flow_delete(x->ft, &q, FLOW_GONE_DELETE) : add_or_modify(x, &to, &q);
 
         assert_int_equal(err, 0);
 
@@ -281,7 +281,7 @@ static void delete_and_modify(void **state)
         assert_string_equal(dump(x, 1), "0/5/3/0>11 0/5/3/800>12 0/6/3/0>13 0/5/4/0>11 2/5/3/0>12 253/0/0/0>14");
         assert_int_equal(fake_datapath_visible(&x->dp), 6);
         assert_int_equal(x->n_gone, 0);
-        assert_int_equal(is_delete ? flow_delete(x->ft, &q) : add_or_modify(x, &to, &q), 0);
+        assert_int_equal(is_delete ? flow_delete(x->ft, &q, FLOW_GONE_DELETE) : add_or_modify(x, &to, &q), 0);
         flow_table_commit(x->ft);
         if (strcmp(dump(x, 1), change_cases[i].want))
             fail_msg("%s: got %s", change_cases[i].name, dump(x, 3));
@@ -471,7 +471,7 @@ static void bundle_and_failure(void **state)
     for (int round = 0; round < 2; round++) {
         assert_int_equal(add_or_modify(x, &again, NULL), 0);
         assert_int_equal(add_or_modify(x, &to, &q), 0);
-        assert_int_equal(flow_delete(x->ft, &q), 0);
+        assert_int_equal(flow_delete(x->ft, &q, FLOW_GONE_DELETE), 0);
         assert_int_equal(add_or_modify(x, &again, NULL), 0);
         assert_int_equal(fake_datapath_visible(&x->dp), 6);
         if (!round) {
@@ -525,7 +525,7 @@ static void walk_while_changing(void **state)
         struct sketch k2 = { .table = 1, .priority = 1, .port = 99 }, to = { .out = 99 };
         struct flow_query del = query(&m, &k, true);
 
-        assert_int_equal(finish(x, flow_delete(x->ft, &del)), 0);
+        assert_int_equal(finish(x, flow_delete(x->ft, &del, FLOW_GONE_DELETE)), 0);
         del = query(&m, &k2, true);
         assert_int_equal(finish(x, add_or_modify(x, &to, &del)), 0);
         assert_int_equal(add(x, (struct sketch){ .table = step % 2, .priority = 1, .port = 1000 + step, .out = 150 }),
