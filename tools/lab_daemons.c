@@ -4,18 +4,21 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "io/rpc.h"
 #include "tools/lab_dir.h"
 #include "tools/lab_process.h"
+#include "tools/reply.h"
 
-enum { SETTLE_TRIES = 30, SETTLE_MS = 1000, TAIL_LINES = 10, TAIL_BYTES = 4096 };
+enum { SETTLE_MS = 1000, SETTLE_ALL_MS = 30000, CALL_MS = 10000, AGAIN_MS = 20, TAIL_LINES = 10, TAIL_BYTES = 4096 };
 
 int lab_daemon_find(char *out, const char *program, struct errbuf *e)
 {
@@ -205,30 +208,63 @@ static void print_missing(struct str *out, const json_t *reply)
     const json_t *list = json_object_get(reply, "missing"), *item;
     size_t i;
 
+    str_reset(out);
     json_array_foreach(list, i, item)
         str_printf(out, "%s%s", i ? "; " : "", json_string_value(item) ? json_string_value(item) : "?");
 }
 
+/* The controller may be settled on a link being down; here every link that was made works. */
+static bool are_links_up(const json_t *net, struct str *missing)
+{
+    const json_t *link;
+    size_t i;
+
+    json_array_foreach(json_object_get(net, "links"), i, link)
+    {
+        const json_t *ends = json_object_get(link, "ends");
+
+        if (strcmp(reply_text(link, "kind"), "veth") != 0 || !strcmp(reply_text(link, "state"), "up"))
+            continue;
+        str_printf(missing, "link %s - %s does not come up", json_string_value(json_array_get(ends, 0)),
+                   json_string_value(json_array_get(ends, 1)));
+        return false;
+    }
+    return json_is_true(json_object_get(net, "settled"));
+}
+
+/* One look.  `missing` says why not. */
+static int is_settled(const struct lab *lab, bool *out, struct str *missing, struct errbuf *e)
+{
+    json_t *reply = NULL, *net = NULL;
+    int err = rpc_call(lab->controller, "net/wait", json_pack("{s:i}", "timeout_ms", SETTLE_MS), CALL_MS, &reply, e);
+
+    *out = json_is_true(json_object_get(reply, "settled"));
+    print_missing(missing, reply);
+    if (!err && *out)
+        err = rpc_call(lab->controller, "net/show", json_object(), CALL_MS, &net, e);
+    if (!err && *out)
+        *out = are_links_up(net, missing);
+    json_decref(reply);
+    json_decref(net);
+    return err;
+}
+
 int lab_daemons_wait(const struct lab *lab, struct errbuf *e)
 {
+    uint64_t end_ns = clock_now(NULL) + (uint64_t)SETTLE_ALL_MS * NSEC_PER_MS;
     struct str missing = { 0 };
-    bool is_settled = !lab->doc->is_controlled;
+    bool is_ready = !lab->doc->is_controlled;
     int err = 0;
 
-    for (int i = 0; i < SETTLE_TRIES && !is_settled && !err; i++) {
-        json_t *reply = NULL;
-
-        err = rpc_call(lab->controller, "net/wait", json_pack("{s:i}", "timeout_ms", SETTLE_MS), 10 * SETTLE_MS, &reply,
-                       e);
-        is_settled = json_is_true(json_object_get(reply, "settled"));
-        str_reset(&missing);
-        print_missing(&missing, reply);
-        json_decref(reply);
+    while (!err && !is_ready) {
+        err = is_settled(lab, &is_ready, &missing, e);
         if (!err && lab_process_is_interrupted())
             err = -EINTR;
+        if (!err && !is_ready && clock_now(NULL) > end_ns)
+            err = errbuf_set(e, -ETIMEDOUT, "the controller does not settle: %s", str_text(&missing));
+        if (!err && !is_ready)
+            poll(NULL, 0, AGAIN_MS);
     }
-    if (!err && !is_settled)
-        err = errbuf_set(e, -ETIMEDOUT, "the controller does not settle: %s", str_text(&missing));
     str_fini(&missing);
     return err;
 }

@@ -117,6 +117,8 @@ static int make_host(const struct lab *lab, size_t i, struct netlink *nl, struct
             break;
         err = netlink_veth_add(nl, at->ifname, at->ifname, at->netns, e);
         if (!err)
+            err = netlink_link_up(nl, at->ifname, e);
+        if (!err)
             err = configure_host(at, h, e);
         break;
     case NET_HOST_VM:
@@ -132,12 +134,28 @@ static int make_host(const struct lab *lab, size_t i, struct netlink *nl, struct
     return err;
 }
 
+static int link_up_in(const char *netns, const char *name, struct errbuf *e)
+{
+    struct netlink *nl;
+    int err = netlink_open(&nl, netns, e);
+
+    if (err)
+        return err;
+    err = netlink_link_up(nl, name, e);
+    netlink_close(nl);
+    return err;
+}
+
 static int make_link(const struct lab *lab, const struct net_link *l, struct netlink *nl, struct errbuf *e)
 {
+    const char *other = lab->switches[l->end[1].sw].netns;
     char a[NET_PORT_NAME], b[NET_PORT_NAME];
-    int err = netlink_veth_add(nl, lab_port_name(&l->end[0].port, a), lab_port_name(&l->end[1].port, b),
-                               lab->switches[l->end[1].sw].netns, e);
+    int err = netlink_veth_add(nl, lab_port_name(&l->end[0].port, a), lab_port_name(&l->end[1].port, b), other, e);
 
+    if (!err)
+        err = netlink_link_up(nl, a, e);
+    if (!err)
+        err = link_up_in(other, b, e);
     if (err)
         errbuf_prefix(e, "link %s:%s - %s:%s", lab->doc->switches[l->end[0].sw].name, a,
                       lab->doc->switches[l->end[1].sw].name, b);
@@ -159,20 +177,6 @@ static int make_interfaces(const struct lab *lab, int sw, struct errbuf *e)
         if (lab->doc->hosts[i].at.sw == sw)
             err = make_host(lab, i, nl, e);
     netlink_close(nl);
-    return err;
-}
-
-int lab_net_build(const struct lab *lab, struct errbuf *e)
-{
-    int err = 0;
-
-    for (size_t i = 0; i < lab->doc->n_switches && !err; i++)
-        err = make_netns(lab->switches[i].netns, of_switch, e);
-    for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
-        if (lab->hosts[i].netns[0])
-            err = make_netns(lab->hosts[i].netns, of_host, e);
-    for (size_t i = 0; i < lab->doc->n_switches && !err; i++)
-        err = make_interfaces(lab, (int)i, e);
     return err;
 }
 
@@ -203,14 +207,20 @@ static int wait_interface(const char *netns, const char *name, uint64_t end_ns, 
     return err;
 }
 
-int lab_net_wait(const struct lab *lab, struct errbuf *e)
+static uint64_t deadline(void)
 {
-    uint64_t end_ns = clock_now(NULL) + (uint64_t)WAIT_MS * NSEC_PER_MS;
+    return clock_now(NULL) + (uint64_t)WAIT_MS * NSEC_PER_MS;
+}
+
+/* So that switch daemons find their ports up, and nobody has to be told later. */
+static int wait_veths(const struct lab *lab, struct errbuf *e)
+{
+    uint64_t end_ns = deadline();
     char name[NET_PORT_NAME];
     int err = 0;
 
     for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
-        if (lab->hosts[i].netns[0])
+        if (lab->hosts[i].netns[0] && lab->doc->hosts[i].attach == NET_ATTACH_NETDEV)
             err = wait_interface(lab->hosts[i].netns, lab->hosts[i].ifname, end_ns, e);
     for (size_t i = 0; i < lab->doc->n_links && !err; i++)
         for (int k = 0; k < 2 && lab->doc->links[i].kind == NET_LINK_VETH && !err; k++) {
@@ -219,6 +229,33 @@ int lab_net_wait(const struct lab *lab, struct errbuf *e)
             err = wait_interface(lab->switches[end->sw].netns, lab_port_name(&end->port, name), end_ns, e);
         }
     return err;
+}
+
+int lab_net_wait(const struct lab *lab, struct errbuf *e)
+{
+    uint64_t end_ns = deadline();
+    int err = 0;
+
+    for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
+        if (lab->hosts[i].netns[0])
+            err = wait_interface(lab->hosts[i].netns, lab->hosts[i].ifname, end_ns, e);
+    return err;
+}
+
+/* --- all of it --- */
+
+int lab_net_build(const struct lab *lab, struct errbuf *e)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < lab->doc->n_switches && !err; i++)
+        err = make_netns(lab->switches[i].netns, of_switch, e);
+    for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
+        if (lab->hosts[i].netns[0])
+            err = make_netns(lab->hosts[i].netns, of_host, e);
+    for (size_t i = 0; i < lab->doc->n_switches && !err; i++)
+        err = make_interfaces(lab, (int)i, e);
+    return err ? err : wait_veths(lab, e);
 }
 
 /* --- removing --- */

@@ -6,10 +6,10 @@
 
 #include "tools/lab.h"
 
-/* Makes the namespaces, the veth pairs of links and of hosts attached by `netdev`, the taps of VMs.  Taps of hosts are made
+/* Makes the namespaces, the veth pairs of links and of hosts attached by `netdev` (up), the taps of VMs.  Taps of hosts are made
  * by the switch daemons.  On failure what was made stays, for lab_net_remove.  -EEXIST: a name is taken. */
 int lab_net_build(const struct lab *lab, struct errbuf *e);
-/* Waits until every interface of a host, and both ends of every link, are up and have a carrier.  -ETIMEDOUT. */
+/* Waits until every interface of a host is up and has a carrier.  -ETIMEDOUT. */
 int lab_net_wait(const struct lab *lab, struct errbuf *e);
 /* Removes every namespace of the lab, and with them what is inside; processes must have ended. */
 int lab_net_remove(const char *lab, struct errbuf *e);

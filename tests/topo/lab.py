@@ -133,6 +133,9 @@ def case_each(lab, tmp):
         shown = json.loads(good("-j", "lab", "show", lab))
         check({h["netns"] for h in shown["hosts"]} | {s["netns"] for s in shown["switches"]} == set(namespaces(lab)),
               f"{name}: the namespaces are not those that lab show has")
+        if "controller" in shown:
+            net = json.loads(good("-j", "--run-dir", shown["run_dir"], "net", "show"))
+            check(net["settled"] and all(x["state"] == "up" for x in net["links"]), f"{name}: up before its links are")
         mine = {h["interface"] for h in shown["hosts"]}
         check(not (interfaces() - before) & mine, f"{name}: interfaces of the lab in the host's namespace")
         down(lab)
