@@ -81,6 +81,12 @@ struct port {
     int rx_fd[PORT_QUEUES_MAX]; /* readable when frames wait in that queue; -1: must be polled */
 };
 
+/* Which namespace a name led to when the port was opened. */
+struct netns_mark {
+    char path[256]; /* "": the daemon's own */
+    uint64_t device, inode;
+};
+
 /* Opening is two steps, so that a privileged process can do the first for one that is not (design, section 7):
  * `port_acquire` creates or finds the device and fills `h` with descriptors (nothing for dpdk and mem);
  * `port_open` makes a port of them.  port_open takes the descriptors, also when it fails. */
@@ -90,6 +96,7 @@ struct port_handle {
     char ifname[16];
     int ifindex;
     int netns_fd; /* the namespace the device lives in, -1: the daemon's own */
+    struct netns_mark netns;
 };
 
 int port_acquire(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);

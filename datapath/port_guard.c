@@ -125,7 +125,7 @@ static int read_answer(int fd)
     return n < 0 && errno != EAGAIN ? -errno : -EIO;
 }
 
-int guard_open(const char *ifname, const char *port, struct errbuf *e)
+int guard_open(const char *ifname, int ifindex, const char *port, struct errbuf *e)
 {
     struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
     struct batch b = { .len = 0 };
@@ -135,7 +135,8 @@ int guard_open(const char *ifname, const char *port, struct errbuf *e)
 
     if (fd < 0)
         return errbuf_set(e, -errno, "port %s: nftables: %s", port, strerror(errno));
-    snprintf(table, sizeof table, "trama-%d-%.15s", (int)getpid(), ifname);
+    /* with the index: an interface that came back is another one, and the old port may not be closed yet */
+    snprintf(table, sizeof table, "trama-%d-%.15s-%d", (int)getpid(), ifname, ifindex);
     build(&b, table, ifname);
     if (bind(fd, (struct sockaddr *)&kernel, sizeof kernel) ||
         sendto(fd, b.data, b.len, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)

@@ -9,6 +9,6 @@
 
 /* Gives a descriptor; the guard stands as long as any copy of it is open, so it ends with the process, however that ends.
  * `port` is for the sentence.  -EEXIST: this process guards the interface already; -EOPNOTSUPP: the kernel has no nftables. */
-int guard_open(const char *ifname, const char *port, struct errbuf *e);
+int guard_open(const char *ifname, int ifindex, const char *port, struct errbuf *e);
 
 #endif

@@ -54,6 +54,7 @@ struct port_netdev {
     struct rte_mempool *pool;
     unsigned caps;
     int ctl_fd, guard_fd, ifindex;
+    struct netns_mark netns;
     atomic_bool is_gone;
     struct netdev_queue queue[];
 };
@@ -278,7 +279,7 @@ static void netdev_status(struct port *p, struct port_status *out)
     iface_status(nd->ctl_fd, nd->ifindex, out);
     if (out->is_gone)
         atomic_store(&nd->is_gone, true);
-    else if (atomic_load(&nd->is_gone))
+    else if (atomic_load(&nd->is_gone) || !netns_is_there(&nd->netns))
         *out = (struct port_status){ .is_gone = true };
 }
 
@@ -417,7 +418,7 @@ static int make_netdev(void *arg)
     memcpy(r.ifr_name, h->ifname, sizeof r.ifr_name);
     if (ioctl(ctl, SIOCGIFHWADDR, &r) == 0 && r.ifr_hwaddr.sa_family != 1 /* ARPHRD_ETHER */)
         return errbuf_set(mk->e, -EINVAL, "port %s: %s is not an Ethernet interface", conf->name, h->ifname);
-    guard = guard_open(h->ifname, conf->name, mk->e);
+    guard = guard_open(h->ifname, h->ifindex, conf->name, mk->e);
     if (guard < 0)
         return guard;
     h->fds[h->n_fds++] = guard;
@@ -515,6 +516,7 @@ static int netdev_open(struct port **out, const struct port_conf *conf, struct p
     port_init(&nd->port, &netdev_ops, conf);
     nd->pool = pool;
     nd->ifindex = h->ifindex;
+    nd->netns = h->netns;
     nd->ctl_fd = h->fds[0];
     nd->guard_fd = h->fds[1];
     nd->caps = OFFLOAD_TCP_CKSUM | OFFLOAD_UDP_CKSUM | OFFLOAD_TCP4_SEG | OFFLOAD_TCP6_SEG |

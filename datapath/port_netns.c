@@ -15,20 +15,31 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 int netns_open(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
-    char path[256];
+    struct netns_mark *m = &h->netns;
+    struct stat st;
 
     if (!conf->netns)
         return 0;
-    if (snprintf(path, sizeof path, "%s%s", strchr(conf->netns, '/') ? "" : "/var/run/netns/", conf->netns) >=
-        (int)sizeof path)
+    if (snprintf(m->path, sizeof m->path, "%s%s", strchr(conf->netns, '/') ? "" : "/var/run/netns/", conf->netns) >=
+        (int)sizeof m->path)
         return errbuf_set(e, -ENAMETOOLONG, "port %s: netns: the name is too long", conf->name);
-    h->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (h->netns_fd < 0)
+    h->netns_fd = open(m->path, O_RDONLY | O_CLOEXEC);
+    if (h->netns_fd < 0 || fstat(h->netns_fd, &st))
         return errbuf_set(e, -errno, "port %s: network namespace %s: %s", conf->name, conf->netns, strerror(errno));
+    m->device = st.st_dev;
+    m->inode = st.st_ino;
     return 0;
+}
+
+bool netns_is_there(const struct netns_mark *m)
+{
+    struct stat st;
+
+    return !m->path[0] || (stat(m->path, &st) == 0 && st.st_dev == m->device && st.st_ino == m->inode);
 }
 
 struct visit {

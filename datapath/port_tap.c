@@ -45,6 +45,7 @@ struct port_tap {
     struct rte_mempool *pool;
     unsigned caps;
     int ctl_fd, ifindex;
+    struct netns_mark netns;
     atomic_bool is_gone;
     struct tap_queue queue[];
 };
@@ -182,7 +183,7 @@ static void tap_status(struct port *p, struct port_status *out)
     struct port_tap *t = port_tap(p);
 
     iface_status(t->ctl_fd, t->ifindex, out);
-    if (atomic_load(&t->is_gone))
+    if (atomic_load(&t->is_gone) || !netns_is_there(&t->netns))
         *out = (struct port_status){ .is_gone = true };
 }
 
@@ -316,6 +317,7 @@ static int tap_open(struct port **out, const struct port_conf *conf, struct port
     port_init(&t->port, &tap_ops, conf);
     t->pool = pool;
     t->ifindex = h->ifindex;
+    t->netns = h->netns;
     t->ctl_fd = h->fds[n];
     t->caps = OFFLOAD_TCP_CKSUM | OFFLOAD_UDP_CKSUM | OFFLOAD_TCP4_SEG | OFFLOAD_TCP6_SEG;
     if (ioctl(h->fds[0], TUNSETOFFLOAD, TUN_OFFLOADS | TUN_OFFLOADS_USO) == 0)

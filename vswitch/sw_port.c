@@ -79,6 +79,43 @@ void sw_port_close(struct sw_port *p)
     free(p);
 }
 
+/* Puts a device opened anew in the place of one that is gone: number, VLANs, flags and counters of flows stay. */
+static int replace(struct sw_port *p, struct port *fresh, struct errbuf *e)
+{
+    struct vswitch *sw = p->bridge->sw;
+    int err;
+
+    capture_end_port(sw, p);
+    datapath_port_remove(sw->dp, p->at.index);
+    err = datapath_port_add(p->bridge->bridge, fresh, p->at.number, &p->conf.vlan, &p->at.index, e);
+    if (err) {
+        port_close(fresh);
+        return err;
+    }
+    port_close(p->at.port);
+    p->at.port = fresh;
+    datapath_port_set_flags(sw->dp, p->at.index, p->at.flags);
+    if (p->at.flags & PORT_FLAG_DOWN)
+        fresh->ops->set_admin_up(fresh, false);
+    return 0;
+}
+
+void sw_port_check(struct sw_port *p)
+{
+    struct errbuf e = { { 0 } };
+    struct port *fresh;
+
+    agent_port_check(&p->at);
+    if (!p->at.status.is_gone || sw_port_open(&fresh, &p->conf, &e)) /* not back yet: asked again at the next tick */
+        return;
+    if (replace(p, fresh, &e)) {
+        log_error("%s; the port is removed", e.text);
+        sw_port_close(p);
+        return;
+    }
+    agent_port_check(&p->at);
+}
+
 struct sw_port *sw_port_find(const struct vswitch *sw, const char *name)
 {
     for_each_list (struct sw_bridge, b, &sw->bridges, link)

@@ -86,8 +86,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
     datapath_reclaim(sw->dp);
     for_each_list (struct sw_bridge, b, &sw->bridges, link)
-        for_each_list (struct sw_port, p, &b->ports, link)
-            agent_port_check(&p->at);
+        for_each_list_safe (struct sw_port, p, next, &b->ports, link)
+            sw_port_check(p);
 }
 
 static void watch(struct vswitch *sw)

@@ -91,6 +91,8 @@ int sw_port_open(struct port **out, const struct sw_port_conf *conf, struct errb
 int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_port_conf *conf, struct port *port,
                    struct errbuf *e);
 void sw_port_close(struct sw_port *p);
+/* Looks at its device, and takes it into service again when it was gone and is back.  May close the port. */
+void sw_port_check(struct sw_port *p);
 struct sw_port *sw_port_find(const struct vswitch *sw, const char *name);
 struct sw_port *sw_port_by_index(const struct vswitch *sw, uint16_t index);
 void sw_port_update(struct sw_port *p, const struct sw_port_conf *conf);
