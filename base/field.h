@@ -32,6 +32,7 @@ struct field_info {
     enum layer layer;
     enum field_form form;
     bool is_settable;
+    bool is_view; /* the bits are those of other fields, which matches are shown with */
     struct field_cond need[FIELD_NEEDS][FIELD_CONDS]; /* any row, all conditions of that row */
 };
 

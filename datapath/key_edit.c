@@ -97,10 +97,33 @@ static int mpls_bos_changed(struct key *k, uint64_t old)
     return 0;
 }
 
+/* A tag is what the bit VLAN_PRESENT says: setting the whole of it may push or pop one. */
+static int key_set_vlan_tci(struct key *k, uint64_t v, uint64_t mask)
+{
+    uint64_t tci = (get(k, FIELD_VLAN_TCI) & ~mask) | (v & mask);
+
+    if (!(tci & VLAN_PRESENT))
+        return get(k, FIELD_VLAN_VID) ? key_pop_vlan(k) : 0;
+    if (!get(k, FIELD_VLAN_VID))
+        (void)key_push_vlan(k, ETH_TYPE_VLAN);
+    key_set_u64(k, FIELD_VLAN_TCI, tci);
+    return 0;
+}
+
+/* A port of 16 bits, reserved ones at the end of its range, is one of 32. */
+static void widen_in_port(struct key *k)
+{
+    uint64_t port = get(k, FIELD_IN_PORT16);
+
+    key_set_u64(k, FIELD_IN_PORT, port >= 0xff00 ? port | 0xffff0000 : port);
+}
+
 int key_set_field(struct key *k, enum field_id id, struct value v, struct value mask)
 {
     uint64_t old;
 
+    if (id == FIELD_VLAN_TCI)
+        return key_set_vlan_tci(k, v.lo, mask.lo);
     if (!field_table[id].is_settable)
         return -EINVAL;
     if (!key_meets_needs(k, id) || !is_there(k, id))
@@ -109,6 +132,8 @@ int key_set_field(struct key *k, enum field_id id, struct value v, struct value 
     key_set_masked(k, id, v, mask);
     if (id == FIELD_VLAN_VID)
         key_set_u64(k, id, get(k, id) | VLAN_PRESENT);
+    if (id == FIELD_IN_PORT16)
+        widen_in_port(k);
     if (id == FIELD_ICMPV6_TYPE)
         return icmpv6_type_changed(k, old);
     if (id == FIELD_MPLS_BOS)

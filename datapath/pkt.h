@@ -59,6 +59,8 @@ int pkt_writable(struct pkt *p);
 int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value mask);
 int pkt_push_vlan(struct pkt *p, uint16_t tpid);
 int pkt_pop_vlan(struct pkt *p);
+/* The whole tag: what the field vlan_tci is set to; pushes or pops one when the bit that says there is one asks for it. */
+int pkt_set_vlan_tci(struct pkt *p, uint16_t v, uint16_t mask);
 int pkt_push_mpls(struct pkt *p, uint16_t ethertype);
 int pkt_pop_mpls(struct pkt *p, uint16_t ethertype);
 int pkt_push_pbb(struct pkt *p, uint16_t ethertype);

@@ -206,8 +206,13 @@ int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value 
     if (spots[id].cover != COVER_NONE)
         needed |= 1 << LAYER_L4; /* its checksum may cover the field */
     pkt_parse(p, needed);
-    if (spots[id].base == BASE_NONE)
-        return key_set_field(&p->key, id, v, mask);
+    if (id == FIELD_VLAN_TCI)
+        return pkt_set_vlan_tci(p, (uint16_t)v.lo, (uint16_t)mask.lo);
+    if (spots[id].base == BASE_NONE) {
+        err = key_set_field(&p->key, id, v, mask);
+        p->in_port = (uint32_t)key_get(&p->key, FIELD_IN_PORT).lo;
+        return err;
+    }
     if (!p->l3_ofs && !p->mpls_ofs)
         return -ENOENT;
     s = spot_of(p, id);

@@ -177,6 +177,24 @@ int pkt_pop_vlan(struct pkt *p)
     return 0;
 }
 
+int pkt_set_vlan_tci(struct pkt *p, uint16_t v, uint16_t mask)
+{
+    uint16_t tci;
+    int err = 0;
+
+    pkt_parse(p, 1 << LAYER_L2);
+    tci = (uint16_t)((key_get(&p->key, FIELD_VLAN_TCI).lo & ~(unsigned)mask) | (v & mask));
+    if (!(tci & VLAN_PRESENT))
+        return p->n_vlans ? pkt_pop_vlan(p) : 0;
+    if (!p->n_vlans)
+        err = pkt_push_vlan(p, ETH_TYPE_VLAN);
+    if (err)
+        return err;
+    key_set_u64(&p->key, FIELD_VLAN_TCI, tci);
+    be16_store(byte_at(p, 14), tci & (uint16_t)~VLAN_PRESENT);
+    return 0;
+}
+
 /* --- MPLS --- */
 
 int pkt_push_mpls(struct pkt *p, uint16_t ethertype)

@@ -17,10 +17,21 @@ struct dec {
     struct ofp_err *err;
     uint8_t version;
     bool is_lenient;
+    unsigned depth; /* of lists within lists */
 };
 
 /* Says what to answer; returns -EBADMSG. */
 int dec_fail(struct dec *d, uint16_t type, uint16_t code);
+
+/* Goes one list further in; false, with an error, when that is too deep (actions hold actions). */
+enum { DEC_DEPTH = 24 };
+static inline bool dec_deeper(struct dec *d)
+{
+    if (d->depth++ < DEC_DEPTH)
+        return true;
+    (void)dec_fail(d, OFPET_BAD_ACTION, OFPBAC_TOO_MANY);
+    return false;
+}
 
 /* Cuts the next element off `r`, as long as the 16-bit length at `offset` in it says, and moves behind its padding.
  * False when the length is too small for itself, no multiple of `multiple`, or more than there is. */
@@ -55,6 +66,10 @@ static inline void dec_fill(struct rd *r)
 bool dec_str(struct dec *d, struct rd *r, size_t size, const char **out); /* false: no memory */
 int dec_match(struct dec *d, struct rd *r, struct ofp_match *m);
 int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm); /* of set-field */
+int dec_oxm_masked(struct dec *d, struct rd *r, struct ofp_oxm *oxm);
+/* A field's header alone, as Nicira's actions name fields: those of NXM by NXM's numbers, in every version. */
+int dec_fieldid(struct dec *d, struct rd *r, enum field_id *id);
+void enc_fieldid(struct wr *w, enum field_id id);
 int dec_oxm_id(struct dec *d, struct rd *r, struct ofp_oxm_id *id);
 
 void enc_str(struct wr *w, const char *text, size_t size);   /* cut to size - 1, zeros behind */

@@ -97,7 +97,7 @@ int ofp_match_to_match(struct match *out, const struct ofp_match *in, struct ofp
  * prerequisites allow one. */
 static bool is_shown(const struct match *m, enum field_id id)
 {
-    return oxm_way_of(id, UINT8_MAX) && match_has(m, id) && match_allows_field(m, id);
+    return oxm_way_of(id, UINT8_MAX) && !field_table[id].is_view && match_has(m, id) && match_allows_field(m, id);
 }
 
 /* Appends the field, and before it those that it asks for. */

@@ -237,11 +237,17 @@ int dec_match(struct dec *d, struct rd *r, struct ofp_match *m)
     return read_oxms(d, &region, m);
 }
 
-int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm)
+/* What set-field writes by NXM's number of in_port is a port of 16 bits. */
+static bool is_in_port16(uint16_t oxm_class, uint8_t oxm_field)
 {
-    switch (read_oxm(d, r, oxm)) {
+    return oxm_class == OXM_CLASS_NXM0 && oxm_field == 0;
+}
+
+static int set_field_fault(struct dec *d, enum oxm_fault fault)
+{
+    switch (fault) {
     case OXM_OK:
-        break;
+        return 0;
     case OXM_BAD_LEN:
         return dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_LEN);
     case OXM_UNKNOWN:
@@ -251,9 +257,30 @@ int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm)
     case OXM_BAD_WILDCARDS:
         return dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_ARGUMENT);
     }
-    if (!d->is_lenient && (oxm->has_mask || !field_table[oxm->field].is_settable))
-        return dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
     return 0;
+}
+
+int dec_oxm_masked(struct dec *d, struct rd *r, struct ofp_oxm *oxm)
+{
+    int err = set_field_fault(d, read_oxm(d, r, oxm));
+
+    if (!err && is_in_port16(oxm->oxm_class, oxm->oxm_field)) {
+        oxm->field = FIELD_IN_PORT16;
+        oxm->value.lo &= UINT16_MAX;
+        oxm->mask = field_ones(FIELD_IN_PORT16);
+    }
+    if (!err && !d->is_lenient && !field_table[oxm->field].is_settable)
+        err = dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
+    return err;
+}
+
+int dec_oxm(struct dec *d, struct rd *r, struct ofp_oxm *oxm)
+{
+    int err = dec_oxm_masked(d, r, oxm);
+
+    if (!err && !d->is_lenient && oxm->has_mask)
+        err = dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
+    return err;
 }
 
 /* Table features list headers only: the length says what the field would take, no payload follows but an experimenter. */
@@ -274,6 +301,63 @@ int dec_oxm_id(struct dec *d, struct rd *r, struct ofp_oxm_id *id)
     id->experimenter = id->oxm_class == OXM_CLASS_EXPERIMENTER ? rd_u32(r) : 0;
     way = oxm_way_find(id->oxm_class, id->oxm_field, id->experimenter);
     id->field = way ? way->field : FIELD_NONE;
+    return 0;
+}
+
+/* How the field is named in Nicira's actions. */
+static const struct oxm_way *nxm_way_of(enum field_id id)
+{
+    static const struct oxm_way in_port16 = { FIELD_IN_PORT16, OXM_CLASS_NXM0, 0, 2, 1, 0 };
+
+    if (id == FIELD_IN_PORT16)
+        return &in_port16;
+    if (id < 0 || id >= FIELD_N)
+        return NULL;
+    for (size_t i = oxm_first[id]; i < oxm_first[id + 1]; i++)
+        if (oxm_ways[i].oxm_class <= OXM_CLASS_NXM1)
+            return &oxm_ways[i];
+    return oxm_way_of(id, OFP_VERSION_13);
+}
+
+enum field_id ofp_nxm_field(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter)
+{
+    const struct oxm_way *way = oxm_way_find(oxm_class, oxm_field, experimenter);
+
+    if (is_in_port16(oxm_class, oxm_field))
+        return FIELD_IN_PORT16;
+    return way ? way->field : FIELD_NONE;
+}
+
+bool ofp_nxm_number(enum field_id id, uint16_t *oxm_class, uint8_t *oxm_field)
+{
+    const struct oxm_way *way = nxm_way_of(id);
+
+    if (way) {
+        *oxm_class = way->oxm_class;
+        *oxm_field = way->oxm_field;
+    }
+    return way != NULL;
+}
+
+int dec_fieldid(struct dec *d, struct rd *r, enum field_id *id)
+{
+    uint16_t oxm_class;
+    uint8_t oxm_field;
+    bool has_mask;
+    const struct oxm_way *way;
+    size_t length = read_header(r, &oxm_class, &oxm_field, &has_mask);
+    uint32_t experimenter = oxm_class == OXM_CLASS_EXPERIMENTER ? rd_u32(r) : 0;
+
+    *id = ofp_nxm_field(oxm_class, oxm_field, experimenter);
+    way = oxm_way_find(oxm_class, oxm_field, experimenter);
+    if (r->bad)
+        return 0; /* the owner of the region tells */
+    if (*id == FIELD_NONE)
+        return d->is_lenient ? 0 : dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
+    if (has_mask)
+        return dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_ARGUMENT);
+    if (length != (way ? (size_t)way->size : 2) + (experimenter ? 4 : 0))
+        return dec_fail(d, OFPET_BAD_ACTION, OFPBAC_BAD_SET_LEN);
     return 0;
 }
 
@@ -305,7 +389,7 @@ void ofp_oxm_encode(struct wr *w, const struct ofp_oxm *oxm, uint8_t version)
         wr_bytes(w, oxm->raw, oxm->n_raw);
         return;
     }
-    way = oxm_way_of(oxm->field, version);
+    way = field_table[oxm->field].is_view ? nxm_way_of(oxm->field) : oxm_way_of(oxm->field, version);
     if (!way) {
         w->bad = true;
         return;
@@ -331,6 +415,19 @@ void ofp_oxm_id_encode(struct wr *w, const struct ofp_oxm_id *id, uint8_t versio
         return;
     }
     write_header(w, way->oxm_class, way->oxm_field, id->has_mask, payload_size(way, id->has_mask));
+    if (way->oxm_class == OXM_CLASS_EXPERIMENTER)
+        wr_u32(w, way->experimenter);
+}
+
+void enc_fieldid(struct wr *w, enum field_id id)
+{
+    const struct oxm_way *way = nxm_way_of(id);
+
+    if (!way) {
+        w->bad = true;
+        return;
+    }
+    write_header(w, way->oxm_class, way->oxm_field, false, payload_size(way, false));
     if (way->oxm_class == OXM_CLASS_EXPERIMENTER)
         wr_u32(w, way->experimenter);
 }

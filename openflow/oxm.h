@@ -65,6 +65,11 @@ const struct oxm_way *oxm_way_of(enum field_id field, uint8_t version);
 /* What a class and number mean; NULL: unknown. */
 const struct oxm_way *oxm_way_find(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter);
 
+/* What a number means in Nicira's actions, where in_port has 16 bits and vlan_tci is a field, and what they call a field:
+ * by NXM's number where it has one.  False: it has no name there. */
+enum field_id ofp_nxm_field(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter);
+bool ofp_nxm_number(enum field_id id, uint16_t *oxm_class, uint8_t *oxm_field);
+
 /* An exact field, and one under a mask (the same as exact when the mask is all ones); bits outside the mask are cleared. */
 struct ofp_oxm ofp_oxm_make(enum field_id field, struct value value);
 struct ofp_oxm ofp_oxm_make_masked(enum field_id field, struct value value, struct value mask);

@@ -64,7 +64,9 @@ class Decode:
         if m.kind == 'match':
             return self.call(f'dec_match(d, {r}, &{x})')
         if m.kind == 'oxm':
-            return self.call(f'dec_oxm(d, {r}, &{x})')
+            return self.call(f'dec_oxm{"_masked" if m.masked else ""}(d, {r}, &{x})')
+        if m.kind == 'fieldid':
+            return self.call(f'dec_fieldid(d, {r}, &{x})')
         if m.kind == 'struct':
             return self.call(f'dec_{m.type}(d, {r}, &{x})')
         if m.kind == 'list':
@@ -116,12 +118,17 @@ class Decode:
             cut, tail = '', '    return err;\n' if s.is_union else '    return 0;\n'
         return head + decls + ('\n' if decls else '') + cut + body + tail + '}\n\n'
 
+    def prototype(self, s):
+        """Structs may hold lists of what is described only later."""
+        arg = f', struct {s.name} *x' if self.spec.c_members(s.name) else ''
+        return f'static int dec_{s.name}(struct dec *d, struct rd *r{arg});\n'
+
     def list_function(self, m):
         """Reads elements to the end of the cursor."""
         ctype, t = element_type(m), m.type
         head = f'static int dec_list_{t}(struct dec *d, struct rd *r, {ctype} **out, size_t *n_out)\n{{\n'
-        tail = '    *out = xs;\n    *n_out = n;\n    return 0;\n}\n\n'
-        alloc = '    if (!n)\n        return 0;\n    xs = arena_calloc(d->arena, n, sizeof *xs);\n    if (!xs)\n        return -ENOMEM;\n'
+        tail = '    d->depth--;\n    *out = xs;\n    *n_out = n;\n    return 0;\n}\n\n'
+        alloc = '    if (!n)\n        return 0;\n    if (!dec_deeper(d))\n        return -EBADMSG;\n    xs = arena_calloc(d->arena, n, sizeof *xs);\n    if (!xs)\n        return -ENOMEM;\n'
         loop = '    for (size_t i = 0; i < n; i++) {\n        int err = dec_%s(d, r, &xs[i]);\n\n' \
                '        if (err)\n            return err;\n    }\n' % t
         s = self.spec.structs.get(t)
@@ -146,6 +153,7 @@ class Decode:
         spec = self.spec
         out = [HEAD, f'#include "openflow/{spec.prefix}_gen.h"\n\n#include <errno.h>\n\n']
         lists = set()
+        out += [self.prototype(s) for s in spec.structs.values()]
         for s in spec.structs.values():
             for m in s.members:
                 if m.kind == 'list' and m.type not in lists:

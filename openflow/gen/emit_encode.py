@@ -39,6 +39,8 @@ class Encode:
             return f'    ofp_match_encode(w, &{x}, {self.spec.version:#x});\n'
         if m.kind == 'oxm':
             return f'    ofp_oxm_encode(w, &{x}, {self.spec.version:#x});\n'
+        if m.kind == 'fieldid':
+            return f'    enc_fieldid(w, {x});\n'
         if m.kind == 'struct':
             return f'    enc_{m.type}(w, &{x});\n'
         if m.kind == 'list':
@@ -94,6 +96,7 @@ class Encode:
     def source(self):
         spec = self.spec
         out = [HEAD, f'#include "openflow/{spec.prefix}_gen.h"\n\n']
+        out += [self.struct(s).partition('\n{')[0] + ';\n' for s in spec.structs.values()]
         out += [self.struct(s) for s in spec.structs.values()]
         for plural, t in PUBLIC:
             out.append(f'void {spec.prefix}_{plural}_encode(struct wr *w, const struct {t} *xs, size_t n)\n{{\n'

@@ -37,6 +37,8 @@ class Print:
             return f'    ofp_match_print(s, &{x});\n'
         if m.kind == 'oxm':
             return f'    ofp_oxm_print(s, &{x});\n'
+        if m.kind == 'fieldid':
+            return f'    str_add(s, {x} == FIELD_NONE ? "unknown" : field_table[{x}].name);\n'
         if m.kind == 'struct':
             return f'    str_add_char(s, \'{{\');\n    print_{m.type}(s, &{x});\n    str_add_char(s, \'}}\');\n'
         if m.type == 'oxm_id':
@@ -77,7 +79,8 @@ class Print:
 
     def source(self):
         out = [HEAD, '#include "openflow/print.h"\n\n#include <inttypes.h>\n\n']
-        out += [self.struct(s) for s in self.spec.structs.values() if self.spec.c_members(s.name)]
+        bodies = [self.struct(s) for s in self.spec.structs.values() if self.spec.c_members(s.name)]
+        out += [b.partition('\n{')[0] + ';\n' for b in bodies] + bodies
         out.append('void ofp_print(struct str *s, const struct ofp_msg *m)\n{\n    print_ofp_msg(s, m);\n}\n')
         for plural, t in (('actions', 'ofp_action'), ('instructions', 'ofp_instruction')):
             out.append(f'\nvoid ofp_{plural}_print(struct str *s, const struct {t} *xs, size_t n)\n{{\n'

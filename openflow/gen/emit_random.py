@@ -2,6 +2,9 @@
 """Emits a maker of random valid messages (ofp_random_gen.c), for round-trip tests and seeds of fuzzers."""
 
 from emit_types import HEAD, case_member, element_type
+from speclang import fixed_size
+
+VARIABLE = ('match', 'oxm', 'list', 'bytes', 'fill', 'struct')
 
 # An unknown value for unions that have an `other`.
 OTHER_TAG = 0x4321
@@ -11,8 +14,19 @@ class Random:
     def __init__(self, spec):
         self.spec = spec
         # The bodies of unions whose length is a multiple of something: so are their bytes.
-        self.aligned = {t for s in spec.structs.values() if s.is_union and s.len and s.len.multiple > 1
-                        for t in [c[1] for c in s.cases] + ([s.other] if s.other else [])}
+        self.aligned = {}
+        for s in spec.structs.values():
+            if s.is_union and s.len and s.len.multiple > 1:
+                self.align(s, 0)
+
+    def align(self, s, before):
+        """Notes for each struct within, which begins `before` bytes into the region, what its bytes must fill up."""
+        fixed = before + sum(4 if m.kind == 'fieldid' else fixed_size(m) for m in s.members if m.kind not in VARIABLE)
+        if not s.is_union:
+            self.aligned[s.name] = -fixed % 8
+            return
+        for t in [c[1] for c in s.cases] + ([s.other] if s.other else []):
+            self.align(self.spec.structs[t], fixed)
 
     def number(self, m):
         e = self.spec.enums.get(m.fmt)
@@ -35,12 +49,14 @@ class Random:
             to = x if m.count <= 32 else f'(char *)({x} = random_room(r, {m.count}))'
             return f'    random_text(r, {to}, {m.count});\n'
         if m.kind == 'bytes':
-            step = 8 if s.name in self.aligned else 1
-            return f'    {x} = random_bytes(r, {step}, &x->n_{m.name});\n'
+            step, more = (8, self.aligned[s.name]) if s.name in self.aligned else (1, 0)
+            return f'    {x} = random_bytes(r, {step}, {more}, &x->n_{m.name});\n'
         if m.kind == 'match':
             return f'    random_match(r, &{x});\n'
         if m.kind == 'oxm':
-            return f'    random_set_field(r, &{x});\n'
+            return f'    random_set_field{"_masked" if m.masked else ""}(r, &{x});\n'
+        if m.kind == 'fieldid':
+            return f'    {x} = random_fieldid(r);\n'
         if m.kind == 'struct':
             return f'    random_{m.type}(r, &{x});\n'
         if m.kind == 'list':
@@ -78,7 +94,8 @@ class Random:
 
     def source(self):
         out = [HEAD, '#include "tests/support/ofp_random.h"\n\n']
-        out += [self.struct(s) for s in self.spec.structs.values() if self.spec.c_members(s.name)]
+        bodies = [self.struct(s) for s in self.spec.structs.values() if self.spec.c_members(s.name)]
+        out += [b.partition('\n{')[0] + ';\n' for b in bodies] + bodies
         out.append('void ofp_random(struct ofp_msg *m, enum ofp_type type, struct ofp_random *r)\n{\n'
                    '    random_begin(r, type);\n    memset(m, 0, sizeof *m);\n'
                    f'    m->version = {self.spec.version};\n    m->type = type;\n    m->xid = (uint32_t)random_bits(r);\n'

@@ -23,6 +23,8 @@ def member_decl(m):
         return f'struct ofp_match {m.name}'
     if m.kind == 'oxm':
         return f'struct ofp_oxm {m.name}'
+    if m.kind == 'fieldid':
+        return f'enum field_id {m.name}'
     if m.kind == 'struct':
         return f'struct {m.type} {m.name}'
     if m.kind == 'bytes':

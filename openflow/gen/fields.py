@@ -40,7 +40,7 @@ def emit_source(fields):
         names = ', '.join(f'"{n}"' for n in f.names) or 'NULL'
         out.append(f'    [{f.c_name}] = {{ .name = "{f.name}", .names = {{ {names} }}, .bits = {f.bits}, .word = {f.word}, '
                    f'.shift = {f.shift},\n        .layer = LAYER_{f.layer.upper()}, .form = FORM_{f.form.upper()}, '
-                   f'.is_settable = {"true" if f.settable else "false"},\n        .need = {emit_needs(f)} }},\n')
+                   f'.is_settable = {"true" if f.settable else "false"}, .is_view = {"true" if f.is_view else "false"},\n        .need = {emit_needs(f)} }},\n')
     out.append('};\n')
     return ''.join(out)
 

@@ -11,7 +11,7 @@ FORMS = ['dec', 'hex', 'eth', 'ipv4', 'ipv6', 'port', 'vlan', 'frag', 'tcpflags'
 OXM_CLASSES = {
     'basic': (0x8000, 0, 0x04),
     'basic15': (0x8000, 0, 0x06),
-    'preg': (0x8001, 0, 0x06),
+    'preg': (0x8001, 0, 0x04),
     'onf': (0xffff, 0x4f4e4600, 0x04),
     'nxm0': (0x0000, 0, 0x01),
     'nxm1': (0x0001, 0, 0x01),
@@ -44,6 +44,7 @@ class Field:
         self.needs = []      # rows of (field name, value or None)
         self.names = []
         self.settable = True
+        self.is_view = False
         self.word = self.shift = 0
 
     @property
@@ -115,6 +116,11 @@ def parse_field(words, layer, fields, places):
             alias = fields.get(value)
             if alias is None:
                 raise SpecError(f'"{f.name}": no earlier field "{value}" to share a place with')
+        elif key == 'view':
+            alias = fields.get(value)
+            f.is_view = True
+            if alias is None:
+                raise SpecError(f'"{f.name}": no earlier field "{value}" to be a view of')
         elif key == 'names':
             f.names = value.split(',')
         elif w == 'ro':
@@ -123,6 +129,8 @@ def parse_field(words, layer, fields, places):
             raise SpecError(f'"{w}" is not a property of a field')
     if alias is None:
         f.word, f.shift = places.take(f.bits)
+    elif f.is_view and f.bits <= 64:
+        f.word, f.shift = alias.word, max(alias.shift + alias.bits - f.bits, 0) if f.bits > alias.bits else alias.shift
     elif alias.bits == f.bits:
         f.word, f.shift = alias.word, alias.shift
     elif f.bits in (64, 128) and (alias.bits + alias.shift == 64 or alias.bits == 128):

@@ -24,7 +24,7 @@ class Enum:
 
 
 class Member:
-    """One line of a struct.  kind: int, enum, pad, fill, len, lenof, str, mac, match, oxm, list, bytes, struct, given, tag."""
+    """One line of a struct.  kind: int, enum, pad, fill, len, lenof, str, mac, match, oxm, fieldid, list, bytes, struct, given, tag."""
 
     def __init__(self, kind, name=None, **props):
         self.kind, self.name = kind, name
@@ -36,6 +36,7 @@ class Member:
         self.when = props.get('when')           # (member, value): only there then
         self.multiple = props.get('multiple', 1)
         self.padded = props.get('padded', 1)
+        self.masked = props.get('masked', False) # oxm: may have a mask
 
 
 class Struct:
@@ -87,7 +88,7 @@ class Spec:
             return None
         total = 0
         for m in s.members:
-            if m.when or m.kind in ('match', 'oxm', 'list', 'bytes', 'fill'):
+            if m.when or m.kind in ('match', 'oxm', 'fieldid', 'list', 'bytes', 'fill'):
                 return None
             if m.kind == 'struct':
                 inner = self.wire_size(m.type)
@@ -176,8 +177,8 @@ def parse_member(words):
         return Member(kind, words[2], type=words[1], fmt=fmt)
     if kind == 'fill':
         return Member('fill')
-    if kind in ('mac', 'match', 'oxm', 'bytes'):
-        return Member(kind, words[1])
+    if kind in ('mac', 'match', 'oxm', 'fieldid', 'bytes'):
+        return Member(kind, words[1], masked=words[2:] == ['masked'])
     raise SpecError(f'no kind of member is called "{kind}"')
 
 

@@ -55,11 +55,11 @@ void random_fill(struct ofp_random *r, uint8_t *p, size_t n)
         p[i] = (uint8_t)next(r);
 }
 
-uint8_t *random_bytes(struct ofp_random *r, size_t step, size_t *n)
+uint8_t *random_bytes(struct ofp_random *r, size_t step, size_t more, size_t *n)
 {
     uint8_t *p;
 
-    *n = next(r) % 24 / step * step;
+    *n = next(r) % 24 / step * step + more;
     p = random_room(r, *n);
     random_fill(r, p, *n);
     return p;
@@ -100,7 +100,7 @@ static void random_raw(struct ofp_random *r, struct ofp_oxm *oxm)
                              .oxm_field = next(r) % 128,
                              .has_mask = next(r) % 2,
                              .experimenter = is_exp ? 0x12345678 : 0 };
-    oxm->raw = random_bytes(r, 1, &oxm->n_raw);
+    oxm->raw = random_bytes(r, 1, 0, &oxm->n_raw);
 }
 
 void random_match(struct ofp_random *r, struct ofp_match *m)
@@ -132,6 +132,26 @@ void random_set_field(struct ofp_random *r, struct ofp_oxm *oxm)
         field = random_field(r);
     } while (!field_table[field].is_settable);
     *oxm = ofp_oxm_make(field, random_number(r, field));
+}
+
+void random_set_field_masked(struct ofp_random *r, struct ofp_oxm *oxm)
+{
+    random_set_field(r, oxm);
+    if (next(r) % 2)
+        *oxm = ofp_oxm_make_masked(oxm->field, oxm->value, random_number(r, oxm->field));
+}
+
+enum field_id random_fieldid(struct ofp_random *r)
+{
+    enum field_id field;
+    uint16_t oxm_class;
+    uint8_t number;
+
+    do {
+        field = random_field(r);
+    } while (!ofp_nxm_number(field, &oxm_class, &number) || oxm_class == OXM_CLASS_EXPERIMENTER ||
+             field == FIELD_IN_PORT);
+    return field;
 }
 
 void random_oxm_id(struct ofp_random *r, struct ofp_oxm_id *id)

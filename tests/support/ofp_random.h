@@ -22,10 +22,12 @@ uint32_t random_value(struct ofp_random *r, const struct ofp_enum *e);
 size_t random_count(struct ofp_random *r);
 void *random_room(struct ofp_random *r, size_t size); /* zeros from the arena */
 void random_fill(struct ofp_random *r, uint8_t *p, size_t n);
-uint8_t *random_bytes(struct ofp_random *r, size_t step, size_t *n); /* a multiple of `step` */
-void random_text(struct ofp_random *r, char *p, size_t size);        /* at most size - 1 characters */
+uint8_t *random_bytes(struct ofp_random *r, size_t step, size_t more, size_t *n); /* a multiple of `step`, and `more` */
+void random_text(struct ofp_random *r, char *p, size_t size);                     /* at most size - 1 characters */
 void random_match(struct ofp_random *r, struct ofp_match *m);
 void random_set_field(struct ofp_random *r, struct ofp_oxm *oxm);
+void random_set_field_masked(struct ofp_random *r, struct ofp_oxm *oxm);
+enum field_id random_fieldid(struct ofp_random *r);
 void random_oxm_id(struct ofp_random *r, struct ofp_oxm_id *id);
 
 #endif

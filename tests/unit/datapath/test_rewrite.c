@@ -225,7 +225,7 @@ static void check_set_field(const struct frame_form *form, enum frame_todo todo,
         pkt_parse(&p, FRAME_LAYERS);
     pkt_parse(&p, 1u << field_table[id].layer);
     old = key_get(&p.key, id);
-    if (!op_check(&o, &p, &f, form->name)) {
+    if (!op_check(&o, &p, &f, form->name) && id != FIELD_VLAN_TCI) {
         uint64_t lo = (old.lo & ~o.mask.lo) | (o.v.lo & o.mask.lo);
 
         got = key_get(&p.key, id);
@@ -244,6 +244,42 @@ static void set_every_field_of_every_frame(void **state)
             for (int id = 0; id < FIELD_N; id++)
                 for (unsigned round = 0; round < 16 && can_be(&frame_forms[i], (enum frame_todo)todo); round++)
                     check_set_field(&frame_forms[i], (enum frame_todo)todo, (enum field_id)id, round);
+}
+
+/* The whole tag as a field: without the bit that says there is one, there is none. */
+static void vlan_tci_pushes_and_pops(void **state)
+{
+    static const struct {
+        const char *form;
+        uint16_t v, mask, want; /* tag afterwards, 0: none */
+    } cases[] = {
+        { "tcp4", 0x3007, 0xffff, 0x3007 },
+        { "tcp4", 0x0007, 0x0fff, 0 },
+        { "tcp4 tagged", 0, 0xffff, 0 },
+        { "tcp4 tagged", 0xb123, 0xffff, 0xb123 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct frame_form *form = frame_forms;
+        struct frame_mbuf fm;
+        struct frame f;
+        struct pkt p;
+
+        while (strcmp(form->name, cases[i].form))
+            assert_true(++form < frame_forms + FRAME_FORMS);
+        frame_build(&f, form, FRAME_DONE);
+        pkt_init(&p, frame_mbuf_init(&fm, f.b, f.n, f.n), 3);
+        assert_int_equal(pkt_set_field(&p, FIELD_VLAN_TCI, value_of(cases[i].v), value_of(cases[i].mask)), 0);
+        assert_int_equal(key_get(&p.key, FIELD_VLAN_TCI).lo, cases[i].want);
+
+        const uint8_t *tag = rte_pktmbuf_mtod_offset(p.m, uint8_t *, 12);
+
+        if (cases[i].want)
+            assert_int_equal(be32_load(tag), 0x81000000u | (cases[i].want & 0xefff));
+        else
+            assert_int_equal(be16_load(tag), 0x0800);
+        frame_mbuf_fini(&fm);
+    }
 }
 
 /* What is there must be settable: the property above would hold for code that always refuses. */
@@ -803,6 +839,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(set_every_field_of_every_frame),
+        cmocka_unit_test(vlan_tci_pushes_and_pops),
         cmocka_unit_test(fields_that_are_there_can_be_set),
         cmocka_unit_test(what_is_not_there_is_refused),
         cmocka_unit_test(structure_changes_as_specified),

@@ -455,7 +455,7 @@ static void random_match(struct match *m)
         struct value v = random_value(), mask = rnd(2) ? field_ones(id) : random_value(), ones = field_ones(id);
 
         mask = (struct value){ mask.hi & ones.hi, mask.lo & ones.lo };
-        if (!oxm_way_of(id, OFP_VERSION_13) || match_has(m, id) || !match_allows_field(m, id) || id == FIELD_VLAN_VID)
+        if (!oxm_way_of(id, OFP_VERSION_13) || field_table[id].is_view || match_has(m, id) || !match_allows_field(m, id) || id == FIELD_VLAN_VID)
             continue;
         match_set_masked(m, id, v, mask);
     }
