@@ -4,22 +4,11 @@
  * Theory.  A list of actions is walked with a `struct walk`: what is known of the frame at that point.  It begins as the
  * flow's match, and every action changes it as it would change the frame: a push or a pop changes eth_type and what lies
  * behind it, set-field makes a value known.  An action is consistent when what it works on is known to be there. */
-#include "openflow/semantics.h"
-
 #include <errno.h>
 
-#include "openflow/ofp.h"
+#include "openflow/action_check_impl.h"
 
 enum { PUSH_ROOM = 64 }; /* bytes that one list may put before a frame */
-
-struct walk {
-    const struct ofp_check *check;
-    struct ofp_err *err;
-    struct match frame;
-    bool is_known;     /* false: prerequisites are not asked */
-    unsigned n_tags;   /* VLAN tags that are known to be there */
-    unsigned n_pushed; /* bytes */
-};
 
 static int refuse(struct ofp_err *err, enum ofp_error_type type, unsigned code)
 {
@@ -28,7 +17,7 @@ static int refuse(struct ofp_err *err, enum ofp_error_type type, unsigned code)
     return -EBADMSG;
 }
 
-static int bad_action(struct walk *w, enum ofp_bad_action_code code)
+int walk_refuse(struct walk *w, enum ofp_bad_action_code code)
 {
     return refuse(w->err, OFPET_BAD_ACTION, code);
 }
@@ -48,12 +37,12 @@ static bool is_mpls(const struct walk *w)
     return eth_type(w) == 0x8847 || eth_type(w) == 0x8848;
 }
 
-static int ask(struct walk *w, bool is_consistent)
+int walk_ask(struct walk *w, bool is_consistent)
 {
-    return is_consistent || !w->is_known ? 0 : bad_action(w, OFPBAC_MATCH_INCONSISTENT);
+    return is_consistent || !w->is_known ? 0 : walk_refuse(w, OFPBAC_MATCH_INCONSISTENT);
 }
 
-static void forget(struct walk *w, enum field_id id)
+void walk_forget(struct walk *w, enum field_id id)
 {
     match_set_masked(&w->frame, id, value_of(0), field_ones(id));
     key_set(&w->frame.mask, id, value_of(0));
@@ -64,10 +53,10 @@ static void forget_payload(struct walk *w, uint64_t type)
 {
     for (int i = 0; i < FIELD_N; i++)
         if (field_table[i].layer >= LAYER_MPLS)
-            forget(w, (enum field_id)i);
-    forget(w, FIELD_ETH_TYPE);
-    forget(w, FIELD_PBB_ISID);
-    forget(w, FIELD_PBB_UCA);
+            walk_forget(w, (enum field_id)i);
+    walk_forget(w, FIELD_ETH_TYPE);
+    walk_forget(w, FIELD_PBB_ISID);
+    walk_forget(w, FIELD_PBB_UCA);
     if (type)
         match_set(&w->frame, FIELD_ETH_TYPE, type);
 }
@@ -75,13 +64,13 @@ static void forget_payload(struct walk *w, uint64_t type)
 static void set_tags(struct walk *w, unsigned n)
 {
     w->n_tags = n;
-    forget(w, FIELD_VLAN_VID);
-    forget(w, FIELD_VLAN_PCP);
+    walk_forget(w, FIELD_VLAN_VID);
+    walk_forget(w, FIELD_VLAN_PCP);
     if (n)
         match_set_masked(&w->frame, FIELD_VLAN_VID, value_of(OFPVID_PRESENT), value_of(OFPVID_PRESENT));
 }
 
-static int check_output(struct walk *w, uint32_t port)
+int walk_output(struct walk *w, uint32_t port)
 {
     switch (port) {
     case OFPP_IN_PORT:
@@ -92,9 +81,9 @@ static int check_output(struct walk *w, uint32_t port)
     case OFPP_LOCAL:
         return 0;
     case OFPP_TABLE:
-        return w->check->is_packet_out ? 0 : bad_action(w, OFPBAC_BAD_OUT_PORT);
+        return w->check->is_packet_out ? 0 : walk_refuse(w, OFPBAC_BAD_OUT_PORT);
     }
-    return port && port <= OFPP_MAX ? 0 : bad_action(w, OFPBAC_BAD_OUT_PORT);
+    return port && port <= OFPP_MAX ? 0 : walk_refuse(w, OFPBAC_BAD_OUT_PORT);
 }
 
 static int check_push(struct walk *w, const struct ofp_action *act)
@@ -105,27 +94,27 @@ static int check_push(struct walk *w, const struct ofp_action *act)
     case OFPAT_PUSH_VLAN:
         type = act->push_vlan.ethertype;
         if (type != 0x8100 && type != 0x88a8)
-            return bad_action(w, OFPBAC_BAD_ARGUMENT);
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
         w->n_pushed += 4;
         set_tags(w, w->n_tags + 1);
         break;
     case OFPAT_PUSH_MPLS:
         type = act->push_mpls.ethertype;
         if (type != 0x8847 && type != 0x8848)
-            return bad_action(w, OFPBAC_BAD_ARGUMENT);
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
         w->n_pushed += 4;
         forget_payload(w, type);
         break;
     default:
         type = act->push_pbb.ethertype;
         if (type != 0x88e7)
-            return bad_action(w, OFPBAC_BAD_ARGUMENT);
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
         w->n_pushed += 18;
         set_tags(w, 0);
         forget_payload(w, type);
         break;
     }
-    return w->n_pushed <= PUSH_ROOM ? 0 : bad_action(w, OFPBAC_BAD_TAG);
+    return w->n_pushed <= PUSH_ROOM ? 0 : walk_refuse(w, OFPBAC_BAD_TAG);
 }
 
 static int check_pop(struct walk *w, const struct ofp_action *act)
@@ -134,17 +123,17 @@ static int check_pop(struct walk *w, const struct ofp_action *act)
 
     switch (act->type) {
     case OFPAT_POP_VLAN:
-        err = ask(w, w->n_tags > 0);
+        err = walk_ask(w, w->n_tags > 0);
         if (!err)
             set_tags(w, w->n_tags ? w->n_tags - 1 : 0);
         return err;
     case OFPAT_POP_MPLS:
-        err = ask(w, is_mpls(w));
+        err = walk_ask(w, is_mpls(w));
         if (!err)
             forget_payload(w, act->pop_mpls.ethertype);
         return err;
     default:
-        err = ask(w, eth_type(w) == 0x88e7);
+        err = walk_ask(w, eth_type(w) == 0x88e7);
         if (!err) {
             set_tags(w, 0);
             forget_payload(w, 0);
@@ -159,18 +148,18 @@ static int check_set_field(struct walk *w, const struct ofp_oxm *o)
     int err;
 
     if (o->field == FIELD_NONE || !field_table[o->field].is_settable)
-        return bad_action(w, OFPBAC_BAD_SET_TYPE);
+        return walk_refuse(w, OFPBAC_BAD_SET_TYPE);
     mask = o->has_mask ? o->mask : field_ones(o->field);
     if ((o->has_mask && !w->check->can_mask_set) || !field_value_is_valid(o->field, o->value, mask))
-        return bad_action(w, OFPBAC_BAD_SET_ARGUMENT);
+        return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT);
     if (o->value.hi & ~mask.hi || o->value.lo & ~mask.lo)
-        return bad_action(w, OFPBAC_BAD_SET_ARGUMENT);
+        return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT);
     if (o->field == FIELD_VLAN_VID && mask.lo & OFPVID_PRESENT && !(o->value.lo & OFPVID_PRESENT))
-        return bad_action(w, OFPBAC_BAD_SET_ARGUMENT); /* a tag is taken off by pop, not by set */
+        return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT); /* a tag is taken off by pop, not by set */
     if (o->field == FIELD_VLAN_VID || o->field == FIELD_VLAN_PCP)
-        err = ask(w, w->n_tags > 0);
+        err = walk_ask(w, w->n_tags > 0);
     else
-        err = ask(w, match_allows_field(&w->frame, o->field));
+        err = walk_ask(w, match_allows_field(&w->frame, o->field));
     if (!err)
         match_set_masked(&w->frame, o->field, o->value, mask);
     return err;
@@ -182,14 +171,14 @@ static int check_action(struct walk *w, const struct ofp_action *act)
 
     switch (act->type) {
     case OFPAT_OUTPUT:
-        return check_output(w, act->output.port);
+        return walk_output(w, act->output.port);
     case OFPAT_GROUP:
         if (act->group.group_id > OFPG_MAX || !c->has_group || !c->has_group(c->arg, act->group.group_id))
-            return bad_action(w, OFPBAC_BAD_OUT_GROUP);
+            return walk_refuse(w, OFPBAC_BAD_OUT_GROUP);
         return 0;
     case OFPAT_SET_QUEUE:
         if (!c->has_queue || !c->has_queue(c->arg, act->set_queue.queue_id))
-            return bad_action(w, OFPBAC_BAD_QUEUE);
+            return walk_refuse(w, OFPBAC_BAD_QUEUE);
         return 0;
     case OFPAT_PUSH_VLAN:
     case OFPAT_PUSH_MPLS:
@@ -203,33 +192,50 @@ static int check_action(struct walk *w, const struct ofp_action *act)
         return check_set_field(w, &act->set_field.field);
     case OFPAT_SET_NW_TTL:
     case OFPAT_DEC_NW_TTL:
-        return ask(w, is_ip(w));
+        return walk_ask(w, is_ip(w));
     case OFPAT_SET_MPLS_TTL:
     case OFPAT_DEC_MPLS_TTL:
     case OFPAT_COPY_TTL_OUT:
     case OFPAT_COPY_TTL_IN:
-        return ask(w, is_mpls(w));
+        return walk_ask(w, is_mpls(w));
     case OFPAT_EXPERIMENTER:
-        return bad_action(w, OFPBAC_BAD_EXPERIMENTER);
+        if (act->experimenter.experimenter == OFPEXP_NICIRA)
+            return walk_nx(w, &act->experimenter.nicira);
+        return walk_refuse(w, OFPBAC_BAD_EXPERIMENTER);
     }
-    return bad_action(w, OFPBAC_BAD_TYPE);
+    return walk_refuse(w, OFPBAC_BAD_TYPE);
 }
 
-int ofp_actions_check(const struct ofp_check *c, const struct match *m, const struct ofp_action *acts, size_t n,
-                      struct ofp_err *err)
+int walk_list(struct walk *w, const struct ofp_action *acts, size_t n)
 {
-    struct walk w = { .check = c, .err = err, .is_known = m };
+    if (w->check->max_actions && n > w->check->max_actions)
+        return walk_refuse(w, OFPBAC_TOO_MANY);
+    for (size_t i = 0; i < n; i++) {
+        w->n_other++;
+        if (check_action(w, &acts[i]))
+            return -EBADMSG;
+    }
+    return w->n_conjunctions && w->n_other ? walk_refuse(w, OFPBAC_UNSUPPORTED_ORDER) : 0;
+}
+
+static int check_list(const struct ofp_check *c, const struct match *m, const struct ofp_instruction_actions *list,
+                      bool is_set, struct ofp_err *err)
+{
+    struct walk w = { .check = c, .err = err, .is_known = m, .is_set = is_set };
 
     if (m) {
         w.frame = *m;
         w.n_tags = key_get(&m->value, FIELD_VLAN_VID).lo != 0;
     }
-    if (c->max_actions && n > c->max_actions)
-        return bad_action(&w, OFPBAC_TOO_MANY);
-    for (size_t i = 0; i < n; i++)
-        if (check_action(&w, &acts[i]))
-            return -EBADMSG;
-    return 0;
+    return walk_list(&w, list->actions, list->n_actions);
+}
+
+int ofp_actions_check(const struct ofp_check *c, const struct match *m, const struct ofp_action *acts, size_t n,
+                      struct ofp_err *err)
+{
+    struct ofp_instruction_actions list = { (struct ofp_action *)(uintptr_t)acts, n };
+
+    return check_list(c, m, &list, false, err);
 }
 
 static int check_instruction(const struct ofp_check *c, const struct match *m, const struct ofp_instruction *inst,
@@ -244,9 +250,9 @@ static int check_instruction(const struct ofp_check *c, const struct match *m, c
     case OFPIT_CLEAR_ACTIONS:
         return 0;
     case OFPIT_WRITE_ACTIONS:
-        return ofp_actions_check(c, NULL, inst->write_actions.actions, inst->write_actions.n_actions, err);
+        return check_list(c, NULL, &inst->write_actions, true, err);
     case OFPIT_APPLY_ACTIONS:
-        return ofp_actions_check(c, m, inst->apply_actions.actions, inst->apply_actions.n_actions, err);
+        return check_list(c, m, &inst->apply_actions, false, err);
     case OFPIT_METER:
         if (!inst->meter.meter_id || inst->meter.meter_id > OFPM_MAX)
             return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER);

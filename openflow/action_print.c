@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* action_print.c - writes actions and instructions; see action_text.h. */
-#include "openflow/action_text.h"
+#include "openflow/action_text_impl.h"
 
 #include <inttypes.h>
 
@@ -84,6 +84,9 @@ static void print_action(struct str *s, const struct ofp_action *act, const stru
         str_add(s, "pop_pbb");
         return;
     case OFPAT_EXPERIMENTER:
+        if (act->experimenter.experimenter == OFPEXP_NICIRA &&
+            nx_action_text_print(s, &act->experimenter.nicira, names))
+            return;
         break;
     }
     ofp_actions_print(s, act, 1); /* what text has no word for */

@@ -4,7 +4,7 @@
  * Theory.  A `struct list` collects the actions of one list.  `frame` is the match, for words whose action depends on the
  * protocol (mod_tp_dst); `n_tags` counts the VLAN tags that are known to be there, because mod_vlan_vid pushes one when there
  * is none.  Whether the result is consistent is left to ofp_actions_check, which is asked once for the whole list. */
-#include "openflow/action_text.h"
+#include "openflow/action_text_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,15 +18,6 @@
 #include "openflow/text_lex.h"
 #include "openflow/value_text.h"
 
-struct list {
-    const struct action_text *t;
-    struct match frame;
-    unsigned n_tags;
-    struct ofp_action *acts;
-    size_t n, room;
-    bool is_drop; /* the word "drop" was there */
-};
-
 static void list_init(struct list *l, const struct action_text *t)
 {
     memset(l, 0, sizeof *l);
@@ -37,7 +28,7 @@ static void list_init(struct list *l, const struct action_text *t)
     l->n_tags = key_get(&t->match->value, FIELD_VLAN_VID).lo != 0;
 }
 
-static int add(struct list *l, struct ofp_action act)
+int action_list_add(struct list *l, struct ofp_action act)
 {
     if (l->n == l->room) {
         size_t room = l->room ? 2 * l->room : 4;
@@ -54,10 +45,16 @@ static int add(struct list *l, struct ofp_action act)
     return 0;
 }
 
+int action_list_add_nx(struct list *l, struct ofp_nx_action act)
+{
+    return action_list_add(l, (struct ofp_action){ .type = OFPAT_EXPERIMENTER,
+                                                   .experimenter = { .experimenter = OFPEXP_NICIRA, .nicira = act } });
+}
+
 static int add_set(struct list *l, enum field_id id, uint64_t v)
 {
-    return add(l,
-               (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, value_of(v)) } });
+    return action_list_add(
+        l, (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, value_of(v)) } });
 }
 
 static int number(struct list *l, const struct word *w, uint64_t max, uint64_t *v)
@@ -67,7 +64,7 @@ static int number(struct list *l, const struct word *w, uint64_t max, uint64_t *
 
 /* --- one function for each kind of word; `arg` is of its row in the table below --- */
 
-static int no_value(struct list *l, const struct word *w)
+int action_no_value(struct list *l, const struct word *w)
 {
     if (!w->delim || (w->delim == '(' && !w->value.n))
         return 0;
@@ -76,7 +73,7 @@ static int no_value(struct list *l, const struct word *w)
 
 static int parse_simple(struct list *l, const struct word *w, unsigned type)
 {
-    int err = no_value(l, w);
+    int err = action_no_value(l, w);
 
     if (err)
         return err;
@@ -84,13 +81,13 @@ static int parse_simple(struct list *l, const struct word *w, unsigned type)
         l->n_tags--;
     if (type == OFPAT_POP_PBB)
         l->n_tags = 0;
-    return add(l, (struct ofp_action){ .type = (enum ofp_action_type)type });
+    return action_list_add(l, (struct ofp_action){ .type = (enum ofp_action_type)type });
 }
 
 static int parse_drop(struct list *l, const struct word *w, unsigned arg)
 {
     l->is_drop = true;
-    return no_value(l, w);
+    return action_no_value(l, w);
 }
 
 static int parse_output(struct list *l, const struct word *w, unsigned arg)
@@ -98,59 +95,43 @@ static int parse_output(struct list *l, const struct word *w, unsigned arg)
     uint32_t port;
 
     if (w->delim == '(')
-        return errbuf_set(l->t->e, -EINVAL, "output(%.*s): OpenFlow 1.3 cannot cut a frame on its way out",
-                          SPAN_ARG(w->value));
+        return parse_output_nx(l, w, 0);
+    if (!port_text_parse(w->value, l->t->names, &port)) {
+        int err = parse_output_nx(l, w, 0);
+
+        if (err <= 0)
+            return err;
+    }
     if (!port_text_parse(w->value, l->t->names, &port))
         return errbuf_set(l->t->e, -EINVAL, "output: '%.*s' is not a port number or name", SPAN_ARG(w->value));
-    return add(l, (struct ofp_action){
-                      .type = OFPAT_OUTPUT,
-                      .output = { .port = port, .max_len = port == OFPP_CONTROLLER ? OFPCML_NO_BUFFER : 0 } });
+    return action_list_add(
+        l,
+        (struct ofp_action){ .type = OFPAT_OUTPUT,
+                             .output = { .port = port, .max_len = port == OFPP_CONTROLLER ? OFPCML_NO_BUFFER : 0 } });
 }
 
 /* The bare name of a reserved port. */
 static int parse_port(struct list *l, const struct word *w, unsigned port)
 {
-    int err = no_value(l, w);
+    int err = action_no_value(l, w);
 
-    return err ? err : add(l, (struct ofp_action){ .type = OFPAT_OUTPUT, .output = { .port = port } });
-}
-
-/* One of controller(...)'s words. */
-static int parse_controller_word(struct list *l, const struct word *w, uint64_t *max_len)
-{
-    uint64_t id;
-    int err;
-
-    if (span_is(w->key, "max_len"))
-        return number(l, w, UINT16_MAX, max_len);
-    if (span_is(w->key, "reason") && span_is(w->value, "action"))
-        return 0;
-    if (span_is(w->key, "id")) {
-        err = number(l, w, UINT16_MAX, &id);
-        if (err || !id)
-            return err;
-    }
-    return errbuf_set(l->t->e, -EINVAL, "controller: OpenFlow 1.3 cannot say '%.*s=%.*s', only max_len",
-                      SPAN_ARG(w->key), SPAN_ARG(w->value));
+    return err ? err : action_list_add(l, (struct ofp_action){ .type = OFPAT_OUTPUT, .output = { .port = port } });
 }
 
 static int parse_controller(struct list *l, const struct word *w, unsigned arg)
 {
     uint64_t max_len = OFPCML_NO_BUFFER;
-    struct span rest = w->value;
-    struct word part;
     int err = 0;
 
-    if (w->delim == '(') {
-        while (!err && (err = word_next(&rest, &part, l->t->e)) > 0)
-            err = parse_controller_word(l, &part, &max_len);
-    } else if (w->delim) {
+    if (w->delim == '(')
+        return parse_nx_controller(l, w, arg);
+    if (w->delim)
         err = number(l, w, UINT16_MAX, &max_len);
-    }
     if (err)
         return err;
-    return add(l, (struct ofp_action){ .type = OFPAT_OUTPUT,
-                                       .output = { .port = OFPP_CONTROLLER, .max_len = (uint16_t)max_len } });
+    return action_list_add(l,
+                           (struct ofp_action){ .type = OFPAT_OUTPUT,
+                                                .output = { .port = OFPP_CONTROLLER, .max_len = (uint16_t)max_len } });
 }
 
 static int parse_group(struct list *l, const struct word *w, unsigned arg)
@@ -158,7 +139,8 @@ static int parse_group(struct list *l, const struct word *w, unsigned arg)
     uint64_t v;
     int err = number(l, w, OFPG_MAX, &v);
 
-    return err ? err : add(l, (struct ofp_action){ .type = OFPAT_GROUP, .group = { .group_id = (uint32_t)v } });
+    return err ? err
+               : action_list_add(l, (struct ofp_action){ .type = OFPAT_GROUP, .group = { .group_id = (uint32_t)v } });
 }
 
 static int parse_set_queue(struct list *l, const struct word *w, unsigned arg)
@@ -166,7 +148,9 @@ static int parse_set_queue(struct list *l, const struct word *w, unsigned arg)
     uint64_t v;
     int err = number(l, w, UINT32_MAX, &v);
 
-    return err ? err : add(l, (struct ofp_action){ .type = OFPAT_SET_QUEUE, .set_queue = { .queue_id = (uint32_t)v } });
+    return err ? err
+               : action_list_add(
+                     l, (struct ofp_action){ .type = OFPAT_SET_QUEUE, .set_queue = { .queue_id = (uint32_t)v } });
 }
 
 static int parse_ttl(struct list *l, const struct word *w, unsigned type)
@@ -181,7 +165,7 @@ static int parse_ttl(struct list *l, const struct word *w, unsigned type)
         act.set_nw_ttl.ttl = (uint8_t)v;
     else
         act.set_mpls_ttl.ttl = (uint8_t)v;
-    return add(l, act);
+    return action_list_add(l, act);
 }
 
 static int parse_ethertype(struct list *l, const struct word *w, unsigned type)
@@ -208,7 +192,7 @@ static int parse_ethertype(struct list *l, const struct word *w, unsigned type)
         l->n_tags = 0;
         break;
     }
-    return add(l, act);
+    return action_list_add(l, act);
 }
 
 /* mod_vlan_vid, mod_vlan_pcp: OpenFlow 1.0's, which tag a frame that has no tag. */
@@ -220,7 +204,7 @@ static int parse_mod_vlan(struct list *l, const struct word *w, unsigned id)
     if (err)
         return err;
     if (!l->n_tags) {
-        err = add(l, (struct ofp_action){ .type = OFPAT_PUSH_VLAN, .push_vlan = { .ethertype = 0x8100 } });
+        err = action_list_add(l, (struct ofp_action){ .type = OFPAT_PUSH_VLAN, .push_vlan = { .ethertype = 0x8100 } });
         l->n_tags = 1;
     }
     if (err)
@@ -241,7 +225,9 @@ static int parse_mod_tos(struct list *l, const struct word *w, unsigned arg)
     return add_set(l, FIELD_IP_DSCP, v >> 2);
 }
 
-static int set_value(struct list *l, const struct word *w, enum field_id id)
+/* `part`: what to do about a mask, since set-field of OpenFlow 1.3 has none; NULL: refuse. */
+static int set_value(struct list *l, const struct word *w, enum field_id id,
+                     int (*part)(struct list *l, enum field_id id, struct value v, struct value mask))
 {
     struct masked_value v;
     struct value ones = field_ones(id);
@@ -250,21 +236,23 @@ static int set_value(struct list *l, const struct word *w, enum field_id id)
     if (err)
         return err;
     if (v.mask.hi != ones.hi || v.mask.lo != ones.lo)
-        return errbuf_set(l->t->e, -EINVAL, "%.*s: '%.*s' has a mask, but OpenFlow 1.3 cannot set part of a field",
-                          SPAN_ARG(w->key), SPAN_ARG(w->value));
-    return add(l, (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, v.value) } });
+        return part ? part(l, id, v.value, v.mask)
+                    : errbuf_set(l->t->e, -EINVAL, "%.*s: '%.*s' has a mask; to set part of a field, write set_field",
+                                 SPAN_ARG(w->key), SPAN_ARG(w->value));
+    return action_list_add(
+        l, (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field = { .field = ofp_oxm_make(id, v.value) } });
 }
 
 /* mod_dl_src and its like. */
 static int parse_mod(struct list *l, const struct word *w, unsigned id)
 {
-    return set_value(l, w, (enum field_id)id);
+    return set_value(l, w, (enum field_id)id, NULL);
 }
 
 /* mod_tp_src, mod_tp_dst: the port of whatever protocol the match says. */
 static int parse_mod_port(struct list *l, const struct word *w, unsigned is_dst)
 {
-    return set_value(l, w, match_text_field(&l->frame, span_of(is_dst ? "tp_dst" : "tp_src")));
+    return set_value(l, w, match_text_field(&l->frame, span_of(is_dst ? "tp_dst" : "tp_src")), NULL);
 }
 
 /* set_field:VALUE->FIELD */
@@ -282,12 +270,12 @@ static int parse_set_field(struct list *l, const struct word *w, unsigned arg)
     part.key = (struct span){ w->value.p + n + 2, w->value.n - n - 2 };
     if (span_is(part.key, "nw_tos"))
         return parse_mod_tos(l, &part, 0);
-    id = match_text_field(&l->frame, part.key);
+    id = span_is(part.key, "in_port") ? FIELD_IN_PORT16 : match_text_field(&l->frame, part.key);
     if (id == FIELD_NONE)
         return errbuf_set(l->t->e, -EINVAL, "set_field: '%.*s' is not a field of OpenFlow 1.3", SPAN_ARG(part.key));
     if (!field_table[id].is_settable)
         return errbuf_set(l->t->e, -EINVAL, "set_field: %.*s cannot be set", SPAN_ARG(part.key));
-    return set_value(l, &part, id);
+    return set_value(l, &part, id, action_list_load);
 }
 
 /* Open vSwitch's own actions, told apart from mistakes. */
@@ -330,7 +318,7 @@ static const struct row {
     { "strip_vlan", parse_simple, OFPAT_POP_VLAN },
     { "pop_mpls", parse_ethertype, OFPAT_POP_MPLS },
     { "pop_pbb", parse_simple, OFPAT_POP_PBB },
-    { "dec_ttl", parse_simple, OFPAT_DEC_NW_TTL },
+    { "dec_ttl", parse_dec_ttl, 0 },
     { "mod_nw_ttl", parse_ttl, OFPAT_SET_NW_TTL },
     { "set_nw_ttl", parse_ttl, OFPAT_SET_NW_TTL },
     { "dec_mpls_ttl", parse_simple, OFPAT_DEC_MPLS_TTL },
@@ -360,25 +348,25 @@ static const struct row {
     { "write_metadata", refuse_nested, 0 },
     { "goto_table", refuse_nested, 0 },
     { "meter", refuse_nested, 0 },
-    { "resubmit", refuse_extension, 0 },
-    { "load", refuse_extension, 0 },
-    { "move", refuse_extension, 0 },
-    { "push", refuse_extension, 0 },
-    { "pop", refuse_extension, 0 },
-    { "learn", refuse_extension, 0 },
+    { "resubmit", parse_resubmit, 0 },
+    { "load", parse_load, 0 },
+    { "move", parse_move, 0 },
+    { "push", parse_stack, NXAST_STACK_PUSH },
+    { "pop", parse_stack, NXAST_STACK_POP },
+    { "learn", parse_learn, 0 },
     { "ct", refuse_extension, 0 },
-    { "ct_clear", refuse_extension, 0 },
+    { "ct_clear", parse_exit, NXAST_CT_CLEAR },
     { "nat", refuse_extension, 0 },
-    { "clone", refuse_extension, 0 },
+    { "clone", parse_clone, 0 },
     { "sample", refuse_extension, 0 },
-    { "multipath", refuse_extension, 0 },
-    { "bundle", refuse_extension, 0 },
-    { "bundle_load", refuse_extension, 0 },
-    { "conjunction", refuse_extension, 0 },
-    { "note", refuse_extension, 0 },
-    { "exit", refuse_extension, 0 },
-    { "fin_timeout", refuse_extension, 0 },
-    { "pop_queue", refuse_extension, 0 },
+    { "multipath", parse_multipath, 0 },
+    { "bundle", parse_bundle, NXAST_BUNDLE },
+    { "bundle_load", parse_bundle, NXAST_BUNDLE_LOAD },
+    { "conjunction", parse_conjunction, 0 },
+    { "note", parse_note, 0 },
+    { "exit", parse_exit, NXAST_EXIT },
+    { "fin_timeout", parse_fin_timeout, 0 },
+    { "pop_queue", parse_exit, NXAST_POP_QUEUE },
     { "encap", refuse_extension, 0 },
     { "decap", refuse_extension, 0 },
     { "check_pkt_larger", refuse_extension, 0 },
@@ -405,13 +393,19 @@ static bool has_any(void *arg, uint32_t id)
     return true;
 }
 
-static const char *complaint(const struct ofp_err *err)
+static bool has_any_nx(void *arg, unsigned subtype)
+{
+    return true;
+}
+
+static const char *complaint(const struct ofp_err *err, const struct ofp_action *act)
 {
     switch ((enum ofp_bad_action_code)err->code) {
     case OFPBAC_BAD_OUT_PORT:
         return "no frame can be sent there";
     case OFPBAC_BAD_ARGUMENT:
-        return "not an Ethernet type of such a header";
+        return act->type == OFPAT_EXPERIMENTER ? "an argument has a value that it cannot have"
+                                               : "not an Ethernet type of such a header";
     case OFPBAC_BAD_TAG:
         return "more headers than there is room for";
     case OFPBAC_BAD_SET_ARGUMENT:
@@ -436,7 +430,11 @@ static const char *complaint(const struct ofp_err *err)
 
 static int check(const struct list *l, const struct match *m)
 {
-    struct ofp_check c = { .has_group = has_any, .has_queue = has_any, .is_packet_out = true };
+    struct ofp_check c = { .n_tables = OFPTT_MAX + 1,
+                           .has_group = has_any,
+                           .has_queue = has_any,
+                           .has_nx = has_any_nx,
+                           .is_packet_out = true };
     struct ofp_err err;
     struct str s;
     size_t n = 1;
@@ -448,7 +446,7 @@ static int check(const struct list *l, const struct match *m)
         n++;
     str_init(&s);
     actions_text_print(&s, &l->acts[n - 1], 1, l->t->names);
-    got = errbuf_set(l->t->e, -EINVAL, "%s: %s", str_text(&s), complaint(&err));
+    got = errbuf_set(l->t->e, -EINVAL, "%s: %s", str_text(&s), complaint(&err, &l->acts[n - 1]));
     str_fini(&s);
     return got;
 }
@@ -471,6 +469,24 @@ static int parse_actions(struct list *l, struct span text)
             return err;
     }
     return err ? err : check_drop(l, 0);
+}
+
+enum { DEPTH_MAX = 16 };
+
+int action_list_parse_inner(struct action_list *out, struct list *l, struct span text)
+{
+    struct list inner;
+    int err;
+
+    if (l->depth == DEPTH_MAX)
+        return errbuf_set(l->t->e, -EINVAL, "more than %d lists of actions within each other", DEPTH_MAX);
+    list_init(&inner, l->t);
+    inner.depth = l->depth + 1;
+    inner.frame = l->frame;
+    inner.n_tags = l->n_tags;
+    err = parse_actions(&inner, text);
+    *out = (struct action_list){ inner.acts, inner.n };
+    return err;
 }
 
 int actions_text_parse(struct action_list *out, const struct action_text *t, const char *text)
@@ -554,7 +570,7 @@ static int parse_instruction(struct program *p, enum step step, const struct wor
         return err || v ? err : errbuf_set(p->t->e, -EINVAL, "meter: there is no meter 0");
     case STEP_CLEAR:
         inst->type = OFPIT_CLEAR_ACTIONS;
-        return no_value(&p->apply, w);
+        return action_no_value(&p->apply, w);
     case STEP_WRITE:
         return parse_write_actions(p, w);
     case STEP_METADATA:

@@ -50,6 +50,7 @@ static const struct {
     enum field_id id;
     const char *in_match, *in_set_field;
 } printed_names[] = {
+    { FIELD_IN_PORT16, "in_port", "in_port" },
     { FIELD_ETH_SRC, "dl_src", "eth_src" },
     { FIELD_ETH_DST, "dl_dst", "eth_dst" },
     { FIELD_ETH_TYPE, "dl_type", "eth_type" },
@@ -345,9 +346,9 @@ int match_text_parse(struct match *out, struct span text, const struct port_name
 
 /* In which order fields are shown; those that are not here follow in the registry's order. */
 static const enum field_id shown_first[] = {
-    FIELD_PKT_MARK,    FIELD_ACTSET_OUTPUT, FIELD_CT_STATE,    FIELD_CT_ZONE,     FIELD_CT_MARK,
-    FIELD_CT_LABEL,    FIELD_CT_NW_SRC,     FIELD_CT_IPV6_SRC, FIELD_CT_NW_DST,   FIELD_CT_IPV6_DST,
-    FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC,     FIELD_CT_TP_DST,   FIELD_PACKET_TYPE,
+    FIELD_PKT_MARK,    FIELD_CONJ_ID,     FIELD_ACTSET_OUTPUT, FIELD_CT_STATE,    FIELD_CT_ZONE,
+    FIELD_CT_MARK,     FIELD_CT_LABEL,    FIELD_CT_NW_SRC,     FIELD_CT_IPV6_SRC, FIELD_CT_NW_DST,
+    FIELD_CT_IPV6_DST, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC,     FIELD_CT_TP_DST,   FIELD_PACKET_TYPE,
 };
 static const enum field_id shown_after_protocol[] = {
     FIELD_REG0,      FIELD_REG1,         FIELD_REG2,         FIELD_REG3,        FIELD_REG4,          FIELD_REG5,

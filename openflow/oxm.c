@@ -311,6 +311,8 @@ static const struct oxm_way *nxm_way_of(enum field_id id)
 
     if (id == FIELD_IN_PORT16)
         return &in_port16;
+    if (id == FIELD_IN_PORT)
+        return oxm_way_of(id, OFP_VERSION_13);
     if (id < 0 || id >= FIELD_N)
         return NULL;
     for (size_t i = oxm_first[id]; i < oxm_first[id + 1]; i++)
