@@ -14,6 +14,7 @@
 #include "tools/lab_dir.h"
 #include "tools/lab_process.h"
 #include "tools/lab_up.h"
+#include "tools/lab_vm.h"
 #include "tools/text_table.h"
 
 /* As env(1) and others have it, so that they differ from what a command says. */
@@ -217,12 +218,26 @@ static int find_host(struct lab **lab, const char *name, const char *host_name, 
     if (host == NET_NONE)
         err = errbuf_set(e, -ENOENT, "lab %s: there is no host '%s'; `trama lab show %s` lists them", (*lab)->name,
                          host_name, (*lab)->name);
-    else if (!(*lab)->hosts[host].netns[0])
-        err = errbuf_set(e, -EINVAL, "lab %s: host %s is of kind %s, and commands run in hosts of kind netns only",
-                         (*lab)->name, host_name, kind_names[(*lab)->doc->hosts[host].kind]);
+    else if ((*lab)->doc->hosts[host].kind == NET_HOST_EXTERNAL)
+        err = errbuf_set(e, -EINVAL, "lab %s: host %s is external: none of the lab's own machines", (*lab)->name,
+                         host_name);
     if (err)
         lab_close(*lab);
     return err ? err : host;
+}
+
+/* The guest has one shell, and this process stays to carry what is said to and fro. */
+static int exec_vm(struct lab *lab, int host, char **argv)
+{
+    char *shell[] = { "/bin/sh", NULL };
+    struct errbuf e = { { 0 } };
+    int code = lab_vm_exec(lab, host, *argv ? argv : shell, &e);
+
+    lab_close(lab);
+    if (code >= 0)
+        return code;
+    cli_fail(CLI_FAILED, "%s", e.text);
+    return EXEC_FAILED;
 }
 
 static int run_exec(struct cli *c)
@@ -236,15 +251,17 @@ static int run_exec(struct cli *c)
 
     if (*argv && !strcmp(*argv, "--"))
         argv++;
-    if (!*argv)
-        argv = lone;
     host = find_host(&lab, cli_arg(c, 0), cli_arg(c, 1), &e);
+    if (host >= 0 && lab->doc->hosts[host].kind == NET_HOST_VM)
+        return exec_vm(lab, host, argv);
     if (host < 0 || lab_process_begin(lab->name, lab->hosts[host].netns, &e)) {
         cli_fail(CLI_FAILED, "%s", e.text);
         return EXEC_FAILED;
     }
     remount_sys();
     lab_close(lab);
+    if (!*argv)
+        argv = lone;
     execvp(argv[0], argv);
     err = errno;
     cli_fail(CLI_FAILED, "%s: %s", argv[0], strerror(err));

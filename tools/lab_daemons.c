@@ -22,8 +22,10 @@ enum { SETTLE_MS = 1000, SETTLE_ALL_MS = 30000, CALL_MS = 10000, AGAIN_MS = 20, 
 
 int lab_daemon_find(char *out, const char *program, struct errbuf *e)
 {
-    static const char *const places[] = { "../vswitch", "../controller", "../sbin", "." };
-    const char *variable = !strcmp(program, "trama-switchd") ? "TRAMA_SWITCHD" : "TRAMA_CONTROLLER";
+    static const char *const places[] = { "../vswitch", "../controller", "../sbin", ".", "../libexec/trama" };
+    const char *variable = !strcmp(program, "trama-switchd") ? "TRAMA_SWITCHD"
+                           : !strcmp(program, "trama-guest") ? "TRAMA_GUEST"
+                                                             : "TRAMA_CONTROLLER";
     const char *given = getenv(variable);
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);

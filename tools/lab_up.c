@@ -77,7 +77,7 @@ static int start_vms(const struct lab *lab, struct errbuf *e)
 
     for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
         if (lab->doc->hosts[i].kind == NET_HOST_VM) {
-            err = errbuf_set(e, -EOPNOTSUPP, "kind vm cannot be built yet");
+            err = lab_vm_start(lab, (int)i, e);
             if (err)
                 errbuf_prefix(e, "host %s", lab->doc->hosts[i].name);
         }
@@ -144,6 +144,15 @@ static int up_locked(struct lab **out, struct daemon *lock, const char *name, co
     return err;
 }
 
+/* Is here what guests need, if there are any? */
+static int check_vms(const struct net_doc *doc, struct errbuf *e)
+{
+    for (size_t i = 0; i < doc->n_hosts; i++)
+        if (doc->hosts[i].kind == NET_HOST_VM)
+            return lab_vm_check(e);
+    return 0;
+}
+
 /* Errors of the document, and its name. */
 static int check_file(char name[LAB_NAME_SIZE], const char *file, const char *wanted, struct errbuf *e)
 {
@@ -157,6 +166,8 @@ static int check_file(char name[LAB_NAME_SIZE], const char *file, const char *wa
         errbuf_prefix(e, "%s", file);
     if (!err)
         err = lab_check(doc, e);
+    if (!err)
+        err = check_vms(doc, e);
     if (!err)
         snprintf(name, LAB_NAME_SIZE, "%s", wanted ? wanted : doc->name);
     net_doc_free(doc);
