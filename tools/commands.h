@@ -12,6 +12,7 @@ extern const struct cli_command capture_commands[];
 extern const struct cli_command net_commands[];
 extern const struct cli_command flow_commands[];
 extern const struct cli_command lab_commands[];
+extern const struct cli_command lab_test_commands[];
 extern const struct cli_command pki_commands[];
 extern const struct cli_command about_commands[]; /* version, help */
 
