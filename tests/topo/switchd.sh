@@ -64,6 +64,13 @@ stop() {
     pid=
 }
 
+# What a sanitizer has to say of the daemon: its stderr is nowhere.
+sanitized() {
+    for report in "$dir"/sanitizer.*; do
+        [ ! -e "$report" ] || { cat "$report"; fail sanitizer "$report"; }
+    done
+}
+
 cleanup() {
     stop
     ip netns del $a 2> /dev/null
@@ -185,6 +192,7 @@ killed() {
 }
 
 dir=$(mktemp -d /tmp/trama-topo-XXXXXX)
+export ASAN_OPTIONS="log_path=$dir/sanitizer" UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:log_path=$dir/sanitizer"
 for ns in $a $b; do
     ip netns add $ns
     ip -n $ns link set lo up
@@ -198,4 +206,6 @@ for c in $cases; do
     [ $failed = 0 ] && echo "$c: ok"
     failed=$((failed | before))
 done
+stop
+sanitized
 exit $failed

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's ovs-ofctl on the management socket: each command, and what it says to the letter.  Exit 77: there is none."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+from support import wire
+from support.switch import PATIENCE, SwitchTest, run, until
+
+FRAME = "ffffffffffff0200000000ab88b5" + "00" * 46
+TIMES = re.compile(r"duration=[0-9.]+s|time=[0-9.]+ ms|xid=0x[0-9a-f]+")
+
+
+class Ofctl(SwitchTest):
+    def setUp(self):
+        super().setUp()
+        self.mac = {p["name"]: ":".join(f"{b:02x}" for b in p["mac"])
+                    for p in wire.each(self.c.parts(wire.multipart(wire.MP_PORT_DESC)), 64, wire.read_port)}
+
+    def raw(self, command, *args, options=(), stdin=None, version="OpenFlow13"):
+        return subprocess.run(["ovs-ofctl", "-O", version, *options, command, "unix:" + self.sw.mgmt, *args], capture_output=True, text=True,
+                              timeout=PATIENCE * 3, input=stdin)
+
+    def ofctl(self, command, *args, **more):
+        """What it says, without times and transaction ids."""
+        done = self.raw(command, *args, **more)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), (command, args))
+        return TIMES.sub("", done.stdout)
+
+    def fails(self, why, command, *args, **more):
+        done = self.raw(command, *args, **more)
+        self.assertNotEqual(done.returncode, 0, (command, args))
+        self.assertIn(why, done.stderr)
+
+    def flows(self, *args):
+        text = self.ofctl("dump-flows", *args, options=("--no-stats", "--no-names"))
+        return sorted(line.strip() for line in text.splitlines())
+
+    def test_show(self):
+        ports = "".join(f" {n}({name}): addr:{self.mac[name]}\n     config:     0\n     state:      LIVE\n     speed: 0 Mbps now, 0 Mbps max\n"
+                        for name, n in self.PORTS.items())
+        text = self.ofctl("show")
+        self.assertTrue(text.startswith("OFPT_FEATURES_REPLY (OF1.3) (): dpid:1122334455667788\nn_tables:254, n_buffers:0\ncapabilities: FLOW_STATS"
+                                        " TABLE_STATS PORT_STATS"), text)
+        self.assertTrue(text.endswith(f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}OFPT_GET_CONFIG_REPLY (OF1.3) (): frags=normal miss_send_len=0\n"), text)
+        self.assertEqual(self.ofctl("dump-ports-desc"), f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}")
+        self.assertEqual(self.ofctl("get-frags"), "normal\n")
+        self.fails("OFPSCFC_BAD_FLAGS", "set-frags", "drop")
+        self.assertIn("Manufacturer: trama\n", self.ofctl("dump-desc"))
+
+    def test_flows(self):
+        self.ofctl("add-flow", "table=1,cookie=0x5,priority=7,tcp,nw_dst=10.0.0.0/8,tp_dst=80,idle_timeout=9,send_flow_rem,"
+                               "actions=set_field:02:00:00:00:00:01->eth_dst,output:22")
+        self.ofctl("add-flow", "priority=3,in_port=11,dl_vlan=10,actions=pop_vlan,goto_table:1")
+        self.ofctl("add-flows", "-", stdin="priority=0,actions=CONTROLLER:65535\npriority=4,ip6,actions=write_actions(output:33)\n# none\n")
+        every = ["cookie=0x5, table=1, idle_timeout=9, send_flow_rem priority=7,tcp,nw_dst=10.0.0.0/8,tp_dst=80 "
+                 "actions=set_field:02:00:00:00:00:01->eth_dst,output:22", "priority=0 actions=CONTROLLER:65535",
+                 "priority=3,in_port=11,dl_vlan=10 actions=pop_vlan,goto_table:1", "priority=4,ipv6 actions=write_actions(output:33)"]
+        self.assertEqual(self.flows(), every)
+        self.assertEqual(self.flows("table=1"), every[:1])
+        self.assertEqual(self.flows("cookie=0x5/-1"), every[:1])
+        self.assertEqual(self.flows("out_port=22"), every[:1])
+        self.assertEqual(self.flows("table=0,in_port=11"), every[2:3])
+        self.assertEqual(self.ofctl("dump-flows", "table=1"),
+                         "OFPST_FLOW reply (OF1.3) ():\n cookie=0x5, , table=1, n_packets=0, n_bytes=0, idle_timeout=9, send_flow_rem priority=7,tcp,"
+                         "nw_dst=10.0.0.0/8,tp_dst=80 actions=set_field:02:00:00:00:00:01->eth_dst,output:22\n")
+        self.assertEqual(self.ofctl("dump-aggregate"), "OFPST_AGGREGATE reply (OF1.3) (): packet_count=0 byte_count=0 flow_count=4\n")
+        self.ofctl("mod-flows", "ip6,actions=output:22")
+        self.ofctl("mod-flows", "priority=0,actions=drop", options=("--strict",))
+        self.ofctl("mod-flows", "priority=1,actions=output:44", options=("--strict",))
+        self.assertEqual(self.flows("table=0"), ["priority=0 actions=drop", every[2], "priority=4,ipv6 actions=output:22"])
+        self.ofctl("del-flows", "priority=3", options=("--strict",))
+        self.ofctl("del-flows", "in_port=11")
+        self.assertEqual(self.flows("table=0"), ["priority=0 actions=drop", "priority=4,ipv6 actions=output:22"])
+        self.ofctl("replace-flows", "-", stdin="table=9,priority=9,udp,actions=drop\n")
+        self.assertEqual(self.flows(), ["table=9, priority=9,udp actions=drop"])
+        file = os.path.join(self.sw.dir, "flows")
+        with open(file, "w", encoding="utf-8") as f:
+            f.write("table=8,actions=drop\n")
+        done = self.raw("diff-flows", file)
+        self.assertEqual((done.returncode, done.stdout.replace("  ", " ")), (2, "+table=8 actions=drop\n-table=9 priority=9,udp actions=drop\n"))
+        self.ofctl("del-flows")
+        self.assertEqual(self.flows(), [])
+
+    def test_many_flows(self):
+        n = 3000
+        self.ofctl("add-flows", "-", stdin="".join(f"priority={1 + i % 100},tcp,nw_src=10.0.{i >> 8}.{i & 255},actions=output:22\n" for i in range(n)))
+        self.assertEqual(len(self.flows()), n)
+
+    def test_errors(self):
+        self.fails("OFPBAC_BAD_OUT_GROUP", "add-flow", "actions=group:7")
+        self.fails("OFPFMFC_BAD_TABLE_ID", "add-flow", "table=254,actions=drop")
+        self.ofctl("add-flow", "priority=5,in_port=11,actions=drop")
+        self.fails("OFPFMFC_OVERLAP", "add-flow", "check_overlap,priority=5,actions=drop")
+        self.assertIn("OFPT_ERROR (OF1.3) (): OFPBRC_BAD_TABLE_ID", self.ofctl("dump-flows", "table=254"))
+        self.assertEqual(self.flows(), ["priority=5,in_port=11 actions=drop"])
+
+    def test_statistics(self):
+        self.ofctl("add-flow", "in_port=11,actions=output:22")
+        self.sw.give("p1", bytes.fromhex(FRAME))
+        self.sw.take_some("p2", 1)
+        self.assertIn("n_packets=1, n_bytes=60, in_port=11", self.ofctl("dump-flows", options=("--no-names",)).replace(" actions", ""))
+        text = self.ofctl("dump-ports", "11")
+        self.assertRegex(text, r"^OFPST_PORT reply \(OF1.3\) \(\): 1 ports\n  port 11: rx pkts=\d+, bytes=\d+, drop=0, errs=0, frame=0, over=0, crc=0\n"
+                               r"           tx pkts=\d+, bytes=\d+, drop=0, errs=0, coll=0\n           \n$")
+        self.assertEqual(self.ofctl("dump-ports").count("rx pkts="), 3)
+        self.assertIn("OFPT_ERROR (OF1.3) (): OFPBRC_BAD_PORT", self.ofctl("dump-ports", "44"))
+        self.assertRegex(self.ofctl("dump-tables"), r"^OFPST_TABLE reply \(OF1.3\) \(\):\n  table 0:\n    active=1, lookup=\d+, matched=\d+\n")
+        self.assertIn('  table 0 ("table0"):\n    metadata: match=0xffffffffffffffff write=0xffffffffffffffff\n    max_entries=1000000\n',
+                      self.ofctl("dump-table-features"))
+        self.assertEqual(self.ofctl("queue-stats"), "OFPST_QUEUE reply (OF1.3) (): 0 queues\n")
+
+    def test_packet_out(self):
+        for actions, want in (("output:22", ["p2"]), ("all", ["p1", "p2", "p3"]), ("output:22,output:33", ["p2", "p3"]), ("drop", [])):
+            self.ofctl("packet-out", f"in_port=controller,packet={FRAME},actions={actions}")
+            for name in self.PORTS:
+                self.assertEqual([x.hex() for x in self.sw.take_some(name, name in want)], [FRAME] * (name in want), (actions, name))
+        self.ofctl("packet-out", f"in_port=11,packet={FRAME},actions=in_port")
+        self.sw.take_some("p1", 1)
+        self.ofctl("add-flow", "in_port=11,actions=output:33")
+        self.ofctl("packet-out", f"in_port=11,packet={FRAME},actions=table")
+        self.sw.take_some("p3", 1)
+
+    def test_ports(self):
+        for word, bit in (("down", "PORT_DOWN"), ("no-receive", "NO_RECV"), ("no-forward", "NO_FWD"), ("no-packet-in", "NO_PACKET_IN")):
+            self.ofctl("mod-port", "22", word)
+            self.assertIn(f" 22(p2): addr:{self.mac['p2']}\n     config:     {bit}\n", self.ofctl("dump-ports-desc"))
+            self.ofctl("mod-port", "p2", "up" if word == "down" else word.replace("no-", ""))
+            self.assertNotIn(bit, self.ofctl("dump-ports-desc"))
+        self.fails("couldn't find port `44'", "mod-port", "44", "down")
+
+    def test_alive(self):
+        self.assertEqual(self.ofctl("probe"), "")
+        done = self.raw("ping")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.count("64 bytes from"), 10)
+        self.fails("", "probe", version="OpenFlow10")
+
+    def test_monitor(self):
+        self.ofctl("add-flow", "cookie=0x9,in_port=11,send_flow_rem,actions=CONTROLLER:65535")
+        # its own directory, so that it asks for no other; what it hears it says on stderr
+        env = dict(os.environ, OVS_RUNDIR=self.sw.dir)
+        monitor = subprocess.Popen(["ovs-ofctl", "-O", "OpenFlow13", "monitor", self.sw.mgmt, "65534"], stderr=subprocess.PIPE, text=True, env=env)
+        heard = []
+        reader = threading.Thread(target=lambda: heard.extend(iter(monitor.stderr.readline, "")))
+        reader.start()
+
+        def says(text):
+            until(lambda: any(text in line for line in list(heard)), f"the monitor does not hear: {text}; but {heard}")
+        try:
+            def is_listening():
+                self.sw.give("p1", bytes.fromhex(FRAME))
+                return any("OFPT_PACKET_IN (OF1.3)" in line for line in list(heard))
+            until(is_listening, "the monitor hears no packet-in")
+            says("cookie=0x9 total_len=60 in_port=11 (via action) data_len=60 (unbuffered)")
+            says("dl_src=02:00:00:00:00:ab,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x88b5")
+            self.ofctl("del-flows", "in_port=11")
+            says("OFPT_FLOW_REMOVED (OF1.3)")
+            says("in_port=11 reason=delete table_id=0 cookie:0x9 ")
+            self.ofctl("mod-port", "22", "no-forward")
+            says("OFPT_PORT_STATUS (OF1.3) (xid=0x0): MOD: 22(p2): addr:" + self.mac["p2"])
+            self.ofctl("mod-port", "22", "forward")
+        finally:
+            monitor.send_signal(signal.SIGTERM)
+            monitor.wait(PATIENCE)
+            reader.join(PATIENCE)
+            monitor.stderr.close()
+
+
+if __name__ == "__main__":
+    if not shutil.which("ovs-ofctl"):
+        print("skipped: needs ovs-ofctl")
+        sys.exit(77)
+    run()
