@@ -218,6 +218,27 @@ static int run(struct program *p, struct switch_conf *conf, struct errbuf *e)
     return err;
 }
 
+/* Takes `conf`. */
+static int begin(struct program *p, struct switch_conf *conf, struct errbuf *e)
+{
+    int err = 0;
+
+    if (!p->opts.is_check && p->opts.is_daemon)
+        err = daemon_detach(&p->daemon);
+    if (!err && !p->opts.is_check)
+        err = daemon_lock(&p->daemon, "trama-switchd", conf->run_dir, e);
+    if (err || p->opts.is_check) {
+        switch_conf_fini(conf);
+        return err;
+    }
+    remove_stale(conf->run_dir);
+    p->loop = ev_default_loop(0);
+    if (p->loop)
+        return run(p, conf, e);
+    switch_conf_fini(conf);
+    return errbuf_set(e, -ENOMEM, "libev found no way to wait for events");
+}
+
 int main(int argc, char **argv)
 {
     struct program p = { 0 };
@@ -235,19 +256,8 @@ int main(int argc, char **argv)
         return 1;
     }
     err = switch_conf_open(&conf, p.opts.conf, &p.opts.file, &e);
-    if (!err && p.opts.is_check) {
-        switch_conf_fini(&conf);
-        return 0;
-    }
-    if (!err && p.opts.is_daemon)
-        err = daemon_detach(&p.daemon);
     if (!err)
-        err = daemon_lock(&p.daemon, "trama-switchd", conf.run_dir, &e);
-    if (!err) {
-        remove_stale(conf.run_dir);
-        p.loop = ev_default_loop(0);
-        err = p.loop ? run(&p, &conf, &e) : errbuf_set(&e, -ENOMEM, "libev found no way to wait for events");
-    }
+        err = begin(&p, &conf, &e);
     if (err) {
         fprintf(stderr, "trama-switchd: %s\n", e.text[0] ? e.text : strerror(-err));
         if (p.opts.log)
