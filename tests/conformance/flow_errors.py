@@ -161,6 +161,7 @@ class Actions(SwitchTest):
             ("a group that is not there", wire.group(5), self.BAD_OUT_GROUP), ("OFPG_ALL", wire.group(0xfffffffc), self.BAD_OUT_GROUP),
             ("OFPG_ANY", wire.group(wire.ANY), self.BAD_OUT_GROUP), ("a queue", wire.set_queue(1), self.BAD_QUEUE),
             ("push-vlan 0x800", wire.push_vlan(0x800), self.BAD_ARGUMENT), ("push-mpls 0x8100", wire.push_mpls(0x8100), self.BAD_ARGUMENT),
+            ("17 VLAN tags", wire.push_vlan() * 17, self.BAD_TAG),
             ("push-pbb 0x8100", wire.push_pbb(0x8100), self.BAD_ARGUMENT),
             ("set an unknown field", set_raw(raw_oxm(40, bytes(4))), self.BAD_SET_TYPE),
             ("set a field of an unknown class", set_raw(raw_oxm(0, bytes(4), oxm_class=3)), self.BAD_SET_TYPE),

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenFlow 1.3.5, 6.3 and 7.1 to 7.3.2, 7.5: hello and versions, the header, echo, features, configuration, barrier, roles,
 asynchronous configuration."""
+import os
+import shutil
+import socket
 import struct
+import tempfile
 
 from support import wire
-from support.switch import SwitchTest, run
+from support.switch import PATIENCE, Session, SwitchTest, run
 
 
 class Hello(SwitchTest):
@@ -219,6 +223,51 @@ class Roles(SwitchTest):
         other.next_async(wire.PACKET_IN)
         self.c.silence()
         other.close()
+
+
+class Controller(SwitchTest):
+    """The switch connects to its controller, and once more when it has gone."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="trama-conf-")
+        path = os.path.join(cls.dir, "controller")
+        cls.door = socket.socket(socket.AF_UNIX)
+        cls.door.bind(path)
+        cls.door.listen()
+        cls.door.settimeout(PATIENCE)
+        cls.BRIDGE = f'    controllers: ["unix:{path}"]'
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.door.close()
+        shutil.rmtree(cls.dir)
+
+    def test_a_session(self):
+        for _ in range(2):
+            s = Session(self.door.accept()[0])
+            config = s.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)
+            self.assertEqual(config[8:], struct.pack("!HH", 0, 128), "7.3.2: as it begins")
+            s.do(wire.flow_mod(wire.apply(wire.output(wire.CONTROLLER)), flags=wire.SEND_FLOW_REM))
+            self.sw.give("p1", bytes(60))
+            self.assertEqual(wire.read_packet_in(s.next_async(wire.PACKET_IN))["data"], bytes(60))
+            s.do(wire.flow_mod(command=wire.DELETE))
+            s.next_async(wire.FLOW_REMOVED)
+            self.sw.call("port/add", "br0", "p9", "{type: test}")
+            self.sw.call("port/del", "br0", "p9")
+            self.assertEqual([s.next_async(wire.PORT_STATUS)[8] for _ in range(2)], [0, 1], "it hears without asking")
+            s.close()
+        self.c.late.clear()
+
+    def test_no_common_version(self):
+        s = Session(self.door.accept()[0], greet=False)
+        self.assertEqual(s.read()[1], wire.HELLO)
+        s.send(wire.hello(version=1))
+        self.assertEqual(wire.read_error(s.read())[:2], (wire.HELLO_FAILED, 0))
+        self.assertEqual(s.read(), b"")
+        s.close()
 
 
 if __name__ == "__main__":

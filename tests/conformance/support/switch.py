@@ -148,10 +148,12 @@ def until(condition, what, patience=PATIENCE):
 class Session:
     """One OpenFlow connection."""
 
-    def __init__(self, path, greet=True, hears=False):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, to, greet=True, hears=False):
+        """`to`: the path of the switch's socket, or a connection that the switch has made."""
+        self.socket = socket.socket(socket.AF_UNIX) if isinstance(to, str) else to
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(path)
+        if isinstance(to, str):
+            self.socket.connect(to)
         self.data = b""
         self.xid = 100
         self.late = []  # asynchronous messages that came before an answer
