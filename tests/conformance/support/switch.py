@@ -151,9 +151,9 @@ class Session:
     def __init__(self, to, greet=True, hears=False):
         """`to`: the path of the switch's socket, or a connection that the switch has made."""
         self.socket = socket.socket(socket.AF_UNIX) if isinstance(to, str) else to
-        self.socket.settimeout(PATIENCE)
         if isinstance(to, str):
-            self.socket.connect(to)
+            self.socket.connect(to)  # waits for its turn
+        self.socket.settimeout(PATIENCE)
         self.data = b""
         self.xid = 100
         self.late = []  # asynchronous messages that came before an answer
