@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,6 +33,17 @@ void daemon_fini(struct daemon *d)
     if (d->ready_fd >= 0)
         close(d->ready_fd);
     daemon_init(d);
+}
+
+void daemon_take_descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r))
+        log_warning("the limit of descriptors stays as it is: %s", strerror(errno));
 }
 
 int daemon_detach(struct daemon *d)

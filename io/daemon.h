@@ -19,6 +19,9 @@ void daemon_init(struct daemon *d);
 /* Gives up the lock, removes the files. */
 void daemon_fini(struct daemon *d);
 
+/* As many descriptors as the system allows: connections must not use up those of the control socket and the ports. */
+void daemon_take_descriptors(void);
+
 /* Goes to the background; the process that was started stays until daemon_tell_ready, or ends with 1 when we end before.
  * Before anything is opened that a child would not share, such as a loop.  0 or a negative errno. */
 int daemon_detach(struct daemon *d);

@@ -231,6 +231,7 @@ static int begin(struct program *p, struct switch_conf *conf, struct errbuf *e)
         switch_conf_fini(conf);
         return err;
     }
+    daemon_take_descriptors();
     remove_stale(conf->run_dir);
     p->loop = ev_default_loop(0);
     if (p->loop)
