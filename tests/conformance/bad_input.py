@@ -251,7 +251,7 @@ class Connections(SwitchTest):
         except AssertionError as e:
             self.assertEqual(str(e), "full")
         self.assertGreater(len(many), 100)
-        self.goes_on()
+        self.c.barrier()
         for s in many:
             s.close()
         with self.sw.session() as s:
