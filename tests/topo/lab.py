@@ -260,7 +260,7 @@ def case_at_once(lab, tmp):
 
 
 def case_down(lab, tmp):
-    """What runs in hosts is ended too, also what does not want to; a namespace whose name was taken away; no directory."""
+    """What runs in hosts is ended too, also what does not want to; a namespace whose name was taken away; no directory; `down` itself killed."""
     up(lab)
     stubborn = subprocess.Popen([TRAMA, "lab", "exec", lab, "h1", "--", "sh", "-c", "trap '' TERM; echo on; read x"],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -276,6 +276,13 @@ def case_down(lab, tmp):
     up(lab)
     shutil.rmtree(ROOT / lab)
     down(lab)
+    up(lab)
+    with subprocess.Popen([TRAMA, "lab", "down", lab], stdout=subprocess.DEVNULL) as p:
+        wait_for("an end", lambda: not daemons(lab, "trama-controller") or p.poll() is not None)
+        p.kill()
+    if trama("lab", "down", lab).returncode:
+        check(p.returncode == 0, "down does not work after a down that was killed")
+    check_nothing(lab, "a second down")
 
 
 def case_daemon_fails(lab, tmp):
