@@ -105,10 +105,11 @@ static int hello(struct agent_link *l, int timeout_ms)
     while (!err && !was_heard) {
         struct pollfd f = { .fd = l->line.fd, .events = POLLIN };
         uint64_t now_ns = clock_now(NULL);
+        int n = now_ns >= end_ns ? 0 : poll(&f, 1, (int)((end_ns - now_ns) / NSEC_PER_MS) + 1);
         json_t *o;
 
-        if (now_ns >= end_ns || poll(&f, 1, (int)((end_ns - now_ns) / NSEC_PER_MS) + 1) == 0)
-            return -ETIMEDOUT;
+        if (n <= 0)
+            return n ? -errno : -ETIMEDOUT; /* -EINTR: the user wants us to end */
         err = json_line_read(&l->line);
         while (!was_heard && (o = json_line_next(&l->line))) {
             was_heard = json_integer_value(json_object_get(o, "hello")) == nonce;

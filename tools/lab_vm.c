@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lab_vm.c - see lab_vm.h: the files of a guest, its start and its end.  What is done in it is in lab_vm_exec.c. */
+/* lab_vm.c - see lab_vm.h: the files of a guest and its start.  What is done in it is in lab_vm_exec.c. */
 #include "tools/lab_vm.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +21,7 @@
 #include "tools/lab_process.h"
 #include "tools/lab_vm_impl.h"
 
-enum { MEMORY_MB = 160, BOOT_MS = 60000, END_MS = 5000, ARGS_MAX = 64, ARG_SIZE = 512, PAUSE_MS = 20 };
+enum { MEMORY_MB = 160, ARGS_MAX = 64, ARG_SIZE = 512 };
 
 /* What a kernel has built in is no file, and left out. */
 static const char *const modules[] = {
@@ -276,46 +272,5 @@ int lab_vm_start(const struct lab *lab, int host, struct errbuf *e)
     if (!err)
         err = guest_configure(lab, host, e);
     free(c);
-    return err;
-}
-
-/* --- end --- */
-
-/* The process that holds the lock on the file in which qemu has its number: nobody else does. */
-static int process_open(const char *pid_file)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open(pid_file, O_RDWR | O_CLOEXEC), pid_fd = -ESRCH;
-
-    if (fd < 0)
-        return -ESRCH;
-    if (!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK && lock.l_pid > 0) {
-        pid_t pid = lock.l_pid;
-
-        pid_fd = pidfd_open(pid, 0);
-        if (pid_fd >= 0 && (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK || lock.l_pid != pid)) {
-            close(pid_fd); /* it ended in between */
-            pid_fd = -ESRCH;
-        }
-    }
-    close(fd);
-    return pid_fd;
-}
-
-int lab_vm_stop(const struct lab *lab, int host, struct errbuf *e)
-{
-    char path[LAB_PATH_SIZE];
-    int fd = lab_vm_path(path, lab, host, "pid") ? -ESRCH : process_open(path), err = 0;
-    struct pollfd f = { .fd = fd, .events = POLLIN };
-
-    if (fd < 0)
-        return 0;
-    pidfd_send_signal(fd, SIGTERM, NULL, 0);
-    if (poll(&f, 1, END_MS) != 1) {
-        pidfd_send_signal(fd, SIGKILL, NULL, 0);
-        if (poll(&f, 1, END_MS) != 1)
-            err = errbuf_set(e, -ETIMEDOUT, "host %s: its qemu does not end", lab->doc->hosts[host].name);
-    }
-    close(fd);
     return err;
 }

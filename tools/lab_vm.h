@@ -15,11 +15,9 @@ int lab_vm_check(struct errbuf *e);
 
 /* Starts the guest of host `host` (an index), in the namespace of its switch, on the tap lab->hosts[host].ifname, which is
  * there already and persistent (IFF_VNET_HDR), and returns when the guest has its addresses.  The process outlives the
- * caller, bears the mark of lab_process_begin, and has its files below lab->dir/HOST.vm/.
+ * caller and has its files below lab->dir/HOST.vm/; `trama lab down` finds it by the mark of lab_process_begin.
  * -EOPNOTSUPP: see lab_vm_check. */
 int lab_vm_start(const struct lab *lab, int host, struct errbuf *e);
-/* Ends it; 0 when it does not run.  (`trama lab down` does without: it ends every process of the lab.) */
-int lab_vm_stop(const struct lab *lab, int host, struct errbuf *e);
 
 /* A way to an agent in the guest; see agent_link.h.  Several can be had at a time, LAB_GUEST_PORTS in all.
  * -EBUSY: all are taken. */

@@ -16,7 +16,7 @@
 #include "tools/lab_process.h"
 #include "tools/lab_vm_impl.h"
 
-enum { HELLO_MS = 60000, INPUT_CHUNK = 16 << 10 };
+enum { HELLO_MS = 120000, INPUT_CHUNK = 16 << 10 };
 
 /* A port serves one at a time, and whoever comes second would wait unseen: so each is held with a lock on a file. */
 static int port_take(const struct lab *lab, int host, int number, int *lock)
