@@ -165,7 +165,7 @@ class Connections(SwitchTest):
         self.c.barrier()
 
     def stuff(self, s, data, limit):
-        """Sends without reading until nothing more is taken; returns how much was."""
+        """Sends without reading until nothing more is taken, or the switch gives up; returns how much was."""
         s.socket.setblocking(False)
         sent = 0
         while sent < limit and select.select([], [s.socket], [], 0.3)[1]:
@@ -173,6 +173,8 @@ class Connections(SwitchTest):
                 sent += s.socket.send(data[sent % len(data):])
             except BlockingIOError:
                 pass
+            except (BrokenPipeError, ConnectionResetError):
+                break
         return sent
 
     def goes_on(self):
