@@ -219,10 +219,11 @@ class Connections(SwitchTest):
         self.goes_on()
         before = self.sw.rss_kb()
         for _ in range(2):
-            many = [self.sw.session() for _ in range(1000)]
+            many = [self.sw.session(greet=False) for _ in range(1000)]
             for s in many:
-                s.send(wire.message(wire.ECHO_REQUEST, b"all", xid=3))
+                s.send(wire.hello() + wire.message(wire.ECHO_REQUEST, b"all", xid=3))
             for s in many:
+                self.assertEqual(s.read()[1], wire.HELLO)
                 self.assertEqual(s.read(), wire.message(wire.ECHO_REPLY, b"all", xid=3))
             self.goes_on()
             for s in many:
@@ -248,7 +249,7 @@ class Connections(SwitchTest):
             return True
         try:
             while len(many) < 1000:
-                until(is_taken, "full", patience=0.5)
+                until(is_taken, "full", patience=3)
             self.fail("a thousand connections with 150 descriptors")
         except AssertionError as e:
             self.assertEqual(str(e), "full")
