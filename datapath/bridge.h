@@ -31,6 +31,8 @@ struct dp_port {
     uint16_t index;           /* the datapath's */
     _Atomic unsigned flags;   /* enum port_flag */
     atomic_bool is_link_down; /* as control last saw it; for the liveness of buckets */
+    atomic_bool
+        is_unwatched; /* a worker met an error of a descriptor and waits for it no longer (datapath_port_rearm) */
     _Atomic uint32_t snaplen; /* of a capture; 0: none */
     _Atomic(const struct vlan_conf *) vlan;
     int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */

@@ -321,9 +321,11 @@ void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen
 
 void datapath_port_rearm(struct datapath *dp, uint16_t index)
 {
-    const struct dp_port *p = datapath_port(dp, index);
+    struct dp_port *p = datapath_port(dp, index);
 
-    for (unsigned q = 0; p && q < p->port->n_queues; q++)
+    if (!p || !atomic_exchange(&p->is_unwatched, false))
+        return;
+    for (unsigned q = 0; q < p->port->n_queues; q++)
         watch_fd(dp->workers[p->rx_owner[q]], p, q);
 }
 

@@ -78,7 +78,8 @@ void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags
  * PORT_FLAG_DOWN, and adding or removing a port, a change publishes a version: not amid changes that wait for a commit. */
 void datapath_port_set_link(struct datapath *dp, uint16_t index, bool is_up);
 int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
-/* Has the workers wait for the port's descriptors again, after its device went down and came back. */
+/* Has the workers wait again for descriptors that they left because of an error, as when the device went down; nothing
+ * otherwise.  To be called now and then while the device is up: it may go down and come back unseen. */
 void datapath_port_rearm(struct datapath *dp, uint16_t index);
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);

@@ -310,9 +310,11 @@ static void wait_for_frames(struct worker *w, const struct plan *plan, int timeo
             if (q->dp->index != port || q->queue != queue)
                 continue;
             w->hot[j] = HOT_POLLS;
-            /* an error that reading does not clear would wake us for ever: C watches the port's state and puts it back */
-            if (ev[i].events & (EPOLLERR | EPOLLHUP) && !poll_queue(w, q))
+            /* an error that reading does not clear would wake us for ever: C puts the descriptor back now and then */
+            if (ev[i].events & (EPOLLERR | EPOLLHUP) && !poll_queue(w, q)) {
                 epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, q->fd, NULL);
+                atomic_store(&q->dp->is_unwatched, true);
+            }
         }
     }
 }

@@ -108,6 +108,8 @@ bool agent_port_check(struct agent_port *p)
 
     refresh_status(p);
     now = p->status;
+    if (now.is_link_up && now.is_admin_up)
+        datapath_port_rearm(p->agent->conf.dp, p->index);
     if (was.is_link_up == now.is_link_up && was.is_admin_up == now.is_admin_up && was.is_gone == now.is_gone &&
         was.mtu == now.mtu && was.speed_mbps == now.speed_mbps && was.is_full_duplex == now.is_full_duplex &&
         !memcmp(was.mac, now.mac, sizeof now.mac))
@@ -116,8 +118,6 @@ bool agent_port_check(struct agent_port *p)
         log_warning("port %s: its device %s", p->name, now.is_gone ? "is gone" : "is back");
     else if (was.is_link_up != now.is_link_up)
         log_info("port %s: link %s", p->name, now.is_link_up ? "up" : "down");
-    if ((now.is_link_up && !was.is_link_up) || (now.is_admin_up && !was.is_admin_up))
-        datapath_port_rearm(p->agent->conf.dp, p->index);
     tell(p, OFPPR_MODIFY);
     return true;
 }
@@ -137,8 +137,6 @@ void agent_port_set_flags(struct agent_port *p, unsigned flags)
         if (err)
             log_warning("port %s: its device could not be set %s: %s", p->name, flags & PORT_FLAG_DOWN ? "down" : "up",
                         strerror(-err));
-        else if (!(flags & PORT_FLAG_DOWN))
-            datapath_port_rearm(p->agent->conf.dp, p->index);
         refresh_status(p);
     }
     if (changed & PORT_CONFIG)
