@@ -323,7 +323,7 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
 
     for (size_t i = 0; i < c->view->n_hosts; i++)
         n += c->view->hosts[i].sw == c->sw && c->view->hosts[i].port == p->number;
-    if (n >= LEARN_PER_PORT_MAX)
+    if (n >= HOSTS_PER_PORT_MAX)
         spec.n_acts = 0; /* a port that shows ever more senders tells the controller nothing new */
     match_set(&m, FIELD_IN_PORT, p->number);
     emit(c, &spec, &m);

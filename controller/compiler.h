@@ -18,11 +18,12 @@
 #define CONTROLLER_COMPILER_H
 
 #include "controller/flow.h"
+#include "controller/hosts.h"
 #include "net/net_doc.h"
 
 enum { TABLE_INGRESS, TABLE_SOURCE, TABLE_FORWARD };
 enum { PORT_NAME_SIZE = 16 };
-enum { LEARN_IDLE_S = 300, LEARN_BYTES = 128, LEARN_PER_PORT_MAX = 256 };
+enum { LEARN_IDLE_S = 300, LEARN_BYTES = 128 };
 #define METADATA_OFF_TREE UINT64_C(1)
 
 struct view_port {

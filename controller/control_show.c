@@ -119,6 +119,22 @@ static json_t *show_learned(const struct controller *c, const struct host *h)
                      (json_int_t)((clock_now(c->clock) - h->since_ns) / NSEC_PER_S));
 }
 
+/* A switch that is connected more than once, or two that say that they are the same. */
+static void show_twins(json_t *list, const struct controller *c)
+{
+    const struct domain *d = c->domain;
+
+    for_each_list (struct session_item, item, &c->sessions, link) {
+        int sw = net_doc_switch_by_id(d->doc, session_datapath_id(item->session));
+        char peer[ENDPOINT_TEXT_SIZE];
+
+        if (sw != NET_NONE && d->members[sw].session != item->session)
+            json_array_append_new(
+                list, json_sprintf("switch %s is connected more than once; the connection from %s waits",
+                                   d->doc->switches[sw].name, session_peer(item->session, peer, sizeof peer)));
+    }
+}
+
 static json_t *show_problems(const struct controller *c)
 {
     const struct domain *d = c->domain;
@@ -141,6 +157,7 @@ static json_t *show_problems(const struct controller *c)
             json_decref(end);
         }
     }
+    show_twins(list, c);
     return list;
 }
 

@@ -269,12 +269,14 @@ void controller_touch(struct controller *c)
     }
 }
 
-static bool all_in_sync(const struct controller *c, bool connected_ones)
+/* Every switch of the document, or every one that may forward frames, holds the plan. */
+enum which { WHICH_ALL, WHICH_LIVE };
+static bool all_in_sync(const struct controller *c, enum which which)
 {
     const struct domain *d = c->domain;
 
     for (size_t i = 0; i < d->doc->n_switches; i++) {
-        if (connected_ones && !domain_is_connected(d, (int)i))
+        if (which == WHICH_LIVE && !d->members[i].is_live)
             continue;
         if (!domain_is_connected(d, (int)i) || !session_is_in_sync(d->members[i].session))
             return false;
@@ -286,7 +288,7 @@ bool controller_is_settled(const struct controller *c)
 {
     const struct domain *d = c->domain;
 
-    if (ev_is_active(&c->touch) || !d->has_plan || !d->is_final || !all_in_sync(c, false))
+    if (ev_is_active(&c->touch) || !d->has_plan || !d->is_final || !all_in_sync(c, WHICH_ALL))
         return false;
     for (size_t i = 0; i < d->doc->n_links; i++)
         if (!link_is_settled(&d->links[i], now(c)))
@@ -317,7 +319,10 @@ static void session_adopt(struct controller *c, struct session *s)
     if (!m->session) {
         m->session = s;
         session_accept(s, c->domain->doc->switches[sw].name);
-    } else if (m->session != s) {
+    } else if (m->session == s) {
+        session_accept(s, c->domain->doc->switches[sw].name); /* it may have another name now */
+    } else {
+        session_probe(m->session);
         log_limited(LOG_WARNING, "switch %s: connected once more, from %s; that connection waits for the first to end",
                     c->domain->doc->switches[sw].name, session_peer(s, peer, sizeof peer));
     }
@@ -332,6 +337,15 @@ static void session_succeed(struct controller *c, const struct session *lost)
         session_adopt(c, item->session);
         return;
     }
+}
+
+/* A switch that is ours no longer is left without our flows. */
+static void session_leave(struct session *s)
+{
+    static const struct flow_set nothing;
+
+    if (session_is_ready(s))
+        (void)session_want(s, &nothing);
 }
 
 static void on_features(void *arg, struct session *s)
@@ -349,9 +363,12 @@ static void on_ready(void *arg, struct session *s)
     struct controller *c = item->controller;
     int sw = member_of(c, s);
 
-    if (sw == NET_NONE)
+    if (sw == NET_NONE) { /* another document has come since it was accepted */
+        session_leave(s);
         return;
+    }
     c->domain->members[sw].read_ns = now(c);
+    domain_recall(c->domain, sw, session_held(s));
     ends_changed(c, sw);
     hosts_recall(c, s, sw);
     controller_touch(c);
@@ -383,7 +400,7 @@ static void on_in_sync(void *arg, struct session *s)
 
     if (sw != NET_NONE)
         lldp_send_all(c, sw); /* it shows us such frames only from now on */
-    if (all_in_sync(c, true)) {
+    if (all_in_sync(c, WHICH_LIVE)) {
         domain_trees_are_held(c->domain);
         if (!c->domain->is_final)
             controller_touch(c);
@@ -500,14 +517,9 @@ int controller_apply(struct controller *c, const char *file, const char *text, s
         return err;
     c->domain = d;
     if (old) {
-        for (size_t i = 0; i < old->doc->n_switches; i++) {
-            static const struct flow_set nothing;
-            struct session *s = old->members[i].session;
-
-            /* A switch that is ours no longer is left without our flows. */
-            if (s && member_of(c, s) == NET_NONE && session_is_ready(s))
-                (void)session_want(s, &nothing);
-        }
+        for (size_t i = 0; i < old->doc->n_switches; i++)
+            if (old->members[i].session && member_of(c, old->members[i].session) == NET_NONE)
+                session_leave(old->members[i].session);
         sessions_sort(c);
         for (size_t i = 0; i < d->doc->n_switches; i++)
             ends_changed(c, (int)i);
@@ -572,6 +584,8 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int revents)
 
     if (!d)
         return;
+    for_each_list_safe (struct session_item, item, next, &c->sessions, link)
+        session_tick(item->session);
     links_tick(c);
     c->serial++;
     lldp_send_all(c, NET_NONE);

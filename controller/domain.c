@@ -95,6 +95,8 @@ int domain_new(struct domain **out, const struct domain *old, const char *file, 
     struct domain *d = calloc(1, sizeof *d);
     int err = d ? net_doc_parse(&d->doc, file, text, len, e) : -ENOMEM;
 
+    if (!err && !d->doc->is_controlled)
+        err = errbuf_set(e, -EINVAL, "%s: the document says controller: none; its switches stand alone", file);
     if (err)
         goto fail;
     d->text = strndup(text, len);
@@ -200,6 +202,57 @@ int domain_compile(struct domain *d, const struct hosts *hosts)
 void domain_trees_are_held(struct domain *d)
 {
     memcpy(d->in_force, d->tree, d->doc->n_networks * d->doc->n_links * sizeof *d->tree);
+}
+
+static void recall_flood(struct domain *d, int sw, const struct flow *f)
+{
+    int network = domain_network_of_vlan(d, (uint16_t)(f->spec.cookie & 0xfff));
+
+    for (size_t i = 0; i < f->spec.n_acts && network != NET_NONE; i++) {
+        struct link_end end = { NET_NONE, 0 };
+
+        if (f->spec.acts[i].type == FLOW_ACT_OUTPUT)
+            end = domain_find_end(d, sw, f->spec.acts[i].port);
+        if (end.link == NET_NONE)
+            continue;
+        d->in_force[(size_t)network * d->doc->n_links + (size_t)end.link] = true;
+        d->has_tree = true;
+    }
+}
+
+/* The link that frames are taken in from by this flow, NET_NONE: none. */
+static int trunk_link(const struct domain *d, int sw, const struct flow *f)
+{
+    struct match m;
+
+    if (flow_cookie_kind(f->spec.cookie) != FLOW_KIND_TRUNK)
+        return NET_NONE;
+    compact_match_expand(&m, f->match);
+    return domain_find_end(d, sw, (uint32_t)key_get(&m.value, FIELD_IN_PORT).lo).link;
+}
+
+void domain_recall(struct domain *d, int sw, const struct flow_set *held)
+{
+    bool *is_taken = calloc(d->doc->n_links + 1, sizeof *is_taken);
+
+    if (!is_taken)
+        return;
+    for_each_flow (f, held) {
+        int link = trunk_link(d, sw, f);
+
+        if (link != NET_NONE)
+            is_taken[link] = true;
+        if (flow_cookie_kind(f->spec.cookie) == FLOW_KIND_FLOOD)
+            recall_flood(d, sw, f);
+    }
+    for (size_t i = 0; i < d->doc->n_links; i++) {
+        const struct net_end *end = d->doc->links[i].end;
+
+        if ((end[0].sw == sw || end[1].sw == sw) && flow_set_count(held) && !is_taken[i] &&
+            d->links[i].state == LINK_PRESUMED)
+            d->links[i].state = LINK_DOWN;
+    }
+    free(is_taken);
 }
 
 /* --- switches and links --- */

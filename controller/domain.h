@@ -24,8 +24,11 @@ void domain_view_fini(struct domain_view *v);
 /* Makes the plan anew.  0 or -ENOMEM (the old plan is gone then). */
 int domain_compile(struct domain *d, const struct hosts *hosts);
 
-/* Every connected switch holds the plan: no older tree is followed any more. */
+/* Every switch that forwards holds the plan: no older tree is followed any more. */
 void domain_trees_are_held(struct domain *d);
+/* A switch came with flows that an earlier controller, or an earlier connection, gave it: the links that its floods use are
+ * in force, and links that it does not use at all are down until they are heard. */
+void domain_recall(struct domain *d, int sw, const struct flow_set *held);
 
 /* What the switches are known to be: updates members' is_live; returns whether one changed. */
 bool domain_set_live(struct domain *d, uint64_t now_ns, uint64_t start_ns);

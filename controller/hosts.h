@@ -8,7 +8,7 @@
 #include "base/hmap.h"
 #include "net/net_doc.h"
 
-enum { HOSTS_MAX = 65536, HOSTS_MOVE_MS = 200 };
+enum { HOSTS_MAX = 65536, HOSTS_PER_PORT_MAX = 256, HOSTS_MOVE_MS = 200 };
 
 struct host {
     struct hmap_link link;
@@ -20,22 +20,24 @@ struct host {
     uint32_t n_moves;
 };
 
-struct hosts {
-    struct hmap map; /* by (vlan, mac) */
-};
-
 struct host_place {
     uint64_t datapath_id;
     uint32_t port;
+};
+
+struct hosts {
+    struct hmap map;   /* by (vlan, mac) */
+    struct hmap ports; /* those that have some */
 };
 
 enum hosts_news { HOSTS_SAME, HOSTS_NEW, HOSTS_MOVED, HOSTS_REFUSED };
 
 void hosts_init(struct hosts *h);
 void hosts_fini(struct hosts *h);
-/* A frame from `mac` came in there.  Refused: HOSTS_MAX are known, it moved less than HOSTS_MOVE_MS ago (a loop, or two
- * with one address), or memory ran out. */
+/* A frame from `mac` came in there.  Refused: HOSTS_MAX are known, or HOSTS_PER_PORT_MAX there; it moved less than
+ * HOSTS_MOVE_MS ago (a loop, or two with one address); or memory ran out. */
 enum hosts_news hosts_see(struct hosts *h, uint16_t vlan, net_mac mac, struct host_place at, uint64_t now_ns);
+size_t hosts_at(const struct hosts *h, struct host_place at); /* how many are known there */
 /* Forgets it if it is still there. */
 bool hosts_forget(struct hosts *h, uint16_t vlan, net_mac mac, struct host_place at);
 /* Forgets all at a port that is gone; port 0: of the whole switch.  Returns how many. */

@@ -15,8 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How much is sent before a barrier is waited for. */
+/* How much is sent before a barrier is waited for; what one switch may make us remember; how long it may think. */
 enum { BATCH_MAX = 4096, NAME_SIZE = 40, REFUSAL_SIZE = 240, MAX_OUT = 16 << 20 };
+enum { PORTS_MAX = 8192, FLOWS_MAX = 1 << 20, ANSWER_MS = 20000, PROBE_MS = 2000 };
 
 struct port {
     struct view_port view;
@@ -34,6 +35,9 @@ struct session {
     char name[NAME_SIZE];
     enum stage stage;
     uint64_t datapath_id, since_ns;
+    uint64_t asked_ns;  /* since when an answer is waited for */
+    uint32_t probe_xid; /* of session_probe; 0: none is waited for */
+    uint64_t probe_ns;
     struct arena arena; /* scratch, reset after each use */
 
     struct port *ports;
@@ -52,6 +56,7 @@ struct session {
     bool *is_refused;
     size_t n_conflicts;
 
+    uint32_t ports_xid;  /* 0: they are known, or not asked for */
     uint32_t read_xid;   /* 0: nothing is being read */
     bool read_is_mirror; /* nothing was under way when it began: what it says is what is held */
     struct flow_set read_ours, read_others;
@@ -112,6 +117,8 @@ static int port_put(struct session *s, const struct ofp_port *p)
     if (p->port_no > OFPP_MAX) /* the local port and the like: not for hosts */
         return 0;
     port_drop(s, p->port_no);
+    if (s->n_ports == PORTS_MAX)
+        return -E2BIG;
     ports = realloc(s->ports, (s->n_ports + 1) * sizeof *ports);
     if (ports)
         s->ports = ports;
@@ -137,7 +144,7 @@ static void on_port_status(struct session *s, const struct ofp_port_status *m)
     if (m->reason == OFPPR_DELETE)
         port_drop(s, number);
     else if (port_put(s, &m->desc))
-        give_up(s, "out of memory");
+        give_up(s, "too many ports");
     if (s->stage != STAGE_READY)
         return;
     if (m->reason == OFPPR_DELETE && s->events->port_gone)
@@ -185,6 +192,7 @@ int session_read(struct session *s, const struct session_reader *reader)
     if (err)
         return err;
     s->read_xid = m.xid;
+    s->asked_ns = clock_now(s->clock);
     s->read_is_mirror = !s->barrier_xid;
     s->reader = reader ? *reader : (struct session_reader){ 0 };
     return 0;
@@ -197,6 +205,11 @@ static void on_flows(struct session *s, const struct ofp_msg *m)
 
     if (m->xid != s->read_xid)
         return;
+    s->asked_ns = clock_now(s->clock); /* it goes on */
+    if (flow_set_count(&s->read_ours) + flow_set_count(&s->read_others) + reply->flow.n_flows > FLOWS_MAX) {
+        give_up(s, "has more flows than can be kept in mind");
+        return;
+    }
     for (size_t i = 0; i < reply->flow.n_flows; i++) {
         const struct ofp_flow_stats *stats = &reply->flow.flows[i];
         struct flow *f = NULL;
@@ -282,6 +295,7 @@ static void batch_send(struct session *s)
         return;
     }
     s->barrier_xid = barrier.xid;
+    s->asked_ns = clock_now(s->clock);
     s->n_batches++;
 }
 
@@ -314,6 +328,7 @@ static void step(struct session *s)
         return;
     }
     if (s->n_done < s->changes.n) {
+        s->was_told_in_sync = false; /* a reading may have found something missing */
         batch_send(s);
         return;
     }
@@ -401,8 +416,10 @@ void session_accept(struct session *s, const char *name)
     if (s->stage != STAGE_IDLE)
         return;
     s->stage = STAGE_PORTS;
-    if (send_msg(s, &config) || send_msg(s, &ports) || session_read(s, NULL))
+    s->asked_ns = clock_now(s->clock);
+    if (send_msg(s, &config) || send_msg(s, &ports))
         give_up(s, "cannot send the first requests");
+    s->ports_xid = ports.xid;
 }
 
 static void on_multipart(struct session *s, const struct ofp_msg *m)
@@ -411,11 +428,19 @@ static void on_multipart(struct session *s, const struct ofp_msg *m)
 
     if (reply->type == OFPMP_FLOW)
         on_flows(s, m);
-    if (reply->type != OFPMP_PORT_DESC || s->stage != STAGE_PORTS)
+    if (reply->type != OFPMP_PORT_DESC || s->stage != STAGE_PORTS || m->xid != s->ports_xid)
         return;
-    for (size_t i = 0; i < reply->port_desc.n_ports; i++)
-        if (port_put(s, &reply->port_desc.ports[i]))
-            give_up(s, "out of memory");
+    for (size_t i = 0; i < reply->port_desc.n_ports; i++) {
+        if (port_put(s, &reply->port_desc.ports[i])) {
+            give_up(s, "too many ports");
+            return;
+        }
+    }
+    if (reply->flags & OFPMPF_REPLY_MORE)
+        return;
+    s->ports_xid = 0;
+    if (session_read(s, NULL))
+        give_up(s, "cannot ask for the flows");
 }
 
 static void on_error(struct session *s, const struct ofp_msg *m)
@@ -440,7 +465,7 @@ static void on_error(struct session *s, const struct ofp_msg *m)
     }
     log_limited(LOG_WARNING, "switch %s: error %s (type %u, code %u)", s->name, name ? name : "unknown", m->error.type,
                 m->error.code);
-    if (m->xid && (m->xid == s->read_xid || m->xid == s->barrier_xid))
+    if (m->xid && (m->xid == s->read_xid || m->xid == s->barrier_xid || m->xid == s->ports_xid))
         give_up(s, "refuses a request that is needed");
 }
 
@@ -470,6 +495,7 @@ static void on_flow_removed(struct session *s, const struct ofp_flow_removed *m)
         return;
     if (m->reason == OFPRR_IDLE_TIMEOUT || m->reason == OFPRR_HARD_TIMEOUT) {
         flow_set_remove(&s->held, f);
+        flow_set_remove(&s->read_ours, f); /* that part may have been read before it went */
         s->events->flow_idle(s->arg, s, f);
     }
     flow_free(f);
@@ -487,6 +513,8 @@ static void on_message(void *arg, struct of_conn *c, const struct ofp_msg *m, co
         on_multipart(s, m);
         break;
     case OFPT_BARRIER_REPLY:
+        if (s->probe_xid && m->xid == s->probe_xid)
+            s->probe_xid = 0;
         if (s->barrier_xid && m->xid == s->barrier_xid)
             batch_done(s);
         break;
@@ -514,7 +542,7 @@ static void reset(struct session *s)
     if (s->read_xid)
         read_end(s, -ENOTCONN);
     changes_forget(s);
-    s->barrier_xid = 0;
+    s->barrier_xid = s->ports_xid = s->probe_xid = 0;
     s->stage = STAGE_HELLO;
     s->datapath_id = 0;
     s->n_ports = 0;
@@ -545,7 +573,7 @@ static void on_up(void *arg, struct of_conn *c)
     struct ofp_msg m = { .type = OFPT_FEATURES_REQUEST };
 
     s->stage = STAGE_FEATURES;
-    s->since_ns = clock_now(s->clock);
+    s->since_ns = s->asked_ns = clock_now(s->clock);
     if (send_msg(s, &m))
         give_up(s, "cannot send");
 }
@@ -635,6 +663,28 @@ void session_close(struct session *s)
         return;
     of_conn_close(s->conn);
     session_free(s);
+}
+
+/* --- time --- */
+void session_probe(struct session *s)
+{
+    struct ofp_msg m = { .type = OFPT_BARRIER_REQUEST };
+
+    if (s->probe_xid || send_msg(s, &m))
+        return;
+    s->probe_xid = m.xid;
+    s->probe_ns = clock_now(s->clock);
+}
+
+void session_tick(struct session *s)
+{
+    uint64_t now_ns = clock_now(s->clock);
+    bool is_waiting = s->stage == STAGE_FEATURES || s->ports_xid || s->read_xid || s->barrier_xid;
+
+    if (is_waiting && now_ns - s->asked_ns >= (uint64_t)ANSWER_MS * NSEC_PER_MS)
+        give_up(s, "does not answer a request");
+    else if (s->probe_xid && now_ns - s->probe_ns >= (uint64_t)PROBE_MS * NSEC_PER_MS)
+        give_up(s, "does not answer, and has connected once more");
 }
 
 /* --- what others want to know --- */

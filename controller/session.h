@@ -75,6 +75,12 @@ struct session_reader {
 };
 int session_read(struct session *s, const struct session_reader *reader);
 
+/* Gives the connection up when the switch leaves a request without an answer; to be called every second or so.  `down` may
+ * follow. */
+void session_tick(struct session *s);
+/* The same, sooner: asks something now. */
+void session_probe(struct session *s);
+
 /* Sends a frame out of a port; dropped when the connection has no room. */
 void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, size_t n);
 

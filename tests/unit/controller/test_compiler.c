@@ -442,15 +442,15 @@ static void test_lldp_and_learning(void **state)
 static void test_port_full(void **state)
 {
     static struct run r;
-    static struct view_host learned[LEARN_PER_PORT_MAX];
+    static struct view_host learned[HOSTS_PER_PORT_MAX];
     struct model_frame f = { .dst = BROADCAST, .src = UINT64_C(0x024444444444), .vid = MODEL_UNTAGGED, .type = 0x0800 };
     struct world w;
 
     world_init(&w, vlans);
-    for (size_t i = 0; i < LEARN_PER_PORT_MAX; i++)
+    for (size_t i = 0; i < HOSTS_PER_PORT_MAX; i++)
         learned[i] = (struct view_host){ UINT64_C(0x025500000000) + i, 1, 0, 9 };
     w.view.hosts = learned;
-    w.view.n_hosts = LEARN_PER_PORT_MAX;
+    w.view.n_hosts = HOSTS_PER_PORT_MAX;
     run_init(&r, &w, NULL);
     model_send(&r.net, 0, 9, &f);
     assert_int_equal(cookies_of_kind(&r.net, FLOW_KIND_LEARN), 0);
