@@ -238,6 +238,23 @@ def case_killed_up(lab, tmp):
         down(lab)
 
 
+def case_vm(lab, tmp):
+    """A guest comes up with its lab, is taken away with it, and so it is when `up` is killed while it starts."""
+    r = trama("lab", "up", "--name", lab, topology("vm"))
+    if r.returncode and "script/setup" in r.stderr:
+        print(f"vm: not tried: {r.stderr.strip()}")
+        return
+    check(r.returncode == 0, f"vm: {r.stderr.strip()}")
+    check(trama("lab", "exec", lab, "vm", "--", "sh", "-c", "exit 5").returncode == 5, "the guest's exit code is lost")
+    check(pings(lab, "box", "10.0.10.1"), "no ping from the container to the guest")
+    down(lab)
+    p = begin_up(lab, "vm")
+    wait_for("qemu", lambda: daemons(lab, "qemu-system-x86_64") or p.poll() is not None)
+    p.kill()
+    p.communicate()
+    down(lab)
+
+
 def case_interrupted(lab, tmp):
     """SIGINT and SIGTERM undo what `up` has done so far."""
     for signo, test in (signal.SIGINT, lambda: namespaces(lab)), (signal.SIGTERM, (ROOT / lab / "s1" / "s1.mgmt").exists):
