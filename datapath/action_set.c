@@ -5,13 +5,12 @@
 #include <stdint.h>
 
 /* OpenFlow 1.3.5, 5.10: the order in which a set is done, whatever the order it was written in. */
-enum { PLACE_GROUP = 9, PLACE_OUTPUT };
+enum { PLACE_GROUP = 10, PLACE_OUTPUT };
 static const uint8_t place_of[ACT_TYPES] = {
-    [ACT_COPY_TTL_IN] = 1,       [ACT_POP_VLAN] = 2,        [ACT_POP_MPLS] = 2,
-    [ACT_POP_PBB] = 2,           [ACT_PUSH_MPLS] = 3,       [ACT_PUSH_PBB] = 4,
-    [ACT_PUSH_VLAN] = 5,         [ACT_COPY_TTL_OUT] = 6,    [ACT_DEC_IP_TTL] = 7,
-    [ACT_DEC_MPLS_TTL] = 7,      [ACT_SET_FIELD] = 8,       [ACT_SET_IP_TTL] = 8,
-    [ACT_SET_MPLS_TTL] = 8,      [ACT_GROUP] = PLACE_GROUP, [ACT_CONTROLLER] = PLACE_OUTPUT,
+    [ACT_COPY_TTL_IN] = 1,       [ACT_POP_VLAN] = 2,     [ACT_POP_MPLS] = 2,        [ACT_POP_PBB] = 2,
+    [ACT_PUSH_MPLS] = 3,         [ACT_PUSH_PBB] = 4,     [ACT_PUSH_VLAN] = 5,       [ACT_COPY_TTL_OUT] = 6,
+    [ACT_DEC_IP_TTL] = 7,        [ACT_DEC_MPLS_TTL] = 7, [ACT_SET_FIELD] = 8,       [ACT_SET_IP_TTL] = 8,
+    [ACT_SET_MPLS_TTL] = 8,      [ACT_SET_QUEUE] = 9,    [ACT_GROUP] = PLACE_GROUP, [ACT_CONTROLLER] = PLACE_OUTPUT,
     [ACT_OUTPUT] = PLACE_OUTPUT,
 };
 

@@ -218,7 +218,8 @@ static bool moves_headers(const struct rule_code *c)
     for (unsigned i = 0; i < (unsigned)c->n_apply + c->n_write; i++) {
         const struct act *a = i < c->n_apply ? &c->apply[i] : &c->write[i - c->n_apply];
 
-        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_GROUP && a->type != ACT_SET_FIELD)
+        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_GROUP && a->type != ACT_SET_FIELD &&
+            a->type != ACT_SET_QUEUE)
             return true;
     }
     return false;

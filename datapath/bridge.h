@@ -23,6 +23,8 @@ struct entry_mask {
 };
 static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
 
+struct shaper;
+
 /* A port as workers see it. */
 struct dp_port {
     struct port *port;
@@ -35,6 +37,7 @@ struct dp_port {
         is_unwatched; /* a worker met an error of a descriptor and waits for it no longer (datapath_port_rearm) */
     _Atomic uint32_t snaplen; /* of a capture; 0: none */
     _Atomic(const struct vlan_conf *) vlan;
+    _Atomic(struct shaper *) shaper;  /* NULL: frames are sent at once; shaped.c */
     int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */
     uint8_t tx_owner[DP_WORKERS_MAX];
     uint8_t rx_owner[16]; /* by queue: which worker polls it */

@@ -204,8 +204,9 @@ static void forget_programs(struct datapath *dp)
     atomic_fetch_add(&dp->version, 1);
 }
 
-static void dp_port_free(struct dp_port *p)
+static void dp_port_free(struct datapath *dp, struct dp_port *p)
 {
+    shaped_close(dp, atomic_load(&p->shaper));
     free((void *)(uintptr_t)atomic_load(&p->vlan));
     free(p);
 }
@@ -261,7 +262,7 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
 
 no_memory:
     if (p)
-        dp_port_free(p);
+        dp_port_free(dp, p);
     return errbuf_set(e, -ENOMEM, "port %s: no memory", port->name);
 }
 
@@ -280,7 +281,7 @@ void datapath_port_remove(struct datapath *dp, uint16_t index)
     forget_programs(dp);
     rcu_wait(dp->rcu);
     mac_table_flush_port(p->bridge->macs, index);
-    dp_port_free(p);
+    dp_port_free(dp, p);
 }
 
 void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags)
@@ -334,7 +335,7 @@ void datapath_port_rearm(struct datapath *dp, uint16_t index)
 void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N])
 {
     for (unsigned d = 0; d < DROP_N; d++) {
-        out[d] = 0;
+        out[d] = dp->lost[d];
         for (unsigned i = 0; i < dp->n_workers; i++)
             out[d] += atomic_load_explicit(&dp->workers[i]->drops[d], memory_order_relaxed);
     }

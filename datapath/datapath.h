@@ -23,6 +23,8 @@ struct mac_table;
 struct port;
 struct rte_mbuf;
 struct rte_mempool;
+struct shaper_conf;
+struct shaper_stats;
 
 enum { DP_WORKERS_MAX = 16, DP_PORTS_MAX = 1024, DP_BRIDGES_MAX = 64, DP_TABLES = 254, DP_INDEX_NONE = 0xffff };
 
@@ -81,6 +83,11 @@ int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vla
 /* Has the workers wait again for descriptors that they left because of an error, as when the device went down; nothing
  * otherwise.  To be called now and then while the device is up: it may go down and come back unseen. */
 void datapath_port_rearm(struct datapath *dp, uint16_t index);
+/* Gives the port these queues in place of those it has (shaper.h; NULL: none); frames that wait are lost.
+ * -EINVAL, -ENOMEM: nothing has changed. */
+int datapath_port_set_queues(struct datapath *dp, uint16_t index, const struct shaper_conf *conf);
+int datapath_port_queue_stats(const struct datapath *dp, uint16_t index, uint32_t queue,
+                              struct shaper_stats *out); /* -ENOENT */
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 

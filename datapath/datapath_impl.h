@@ -9,6 +9,7 @@
 struct events;
 struct object;
 struct rcu;
+struct shaper;
 
 struct datapath {
     struct datapath_conf conf;
@@ -26,12 +27,16 @@ struct datapath {
     uint64_t mask_serial, plan_serial;              /* last given out */
     struct rule *added, *removed;                   /* by the version being made; linked through rule->change */
     struct object *objects_added, *objects_removed; /* likewise */
+    uint64_t lost[DROP_N];                          /* frames that C dropped */
 };
 
 static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t index)
 {
     return index < DP_PORTS_MAX ? atomic_load_explicit(&dp->ports[index], memory_order_acquire) : NULL;
 }
+
+/* shaped.c: frees the shaper of a port, and counts the frames that it held.  NULL is fine.  Thread: C. */
+void shaped_close(struct datapath *dp, struct shaper *s);
 
 int events_open(struct events **out, struct datapath *dp);
 void events_close(struct events *ev);

@@ -28,6 +28,8 @@ static const char *const names[] = {
     [DROP_RESERVED_MAC] = "reserved-mac",
     [DROP_HAIRPIN] = "hairpin",
     [DROP_NO_BRIDGE] = "no-bridge",
+    [DROP_QUEUE_FULL] = "queue-full",
+    [DROP_QUEUE_GONE] = "queue-gone",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

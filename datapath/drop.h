@@ -27,6 +27,8 @@ enum drop {
     DROP_RESERVED_MAC, /* NORMAL: IEEE 802.1D reserved group address */
     DROP_HAIRPIN,      /* NORMAL: the destination lives where the frame came from */
     DROP_NO_BRIDGE,    /* the port left its bridge while the frame was under way */
+    DROP_QUEUE_FULL,   /* the port's queue holds as much as it may */
+    DROP_QUEUE_GONE,   /* waited in a queue that was taken away or exchanged */
     DROP_N
 };
 

@@ -31,7 +31,7 @@ void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_la
     else {
         if (!is_last)
             share(p->m);
-        worker_send(w, dp, p->m);
+        worker_send(w, dp, p->m, p->queue);
         if (is_last)
             p->m = NULL;
     }
@@ -283,6 +283,9 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             return true;
         case OP_DROP:
             worker_drop(w, (enum drop)arg);
+            break;
+        case OP_SET_QUEUE:
+            p->queue = (uint32_t)arg;
             break;
         case OP_SET_FIELD:
         case OP_PUSH_VLAN:

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "datapath/proto.h"
+#include "datapath/shaper.h"
 
 #include <rte_mbuf.h>
 
@@ -64,6 +65,7 @@ void pkt_init(struct pkt *p, struct rte_mbuf *m, uint32_t in_port)
 {
     p->m = m;
     p->in_port = in_port;
+    p->queue = SHAPER_QUEUE_NONE;
     p->layers = 1 << LAYER_META;
     zero_words(&p->key, FIELD_IN_PORT, FIELD_TUNNEL_ID);
     *word_at(&p->key, FIELD_IN_PORT) = at(FIELD_IN_PORT, in_port) | at(FIELD_IN_PHY_PORT, in_port);

@@ -24,6 +24,7 @@ enum {
 struct pkt {
     struct rte_mbuf *m;
     uint32_t in_port; /* OpenFlow port number on its bridge; OFPP_CONTROLLER for a packet-out */
+    uint32_t queue;   /* of the ports it will be sent by; SHAPER_QUEUE_NONE */
     uint16_t layers;  /* bit per enum layer: parsed, its key words are valid */
     /* LAYER_L2 */
     uint16_t eth_type_ofs; /* of the ethertype behind all VLAN tags; 0 when a length stands there (802.3) */

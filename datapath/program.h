@@ -38,7 +38,8 @@ enum op {
     OP_DEC_MPLS_TTL,
     OP_COPY_TTL_OUT,
     OP_COPY_TTL_IN,
-    OP_OUTPUT, /* arg: datapath port index */
+    OP_SET_QUEUE, /* arg: queue */
+    OP_OUTPUT,    /* arg: datapath port index */
     OP_IN_PORT,
     OP_ALL,
     OP_FLOOD, /* ALL without the ports that say NO_FLOOD */

@@ -29,6 +29,7 @@ enum act_type {
     ACT_DEC_MPLS_TTL,
     ACT_COPY_TTL_OUT,
     ACT_COPY_TTL_IN,
+    ACT_SET_QUEUE, /* queue */
     ACT_TYPES
 };
 
@@ -52,6 +53,7 @@ struct act {
         uint32_t group;
         uint16_t max_len; /* bytes of the frame for the controller; 0xffff: all of it */
         uint16_t ethertype;
+        uint32_t queue; /* of whatever port it will be sent by */
         uint8_t ttl;
         enum field_id field; /* ACT_SET_FIELD */
     };

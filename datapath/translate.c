@@ -188,6 +188,10 @@ static void do_act(struct walk *w, const struct act *a)
         program_add(w->out, OP_COPY_TTL_IN, 0, 0);
         edited(w, key_copy_ttl_in(w->key));
         break;
+    case ACT_SET_QUEUE:
+        program_add(w->out, OP_SET_QUEUE, 0, a->queue);
+        w->n_edits++;
+        break;
     case ACT_TYPES:
         break;
     }

@@ -4,8 +4,8 @@
  *
  * Theory.  A queue with a descriptor is `hot` for HOT_POLLS polls after it last gave frames; then it is left to epoll, so
  * that a hundred quiet ports cost one system call now and then, not a hundred each round.  When no queue is hot the
- * worker goes offline for RCU and sleeps in epoll_wait.  Queues without a descriptor are always hot: their worker never
- * sleeps.  Whoever puts something into a ring of the worker calls `worker_kick`, which costs a system call only if
+ * worker goes offline for RCU and sleeps in epoll, no longer than frames in queues (shaped.c) have to wait.  Queues without a
+ * descriptor are always hot: their worker never sleeps.  Whoever puts something into a ring of the worker calls `worker_kick`, which costs a system call only if
  * `is_asleep`; the worker sets that flag before it looks at its rings a last time, so no wake-up is lost. */
 #include "datapath/worker.h"
 
@@ -28,17 +28,13 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
 #include "datapath/rcu.h"
+#include "datapath/shaper.h"
 
 enum {
     EPOLL_EVENTS = 64,
     COLD_ROUNDS = 32, /* rounds between looks at the cold queues while others are hot */
     KICK_DATA = UINT32_MAX,
-};
-
-/* A frame handed to the worker that may send by its port. */
-struct handover {
-    struct rte_mbuf *m;
-    uint64_t port;
+    SLEEP_LEAST_NS = 50000, /* a shorter sleep costs more than it saves */
 };
 
 static int ring_open(struct rte_ring **out, const char *what, const void *owner, unsigned elem_size, unsigned flags)
@@ -152,7 +148,7 @@ static void flush_port(struct worker *w, uint16_t index)
     struct worker *owner = w->dp->workers[dp->tx_owner[w->id]];
 
     for (unsigned i = 0; i < b->n; i++) {
-        struct handover h = { b->frames[i], index };
+        struct handover h = { .m = b->frames[i], .port = index, .queue = SHAPER_QUEUE_NONE };
 
         if (rte_ring_enqueue_elem(owner->handover, &h, sizeof h)) {
             worker_drop(w, DROP_RING_FULL);
@@ -163,13 +159,17 @@ static void flush_port(struct worker *w, uint16_t index)
     worker_kick(owner);
 }
 
-void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
+void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue)
 {
     struct tx_batch *b = w->batch[dp->index];
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
 
     if (snaplen)
         event_capture(w, dp, m, EVENT_CAPTURE_TX, snaplen);
+    if (unlikely(atomic_load_explicit(&dp->shaper, memory_order_relaxed) != NULL)) {
+        shaped_send(w, dp, m, queue);
+        return;
+    }
     if (!b->n)
         w->dirty[w->n_dirty++] = dp->index;
     b->frames[b->n++] = m;
@@ -189,6 +189,8 @@ void worker_flush(struct worker *w)
     for (unsigned i = 0; i < w->n_dirty; i++)
         flush_port(w, w->dirty[i]);
     w->n_dirty = 0;
+    if (unlikely(w->n_shaped))
+        shaped_poll(w);
 }
 
 /* --- one round --- */
@@ -228,6 +230,10 @@ static unsigned poll_rings(struct worker *w)
 
         if (!dp) {
             rte_pktmbuf_free(h.m);
+            continue;
+        }
+        if (atomic_load_explicit(&dp->shaper, memory_order_relaxed)) {
+            shaped_put(w, dp, h.m, h.queue);
             continue;
         }
         b = w->batch[dp->index];
@@ -277,6 +283,15 @@ static unsigned poll_hot(struct worker *w, const struct plan *plan)
     return got;
 }
 
+/* Frames that waited in queues for their time. */
+static unsigned poll_shaped(struct worker *w)
+{
+    if (likely(!w->n_shaped))
+        return 0;
+    w->now_ns = clock_now(w->dp->conf.clock);
+    return shaped_poll(w);
+}
+
 unsigned worker_poll(struct worker *w)
 {
     const struct plan *plan = current_plan(w);
@@ -285,6 +300,7 @@ unsigned worker_poll(struct worker *w)
     for (unsigned i = 0; plan && i < plan->n; i++)
         got += poll_queue(w, &plan->rx[i]);
     got += poll_rings(w);
+    got += poll_shaped(w);
     counter_add(&w->polls, 1);
     return got;
 }
@@ -319,8 +335,26 @@ static void wait_for_frames(struct worker *w, const struct plan *plan, int timeo
     }
 }
 
+/* How long it may sleep; false: not at all, something is due so soon that polling is better. */
+static bool sleep_time(const struct worker *w, struct timespec *out)
+{
+    uint64_t next = shaped_next_ns(w), now = clock_now(w->dp->conf.clock), ns;
+
+    if (next <= now + SLEEP_LEAST_NS)
+        return false;
+    ns = next - now < NSEC_PER_S ? next - now : NSEC_PER_S;
+    out->tv_sec = (time_t)(ns / NSEC_PER_S);
+    out->tv_nsec = (long)(ns % NSEC_PER_S);
+    return true;
+}
+
 static void sleep_until_work(struct worker *w)
 {
+    struct timespec time;
+    bool has_time = w->n_shaped != 0;
+
+    if (has_time && !sleep_time(w, &time))
+        return;
     counter_add(&w->sleeps, 1);
     atomic_store_explicit(&w->is_asleep, true, memory_order_seq_cst);
     rcu_offline(w->dp->rcu, w->id);
@@ -328,7 +362,7 @@ static void sleep_until_work(struct worker *w)
         struct epoll_event ev;
 
         /* only waits: what is ready is looked at below, online again and with the plan of that time */
-        epoll_wait(w->epoll_fd, &ev, 1, -1);
+        epoll_pwait2(w->epoll_fd, &ev, 1, has_time ? &time : NULL, NULL);
     }
     rcu_online(w->dp->rcu, w->id);
     atomic_store_explicit(&w->is_asleep, false, memory_order_relaxed);
@@ -345,7 +379,7 @@ static void *worker_main(void *arg)
     rcu_online(w->dp->rcu, w->id);
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         const struct plan *plan = current_plan(w);
-        unsigned got = poll_hot(w, plan) + poll_rings(w);
+        unsigned got = poll_hot(w, plan) + poll_rings(w) + poll_shaped(w);
 
         counter_add(&w->polls, 1);
         rcu_quiescent(w->dp->rcu, w->id);

@@ -48,6 +48,12 @@ struct job {
     uint64_t words[JOB_WORDS];
 };
 
+/* A frame handed to the worker that may send by its port. */
+struct handover {
+    struct rte_mbuf *m;
+    uint32_t port, queue; /* the datapath's index; of the port's shaper, when it has one */
+};
+
 struct worker {
     /* C writes before the thread starts */
     struct datapath *dp;
@@ -77,6 +83,10 @@ struct worker {
     uint64_t hot_serial; /* of the plan that `hot` belongs to */
     unsigned n_hot;
     struct pkt *pkt;
+    /* shaped.c: ports whose shapers hold frames, as a list and by index */
+    unsigned n_shaped;
+    uint16_t shaped[DP_PORTS_MAX];
+    bool is_shaped[DP_PORTS_MAX];
     /* W writes, C reads */
     alignas(64) _Atomic uint64_t drops[DROP_N];
     _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps;
@@ -102,9 +112,16 @@ void worker_kick(struct worker *w); /* wakes it if it sleeps; any thread */
 
 /* Thread: W. */
 unsigned worker_poll(struct worker *w); /* one round; returns frames taken in */
-/* Queues a frame for a port; takes it.  `dp` may go down meanwhile: then it is dropped and counted. */
-void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
+/* Gathers a frame for a port; takes it.  `dp` may go down meanwhile: then it is dropped and counted.  `queue`: of the port's
+ * shaper; SHAPER_QUEUE_NONE. */
+void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue);
 void worker_flush(struct worker *w);
+
+/* shaped.c: ports with queues. */
+void shaped_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue);
+void shaped_put(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue); /* at their owner */
+unsigned shaped_poll(struct worker *w);          /* sends what may be sent at w->now_ns; returns how many */
+uint64_t shaped_next_ns(const struct worker *w); /* when there will be more; UINT64_MAX: nothing waits */
 
 /* pipeline.c: takes a frame that came in by `dp` through its bridge. Thread: W. */
 void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);

@@ -287,12 +287,38 @@ int doc_read_enum(const struct doc_node *n, const void *arg, void *out, struct e
     return err;
 }
 
+/* A number and one of these behind it. */
+struct unit {
+    const char *name; /* NULL ends the table */
+    uint64_t factor;
+};
+
+static int read_unit(const struct doc_node *n, const struct unit *units, const struct doc_range *range,
+                     const char *const what[2], uint64_t *out, struct errbuf *e)
+{
+    const char *text;
+    int err = scalar(n, what[0], &text, e);
+    char *end;
+    uint64_t v;
+
+    if (err)
+        return err;
+    errno = 0;
+    v = strtoull(text, &end, 10);
+    for (; units->name; units++) {
+        if (!isdigit((unsigned char)text[0]) || errno || strcmp(end, units->name) != 0)
+            continue;
+        if (__builtin_mul_overflow(v, units->factor, &v) || (range && (v < range->min || v > range->max)))
+            return doc_error(n, e, "the %s '%.64s' is out of range", what[0] + 2, text);
+        *out = v;
+        return 0;
+    }
+    return doc_error(n, e, "'%.64s' is not %s such as %s", text, what[0], what[1]);
+}
+
 int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ns;
-    } units[] = {
+    static const struct unit units[] = {
         { "", NSEC_PER_S },
         { "ns", 1 },
         { "us", NSEC_PER_US },
@@ -301,26 +327,21 @@ int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct e
         { "min", 60 * (uint64_t)NSEC_PER_S },
         { "h", 3600 * (uint64_t)NSEC_PER_S },
         { "d", 86400 * (uint64_t)NSEC_PER_S },
+        { NULL },
     };
-    const struct doc_range *range = arg;
-    const char *text;
-    int err = scalar(n, "a time", &text, e);
-    char *end;
-    uint64_t v;
+    static const char *const what[2] = { "a time", "300ms, 5s, 2min or 1h" };
 
-    if (err)
-        return err;
-    errno = 0;
-    v = strtoull(text, &end, 10);
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (!isdigit((unsigned char)text[0]) || errno || strcmp(end, units[i].unit) != 0)
-            continue;
-        if (__builtin_mul_overflow(v, units[i].ns, &v) || (range && (v < range->min || v > range->max)))
-            return doc_error(n, e, "the time '%.64s' is out of range", text);
-        *(uint64_t *)out = v;
-        return 0;
-    }
-    return doc_error(n, e, "'%.64s' is not a time such as 300ms, 5s, 2min or 1h", text);
+    return read_unit(n, units, arg, what, out, e);
+}
+
+int doc_read_rate(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    static const struct unit units[] = {
+        { "", 1 }, { "bit", 1 }, { "kbit", 1000 }, { "Mbit", 1000000 }, { "Gbit", 1000000000 }, { NULL },
+    };
+    static const char *const what[2] = { "a rate", "64kbit, 100Mbit or 2Gbit" };
+
+    return read_unit(n, units, arg, what, out, e);
 }
 
 /* Puts the place before what a parser of addresses said. */

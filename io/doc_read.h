@@ -82,6 +82,8 @@ int doc_read_u64(const struct doc_node *n, const void *arg, void *out, struct er
 int doc_read_enum(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 /* A time such as 300ms, 5s, 2min, 1h; a bare number is seconds.  `arg`: struct doc_range in ns.  `out`: uint64_t, ns. */
 int doc_read_time(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
+/* A rate such as 64kbit, 100Mbit, 2Gbit; a bare number is bits per second.  `arg`: struct doc_range.  `out`: uint64_t. */
+int doc_read_rate(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 /* See io/addr.h for the forms.  `out`: struct ip_addr. */
 int doc_read_ip(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 int doc_read_ip_prefix(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);

@@ -14,6 +14,7 @@ extern const struct cli_command flow_commands[];
 extern const struct cli_command lab_commands[];
 extern const struct cli_command lab_test_commands[];
 extern const struct cli_command pki_commands[];
+extern const struct cli_command queue_commands[];
 extern const struct cli_command about_commands[]; /* version, help */
 
 #endif

@@ -14,6 +14,7 @@ static const struct cli_group groups[] = {
     { "net", "the network: a document, and the controller that makes it true", net_commands },
     { "lab", "a network document, built on this machine", lab_commands },
     { "lab", NULL, lab_test_commands },
+    { "queue", "queues of ports: guaranteed and limited rates", queue_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },
     { 0 },

@@ -15,6 +15,7 @@
 #include "base/hmap.h"
 #include "datapath/datapath.h"
 #include "datapath/port.h"
+#include "datapath/shaper.h"
 
 struct agent;
 struct clock;
@@ -53,6 +54,8 @@ struct agent_port {
     uint32_t number; /* OpenFlow port */
     uint16_t index;  /* the datapath's */
     unsigned flags;  /* enum port_flag, as the datapath has them */
+    struct shaper_conf queues;
+    uint64_t queues_ns; /* since when they are there */
     /* the agent's */
     struct hmap_link by_number;
     struct port_status status; /* as last told to controllers */
@@ -65,6 +68,8 @@ void agent_port_remove(struct agent *a, struct agent_port *p); /* DELETE; nothin
 /* Asks the port how it is, and tells MODIFY when that changed.  Returns true when it did. */
 bool agent_port_check(struct agent_port *p);
 void agent_port_set_flags(struct agent_port *p, unsigned flags); /* tells MODIFY when that is a change */
+/* Gives the port these queues; without limit and queues: none.  -EINVAL, -ENOMEM: nothing has changed. */
+int agent_port_set_queues(struct agent_port *p, const struct shaper_conf *conf);
 struct agent_port *agent_port_find(const struct agent *a, uint32_t number);
 
 /* --- sessions --- */

@@ -11,10 +11,18 @@ static bool has_group(void *arg, uint32_t id)
     return group_table_find(((struct agent *)arg)->groups, id);
 }
 
-/* What a check must know of this switch: there are no queues. */
+/* Every queue is good: a port that does not have it takes its queue 0, and may get it later. */
+static bool has_queue(void *arg, uint32_t queue_id)
+{
+    return queue_id != OFPQ_ALL;
+}
+
+/* What a check must know of this switch. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
-    *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a, .has_group = has_group };
+    *c = (struct ofp_check){
+        .table_id = table_id, .n_tables = DP_TABLES, .arg = a, .has_group = has_group, .has_queue = has_queue
+    };
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)
@@ -79,10 +87,12 @@ static int translate(const struct ofp_action *in, struct act *out)
     case OFPAT_SET_FIELD:
         *out = set_field(&in->set_field.field);
         return 0;
+    case OFPAT_SET_QUEUE:
+        *out = (struct act){ .type = ACT_SET_QUEUE, .queue = in->set_queue.queue_id };
+        return 0;
     case OFPAT_GROUP:
         *out = (struct act){ .type = ACT_GROUP, .group = in->group.group_id };
         return 0;
-    case OFPAT_SET_QUEUE:
     case OFPAT_EXPERIMENTER:
         return -EOPNOTSUPP;
     }

@@ -64,7 +64,8 @@ typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_er
 
 handler_fn handle_flow_mod, handle_meter_mod, handle_table_mod; /* agent_flow.c */
 handler_fn handle_group_mod, multipart_group_features;          /* agent_group.c */
-handler_fn handle_port_mod, handle_queue_config;                /* agent_port.c */
+handler_fn handle_port_mod;                                     /* agent_port.c */
+handler_fn handle_queue_config, multipart_queue;                /* agent_queue.c */
 handler_fn handle_packet_out;                                   /* agent_packet.c */
 handler_fn handle_multipart;                                    /* agent_multipart.c */
 handler_fn handle_bundle_control, handle_bundle_add;            /* agent_bundle.c */
@@ -87,6 +88,10 @@ void session_send_error(struct session *s, const struct ofp_err *err, const uint
 enum async_kind { ASYNC_PACKET_IN, ASYNC_PORT_STATUS, ASYNC_FLOW_REMOVED };
 void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, struct ofp_msg *m);
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason);
+
+/* agent_multipart.c: replies that are lists: begin, add, finish. */
+void mp_list_begin(struct session *s, struct ofp_mp *mp, const struct ofp_msg *m);
+int mp_list_finish(struct session *s, struct ofp_mp *mp);
 
 /* agent_action.c */
 int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out,

@@ -12,14 +12,13 @@
 
 typedef int part_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 
-/* Replies that are lists: begin, add, finish. */
-static void list_begin(struct session *s, struct ofp_mp *mp, const struct ofp_msg *m)
+void mp_list_begin(struct session *s, struct ofp_mp *mp, const struct ofp_msg *m)
 {
     wr_reset(&s->agent->out);
     ofp_mp_begin(mp, &s->agent->out, m->version, m->xid, m->multipart_request.type);
 }
 
-static int list_finish(struct session *s, struct ofp_mp *mp)
+int mp_list_finish(struct session *s, struct ofp_mp *mp)
 {
     ofp_mp_end(mp);
     if (s->agent->out.bad)
@@ -32,8 +31,8 @@ static int empty_list(struct session *s, const struct ofp_msg *m, struct ofp_err
 {
     struct ofp_mp mp;
 
-    list_begin(s, &mp, m);
-    return list_finish(s, &mp);
+    mp_list_begin(s, &mp, m);
+    return mp_list_finish(s, &mp);
 }
 
 static int desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
@@ -80,7 +79,7 @@ static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err
     struct agent *a = s->agent;
     struct ofp_mp mp;
 
-    list_begin(s, &mp, m);
+    mp_list_begin(s, &mp, m);
     for (unsigned i = 0; i < DP_TABLES; i++) {
         struct table_stats st;
 
@@ -95,7 +94,7 @@ static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err
 
         ofp_mp_add_table(&mp, &x);
     }
-    return list_finish(s, &mp);
+    return mp_list_finish(s, &mp);
 }
 
 static void add_port_stats(struct ofp_mp *mp, const struct agent *a, const struct agent_port *p)
@@ -128,39 +127,27 @@ static int port_stats(struct session *s, const struct ofp_msg *m, struct ofp_err
 
     if (number != OFPP_ANY && !one)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
-    list_begin(s, &mp, m);
+    mp_list_begin(s, &mp, m);
     if (one)
         add_port_stats(&mp, s->agent, one);
     else
         for_each_hmap (struct agent_port, p, &s->agent->ports, by_number)
             add_port_stats(&mp, s->agent, p);
-    return list_finish(s, &mp);
+    return mp_list_finish(s, &mp);
 }
 
 static int port_desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     struct ofp_mp mp;
 
-    list_begin(s, &mp, m);
+    mp_list_begin(s, &mp, m);
     for_each_hmap (struct agent_port, p, &s->agent->ports, by_number) {
         struct ofp_port x;
 
         port_describe(p, &x);
         ofp_mp_add_port(&mp, &x);
     }
-    return list_finish(s, &mp);
-}
-
-/* No port has queues. */
-static int queue(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    const struct ofp_queue_stats_request *r = &m->multipart_request.queue;
-
-    if (r->port_no != OFPP_ANY && !agent_port_find(s->agent, r->port_no))
-        return refuse(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT);
-    if (r->queue_id != OFPQ_ALL)
-        return refuse(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_QUEUE);
-    return empty_list(s, m, err);
+    return mp_list_finish(s, &mp);
 }
 
 static int group(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
@@ -201,14 +188,14 @@ static int features(struct session *s, const struct ofp_msg *m, struct ofp_err *
 
     if (m->multipart_request.table_features.n_tables)
         return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
-    list_begin(s, &mp, m);
+    mp_list_begin(s, &mp, m);
     for (unsigned i = 0; i < DP_TABLES; i++) {
         struct ofp_table_features x;
 
         table_features(s->agent, (uint8_t)i, &s->agent->arena, &x);
         ofp_mp_add_table_features(&mp, &x);
     }
-    return list_finish(s, &mp);
+    return mp_list_finish(s, &mp);
 }
 
 static int experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
@@ -222,7 +209,7 @@ static part_fn *const parts[] = {
     [OFPMP_AGGREGATE] = aggregate,
     [OFPMP_TABLE] = table,
     [OFPMP_PORT_STATS] = port_stats,
-    [OFPMP_QUEUE] = queue,
+    [OFPMP_QUEUE] = multipart_queue,
     [OFPMP_GROUP] = group,
     [OFPMP_GROUP_DESC] = group_desc,
     [OFPMP_GROUP_FEATURES] = multipart_group_features,

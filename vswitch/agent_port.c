@@ -177,15 +177,3 @@ int handle_port_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *
         port_mod_apply(s, m);
     return res;
 }
-
-/* No port has queues. */
-int handle_queue_config(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    uint32_t port = m->queue_get_config_request.port;
-    struct ofp_msg reply = { .type = OFPT_QUEUE_GET_CONFIG_REPLY, .queue_get_config_reply = { .port = port } };
-
-    if (port != OFPP_ANY && !agent_port_find(s->agent, port))
-        return refuse(err, OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_PORT);
-    session_send(s, &reply, m->xid);
-    return 0;
-}

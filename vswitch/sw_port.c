@@ -34,6 +34,15 @@ static uint32_t free_number(const struct sw_bridge *b)
     return n;
 }
 
+int sw_port_set_queues(struct sw_port *p, const struct shaper_conf *conf)
+{
+    int err = agent_port_set_queues(&p->at, conf);
+
+    if (!err)
+        p->conf.queues = *conf;
+    return err;
+}
+
 int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_port_conf *conf, struct port *port,
                    struct errbuf *e)
 {
@@ -58,6 +67,8 @@ int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_po
     list_push_back(&b->ports, &p->link);
     agent_port_add(b->agent, &p->at);
     agent_port_set_flags(&p->at, conf->flags);
+    if (sw_port_set_queues(p, &conf->queues))
+        log_error("port %s: not enough memory for its queues", p->at.name);
     log_info("port %s: %s on bridge %s as port %u", p->at.name, port->ops->type_name, b->name, p->at.number);
     if (out)
         *out = p;
@@ -143,5 +154,7 @@ void sw_port_update(struct sw_port *p, const struct sw_port_conf *conf)
         log_error("port %s: not enough memory to change its VLANs", p->at.name);
     if (diff & SW_PORT_FLAGS_DIFFER)
         agent_port_set_flags(&p->at, conf->flags);
+    if (diff & SW_PORT_QUEUES_DIFFER && sw_port_set_queues(p, &conf->queues))
+        log_error("port %s: not enough memory to change its queues", p->at.name);
     p->conf = *conf;
 }

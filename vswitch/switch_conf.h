@@ -15,6 +15,7 @@
 #include "datapath/datapath.h"
 #include "datapath/eal.h"
 #include "datapath/port.h"
+#include "datapath/shaper.h"
 #include "io/addr.h"
 #include "io/doc.h"
 #include "io/tls.h"
@@ -27,6 +28,7 @@ struct sw_port_conf {
     struct port_conf port; /* its strings borrow from the switch_conf */
     uint32_t ofport;       /* 0: the switch chooses */
     struct vlan_conf vlan;
+    struct shaper_conf queues;
     unsigned flags;              /* enum port_flag */
     const struct doc_node *node; /* for messages; NULL when it came from elsewhere */
 };
@@ -72,6 +74,9 @@ void switch_conf_fini(struct switch_conf *c);
 int switch_conf_parse_port(struct sw_port_conf *out, struct doc *d, const char *name, const char *text,
                            const struct switch_conf_opts *opts, struct errbuf *e);
 
+/* The queues of a port on their own, "{rate: 1Gbit, queues: {1: {min: 10Mbit}}}", as in the switch file. */
+int switch_conf_parse_queues(struct shaper_conf *out, const char *name, const char *text, struct errbuf *e);
+
 /* What differs between two descriptions of one port. */
 enum sw_port_diff {
     SW_PORT_SAME = 0,
@@ -79,6 +84,7 @@ enum sw_port_diff {
     SW_PORT_NEEDS_MOVE = 1 << 1, /* another OpenFlow number */
     SW_PORT_VLAN_DIFFERS = 1 << 2,
     SW_PORT_FLAGS_DIFFER = 1 << 3,
+    SW_PORT_QUEUES_DIFFER = 1 << 4,
 };
 unsigned sw_port_conf_diff(const struct sw_port_conf *a, const struct sw_port_conf *b);
 

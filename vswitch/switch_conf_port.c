@@ -14,6 +14,17 @@ struct vlan_doc {
     const struct doc_node *trunk;
 };
 
+struct queue_doc {
+    const char *id;
+    uint64_t min_bps, max_bps;
+    const struct doc_node *node;
+};
+
+struct qos_doc {
+    uint64_t rate;
+    struct doc_array queues; /* struct queue_doc */
+};
+
 struct port_doc {
     const char *name;
     int type;
@@ -25,6 +36,7 @@ struct port_doc {
     int mode;
     uint32_t ofport;
     struct vlan_doc vlan;
+    struct qos_doc qos;
     struct doc_array flags; /* int, places in flag_names */
     const struct doc_node *node;
 };
@@ -49,6 +61,27 @@ static const struct doc_field vlan_fields[] = {
     { NULL },
 };
 
+static const struct doc_range rate_range = { 1000, SHAPER_RATE_MAX };
+static const struct doc_field queue_fields[] = {
+    { "min", doc_read_rate, offsetof(struct queue_doc, min_bps), &rate_range },
+    { "max", doc_read_rate, offsetof(struct queue_doc, max_bps), &rate_range },
+    { NULL },
+};
+
+static const struct doc_field qos_fields[] = {
+    { "rate", doc_read_rate, offsetof(struct qos_doc, rate), &rate_range },
+    { "queues", doc_read_named, offsetof(struct qos_doc, queues),
+      &(struct doc_items){ .size = sizeof(struct queue_doc),
+                           .read = doc_read_fields,
+                           .arg = queue_fields,
+                           .name_offset = offsetof(struct queue_doc, id),
+                           .node_offset = offsetof(struct queue_doc, node),
+                           .read_name = doc_read_name,
+                           .name_arg = &(struct doc_text){ .min = 1, .max = 10, .chars = "0123456789" },
+                           .max = SHAPER_QUEUES_MAX } },
+    { NULL },
+};
+
 static const struct doc_field port_fields[] = {
     { "type", doc_read_enum, offsetof(struct port_doc, type), types, .is_required = true },
     { "device", doc_read_ifname, offsetof(struct port_doc, device) },
@@ -62,6 +95,7 @@ static const struct doc_field port_fields[] = {
     { "mode", doc_read_enum, offsetof(struct port_doc, mode), modes },
     { "ofport", doc_read_u32, offsetof(struct port_doc, ofport), &(struct doc_range){ 1, DP_PORT_MAX } },
     { "vlan", doc_read_fields, offsetof(struct port_doc, vlan), vlan_fields },
+    { "qos", doc_read_fields, offsetof(struct port_doc, qos), qos_fields },
     { "flags", doc_read_list, offsetof(struct port_doc, flags),
       &(struct doc_items){ .size = sizeof(int), .read = doc_read_enum, .arg = flag_names, .max = 5 } },
     { NULL },
@@ -170,6 +204,34 @@ static int read_vlan(struct vlan_conf *v, const struct port_doc *in, struct errb
     return err;
 }
 
+/* --- queues --- */
+
+static int read_queue(struct shaper_conf *s, const struct queue_doc *in, struct errbuf *e)
+{
+    unsigned long long id = strtoull(in->id, NULL, 10);
+
+    if (id >= SHAPER_QUEUE_NONE)
+        return doc_error(in->node, e, "queue %s: the highest number is %u", in->id, SHAPER_QUEUE_NONE - 1);
+    for (unsigned i = 0; i < s->n_queues; i++)
+        if (s->queues[i].id == id)
+            return doc_error(in->node, e, "queue %llu is there twice", id);
+    if (in->max_bps && in->min_bps > in->max_bps)
+        return doc_error(in->node, e, "queue %llu: min is more than max", id);
+    s->queues[s->n_queues++] =
+        (struct shaper_queue_conf){ .id = (uint32_t)id, .min_bps = in->min_bps, .max_bps = in->max_bps };
+    return 0;
+}
+
+static int read_queues(struct shaper_conf *s, const struct qos_doc *in, struct errbuf *e)
+{
+    int err = 0;
+
+    *s = (struct shaper_conf){ .max_bps = in->rate };
+    for (size_t i = 0; i < in->queues.n && !err; i++)
+        err = read_queue(s, &((const struct queue_doc *)in->queues.items)[i], e);
+    return err;
+}
+
 /* --- addresses --- */
 
 static int read_addresses(struct port_conf *p, const struct port_doc *in, struct errbuf *e)
@@ -233,6 +295,8 @@ static int fill_port(struct sw_port_conf *out, const struct port_doc *in, const 
     memcpy(out->port.mac, in->mac, sizeof in->mac);
     if (!err)
         err = read_addresses(&out->port, in, e);
+    if (!err)
+        err = read_queues(&out->queues, &in->qos, e);
     return err ? err : read_vlan(&out->vlan, in, e);
 }
 
@@ -296,6 +360,31 @@ int switch_conf_parse_port(struct sw_port_conf *out, struct doc *d, const char *
     return err;
 }
 
+int switch_conf_parse_queues(struct shaper_conf *out, const char *name, const char *text, struct errbuf *e)
+{
+    struct qos_doc in = { 0 };
+    struct doc d;
+    int err = doc_parse(&d, name, text, strlen(text), e);
+
+    if (err)
+        return err;
+    err = doc_read_map(d.root, qos_fields, &in, e);
+    if (!err)
+        err = read_queues(out, &in, e);
+    doc_fini(&d);
+    return err;
+}
+
+static bool is_same_queues(const struct shaper_conf *a, const struct shaper_conf *b)
+{
+    bool is_same = a->max_bps == b->max_bps && a->n_queues == b->n_queues;
+
+    for (unsigned i = 0; is_same && i < a->n_queues; i++)
+        is_same = a->queues[i].id == b->queues[i].id && a->queues[i].min_bps == b->queues[i].min_bps &&
+                  a->queues[i].max_bps == b->queues[i].max_bps;
+    return is_same;
+}
+
 static bool is_same(const char *a, const char *b)
 {
     return a == b || (a && b && !strcmp(a, b));
@@ -327,6 +416,8 @@ unsigned sw_port_conf_diff(const struct sw_port_conf *a, const struct sw_port_co
         diff |= SW_PORT_NEEDS_MOVE;
     if (!is_same_vlan(&a->vlan, &b->vlan))
         diff |= SW_PORT_VLAN_DIFFERS;
+    if (!is_same_queues(&a->queues, &b->queues))
+        diff |= SW_PORT_QUEUES_DIFFER;
     if (a->flags != b->flags)
         diff |= SW_PORT_FLAGS_DIFFER;
     return diff;

@@ -90,6 +90,7 @@ int sw_port_open(struct port **out, const struct sw_port_conf *conf, struct errb
 /* Puts an open port on its bridge; takes `port`, also when it fails. */
 int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_port_conf *conf, struct port *port,
                    struct errbuf *e);
+int sw_port_set_queues(struct sw_port *p, const struct shaper_conf *conf); /* -ENOMEM */
 void sw_port_close(struct sw_port *p);
 /* Looks at its device, and takes it into service again when it was gone and is back.  May close the port. */
 void sw_port_check(struct sw_port *p);

@@ -159,7 +159,7 @@ class Actions(SwitchTest):
             ("output 0", output(0), self.BAD_OUT_PORT), ("output above MAX", output(0xffffff01), self.BAD_OUT_PORT),
             ("output UNSET", output(0xfffffff7), self.BAD_OUT_PORT), ("output ANY", output(wire.ANY), self.BAD_OUT_PORT),
             ("a group that is not there", wire.group(5), self.BAD_OUT_GROUP), ("OFPG_ALL", wire.group(0xfffffffc), self.BAD_OUT_GROUP),
-            ("OFPG_ANY", wire.group(wire.ANY), self.BAD_OUT_GROUP), ("a queue", wire.set_queue(1), self.BAD_QUEUE),
+            ("OFPG_ANY", wire.group(wire.ANY), self.BAD_OUT_GROUP), ("OFPQ_ALL", wire.set_queue(wire.ANY), self.BAD_QUEUE),
             ("push-vlan 0x800", wire.push_vlan(0x800), self.BAD_ARGUMENT), ("push-mpls 0x8100", wire.push_mpls(0x8100), self.BAD_ARGUMENT),
             ("17 VLAN tags", wire.push_vlan() * 17, self.BAD_TAG),
             ("push-pbb 0x8100", wire.push_pbb(0x8100), self.BAD_ARGUMENT),

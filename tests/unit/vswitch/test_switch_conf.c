@@ -35,7 +35,8 @@ static void everything(void **state)
         "      t1: {type: tap, netns: ns1, address: [10.9.0.1/24, \"fd09::1/64\"], gateway: 10.9.0.254, ofport: 3, mtu: 1400,\n"
         "           mac: \"02:00:00:00:00:0a\", queues: 2, vlan: {access: 12}, flags: [no_flood, no_packet_in]}\n"
         "      n1: {type: netdev, device: veth4, netns: ns2, mode: xdp, vlan: {trunk: [10, 20-22], native: 1}}\n"
-        "      d1: {type: dpdk, devargs: \"net_null0\", ofport: 0xff, vlan: {native_tagged: 5}}\n"
+        "      d1: {type: dpdk, devargs: \"net_null0\", ofport: 0xff, vlan: {native_tagged: 5},\n"
+        "           qos: {rate: 2Gbit, queues: {5: {min: 3kbit, max: 4Mbit}, 0: {min: 6000}}}}\n"
         "      x1: {type: test, vlan: {trunk: all}}\n"
         "      x2: {type: test}\n"
         "  br8: {}\n";
@@ -92,6 +93,12 @@ static void everything(void **state)
     assert_int_equal(d->ofport, 255);
     assert_int_equal(d->vlan.mode, VLAN_NATIVE_TAGGED);
     assert_true(d->vlan.is_all);
+    assert_int_equal(d->queues.max_bps, 2000000000);
+    assert_int_equal(d->queues.n_queues, 2);
+    assert_int_equal(d->queues.queues[0].id, 5);
+    assert_int_equal(d->queues.queues[0].min_bps, 3000);
+    assert_int_equal(d->queues.queues[0].max_bps, 4000000);
+    assert_int_equal(d->queues.queues[1].min_bps, 6000);
     assert_true(b->ports[3].vlan.is_all);
     assert_int_equal(b->ports[4].vlan.mode, VLAN_TRUNK);
     assert_true(b->ports[4].vlan.is_all);
@@ -186,6 +193,13 @@ static const struct {
     { PORT("{type: tap, vlan: {trunk: [20-10]}}"), "sw.yaml:4: '20-10' is no VLAN" },
     { PORT("{type: tap, vlan: {trunk: [10-12, 11]}}"), "sw.yaml:4: VLAN 11 is named twice" },
     { PORT("{type: tap, flags: [lazy]}"), "sw.yaml:4: 'lazy'" },
+    { PORT("{type: tap, qos: fast}"), "sw.yaml:4: " },
+    { PORT("{type: tap, qos: {rate: 10}}"), "sw.yaml:4: the rate '10' is out of range" },
+    { PORT("{type: tap, qos: {rate: 2Tbit}}"), "sw.yaml:4: '2Tbit' is not a rate" },
+    { PORT("{type: tap, qos: {queues: {a: {}}}}"), "sw.yaml:4: " },
+    { PORT("{type: tap, qos: {queues: {1: {}, 01: {}}}}"), "sw.yaml:4: queue 1 is there twice" },
+    { PORT("{type: tap, qos: {queues: {4294967295: {}}}}"), "sw.yaml:4: queue 4294967295: the highest number" },
+    { PORT("{type: tap, qos: {queues: {1: {min: 2Mbit, max: 1Mbit}}}}"), "sw.yaml:4: queue 1: min is more than max" },
     { PORT("{type: tap}\n      p1: {type: netdev}"), "sw.yaml:5: " },
     { PORT("{type: tap}\n  br1:\n    ports:\n      p1: {type: tap}"), "sw.yaml:7: port p1 stands on line 4 already" },
     { PORT("{type: tap, ofport: 4}\n      p2: {type: tap, ofport: 4}"),
@@ -292,6 +306,9 @@ static void differences(void **state)
         { "{type: netdev, mode: xdp}", "{type: netdev}", SW_PORT_NEEDS_OPEN },
         { "{type: dpdk, devargs: net_null0}", "{type: dpdk, devargs: net_null1, flags: [no_fwd]}",
           SW_PORT_NEEDS_OPEN | SW_PORT_FLAGS_DIFFER },
+        { "{type: tap, qos: {rate: 1Mbit}}", "{type: tap, qos: {rate: 1000kbit}}", SW_PORT_SAME },
+        { "{type: tap, qos: {queues: {1: {}}}}", "{type: tap, qos: {queues: {2: {}}}}", SW_PORT_QUEUES_DIFFER },
+        { "{type: tap, qos: {rate: 1Mbit}}", "{type: tap}", SW_PORT_QUEUES_DIFFER },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
