@@ -238,6 +238,31 @@ static int init_eal(const struct eal_conf *conf, uint32_t memory_mb, struct errb
     return err;
 }
 
+/* Last in, first out: frames use memory that the cache still holds, where a ring would go round through all of it.  Without
+ * hugepages mbufs lie side by side, over page borders (no device reads that memory by itself): AF_XDP counts on it. */
+static struct rte_mempool *make_pool(uint32_t n_mbufs)
+{
+    struct rte_mempool *pool = rte_mempool_create_empty(
+        "frames", n_mbufs, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE, MBUF_CACHE,
+        sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, eal.has_hugepages ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    int err;
+
+    if (!pool)
+        return NULL;
+    err = rte_mempool_set_ops_byname(pool, "lf_stack", NULL);
+    if (!err) {
+        rte_pktmbuf_pool_init(pool, NULL);
+        err = rte_mempool_populate_default(pool);
+    }
+    if (err < 0) {
+        rte_mempool_free(pool);
+        rte_errno = -err;
+        return NULL;
+    }
+    rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+    return pool;
+}
+
 int eal_start(const struct eal_conf *conf, struct errbuf *e)
 {
     uint32_t n_mbufs = 0, memory_mb = 0;
@@ -255,9 +280,7 @@ int eal_start(const struct eal_conf *conf, struct errbuf *e)
     err = init_eal(conf, memory_mb, e);
     if (err)
         return err;
-    /* last in, first out: frames use memory that the cache still holds, where a ring would go round through all of it */
-    eal.pool = rte_pktmbuf_pool_create_by_ops("frames", n_mbufs, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                              SOCKET_ID_ANY, "lf_stack");
+    eal.pool = make_pool(n_mbufs);
     if (!eal.pool)
         return errbuf_set(e, -rte_errno, "dpdk: no room for %u mbufs in %u MB: %s", n_mbufs, memory_mb,
                           rte_strerror(rte_errno));
