@@ -437,7 +437,7 @@ static int make_netdev(void *arg)
     return 0;
 }
 
-/* AF_XDP is DPDK's: nothing to open here, but a driver and an interface must be there. */
+/* AF_XDP is DPDK's: nothing to open here, but the interface must be there, and up. */
 static int acquire_xdp(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
     if (conf->netns)
@@ -446,7 +446,15 @@ static int acquire_xdp(struct port_handle *h, const struct port_conf *conf, stru
     h->ifindex = (int)if_nametoindex(device_name(conf));
     if (!h->ifindex)
         return errbuf_set(e, -ENODEV, "port %s: there is no interface %s", conf->name, device_name(conf));
-    return 0;
+
+    int ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int err = ctl < 0 ? -errno : iface_set_up(ctl, h->ifindex, true);
+
+    if (ctl >= 0)
+        close(ctl);
+    return err ? errbuf_set(e, err, "port %s: interface %s does not come up: %s", conf->name, device_name(conf),
+                            strerror(-err))
+               : 0;
 }
 
 static int open_xdp(struct port **out, const struct port_conf *conf, struct rte_mempool *pool, struct errbuf *e)
