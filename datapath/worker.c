@@ -5,8 +5,9 @@
  * Theory.  A queue with a descriptor is `hot` for HOT_POLLS polls after it last gave frames; then it is left to epoll, so
  * that a hundred quiet ports cost one system call now and then, not a hundred each round.  When no queue is hot the
  * worker goes offline for RCU and sleeps in epoll, no longer than frames in queues (shaped.c) have to wait.  Queues without a
- * descriptor are always hot: their worker never sleeps.  Whoever puts something into a ring of the worker calls `worker_kick`, which costs a system call only if
- * `is_asleep`; the worker sets that flag before it looks at its rings a last time, so no wake-up is lost. */
+ * descriptor are always hot: their worker never sleeps.  Whoever puts something into a ring of the worker calls
+ * `worker_kick`, which costs a system call only if `is_asleep`; the worker sets that flag before it looks at its rings a
+ * last time, so no wake-up is lost. */
 #include "datapath/worker.h"
 
 #include <errno.h>
