@@ -135,7 +135,7 @@ def test(d):
         f.write(DOCUMENT)
     write_switch_file(d, keys(f"{d}/pki", "switch"), ours, theirs)
     sw = start(switchd, "-c", f"{d}/sw.yaml", log=f"{d}/sw.log")
-    wait("the switch is up", 20, lambda: os.path.exists(f"{d}/br0.mgmt"))
+    wait("the switch is up", 20, lambda: os.path.exists(f"{d}/trama-switchd.ctl"))
 
     # A controller of another authority is refused, and both sides say why.
     bad = start(*controller_args(d, ours, f"{d}/other", "stranger"), log=f"{d}/bad.log")
