@@ -107,7 +107,7 @@ class Pipeline(SwitchTest):
         return self.sw.call("stats")["drops"][reason]
 
     def out(self, frame=FRAME, port="p1", **want):
-        """What leaves by each port; a marker behind it by the same way would come later than everything."""
+        """What leaves by each port."""
         self.sw.give(port, frame)
         got = {name: self.sw.take_some(name, n) for name, n in want.items()}
         for name in self.PORTS:

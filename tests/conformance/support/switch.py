@@ -111,8 +111,14 @@ class Switch:
                 result = reply["result"]
                 return json.loads(result) if isinstance(result, str) and result[:1] in ("{", "[") else result
 
+    def frames(self):
+        return sum(w["frames"] for w in self.call("stats")["workers"])
+
     def give(self, port, frame):
+        """A frame comes in; it has met the flows when this returns."""
+        before = self.frames()
         self.call("testport/give", port, frame.hex())
+        until(lambda: self.frames() > before, f"port {port}: the frame is not taken")
 
     def take(self, port):
         """The frames that left by a port."""
