@@ -139,6 +139,7 @@ struct flows_reply {
 struct flows_part {
     struct flows_reply *reply;
     json_t *flows;
+    size_t place; /* among the switches of the reply */
     char name[64];
 };
 
@@ -171,8 +172,8 @@ static void on_flows_done(void *arg, int err)
     json_t *o = json_pack("{s:s, s:o}", "switch", p->name, "flows", p->flows);
 
     if (err)
-        json_object_set_new(o, "error", json_string(strerror(-err)));
-    json_array_append_new(p->reply->switches, o);
+        json_object_set_new(o, "error", json_string(err == -ENOTCONN ? "it is not connected" : strerror(-err)));
+    json_array_set_new(p->reply->switches, p->place, o);
     flows_end(p->reply);
     free(p);
 }
@@ -186,7 +187,8 @@ static void flows_begin(struct flows_reply *f, struct domain *d, int sw)
     if (!p)
         return;
     f->n_left++;
-    *p = (struct flows_part){ .reply = f, .flows = json_array() };
+    *p = (struct flows_part){ .reply = f, .flows = json_array(), .place = json_array_size(f->switches) };
+    json_array_append_new(f->switches, json_null());
     strncat(p->name, d->doc->switches[sw].name, sizeof p->name - 1);
     if (!err)
         err = session_read(d->members[sw].session, &reader);

@@ -237,12 +237,12 @@ static const struct cli_option attach_options[] = {
 };
 
 const struct cli_command attach_commands[] = {
-    { "attach", "NAME", "Attaches an interface (a VM's tap, a veth) or a network namespace", run_attach, 1, 1,
+    { "attach", "DEVICE|NETNS", "Attaches an interface (a VM's tap, a veth) or a network namespace", run_attach, 1, 1,
       attach_options,
       "  trama attach vnet0 --vlan 10                        the tap of a virtual machine\n"
       "  trama attach web --vlan 10 --address 10.0.0.5/24    a namespace: gets an interface called web\n"
       "  trama attach eth1 --netns web --trunk 10,20         an interface in a namespace\n" },
-    { "detach", "NAME", "Takes it off again, by the name of the port, the interface or the namespace", run_detach, 1,
+    { "detach", "PORT", "Takes it off again, by the name of the port, the interface or the namespace", run_detach, 1,
       1 },
     { 0 },
 };

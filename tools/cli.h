@@ -48,7 +48,7 @@ struct cli_command {
     /* Its arguments: "NAME SETTINGS", "[FILE]", "[WORD]...".  The names BRIDGE, PORT, NETNS, DEVICE, FILE, DIR, HOST and
      * SWITCH are also what completion goes by. */
     const char *usage;
-    const char *help;                 /* one line, without a full stop */
+    const char *help;                 /* one line, without a full stop; NULL: not for people, and not in the help */
     int (*run)(struct cli *c);        /* returns an enum cli_exit */
     int n_min, n_max;                 /* arguments; n_max -1: any number */
     const struct cli_option *options; /* NULL: none of its own */

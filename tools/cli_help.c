@@ -29,6 +29,8 @@ static void print_rows(const struct cli_command *cmd)
     for (; cmd->name; cmd++) {
         char left[96];
 
+        if (!cmd->help)
+            continue;
         snprintf(left, sizeof left, "%s%s%s", cmd->name, *cmd->usage ? " " : "", cmd->usage);
         printf("  %-40s%s%s\n", left, strlen(left) >= 40 ? "\n                                          " : "",
                cmd->help);

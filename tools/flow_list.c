@@ -100,6 +100,7 @@ void flow_list_add_stats(struct flow_list *l, const struct ofp_flow_stats *fs, c
 {
     struct flow_row *row = flow_list_add(l);
     struct ofp_flow_mod fm = as_mod(fs);
+    struct ofp_flow_stats shown = *fs;
     struct str s = { 0 };
 
     if (!row)
@@ -111,10 +112,11 @@ void flow_list_add_stats(struct flow_list *l, const struct ofp_flow_stats *fs, c
     match_text_print(&s, &fs->match, form->names);
     row->match = keep(l, &s);
     str_reset(&s);
+    shown.duration_nsec -= shown.duration_nsec % 1000000; /* nobody reads more */
     if (form->is_json || !form->has_stats)
         flow_text_print_mod(&s, &fm, form->names);
     else
-        flow_text_print_stats(&s, fs, form->names);
+        flow_text_print_stats(&s, &shown, form->names);
     row->line = keep(l, &s);
     str_fini(&s);
     if (form->is_json)

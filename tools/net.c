@@ -31,7 +31,7 @@ static int run_validate(struct cli *c)
 
     if (code)
         return code;
-    if (net_doc_parse(&doc, c->args[0], text, strlen(text), &e)) {
+    if (net_doc_parse(&doc, cli_file_name(c->args[0]), text, strlen(text), &e)) {
         free(text);
         return cli_fail(CLI_FAILED, "%s", e.text);
     }

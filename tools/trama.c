@@ -17,6 +17,7 @@ static const struct cli_group groups[] = {
     { "queue", "queues of ports: guaranteed and limited rates", queue_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },
+    { "complete", NULL, complete_commands },
     { 0 },
 };
 
