@@ -92,6 +92,6 @@ int cli_help(const struct cli_group *groups, char **words, int n_words)
         return help_command(cmd);
     if (n_words == 1 && help_group(groups, words[0]) == CLI_OK)
         return CLI_OK;
-    return cli_fail(CLI_USAGE, "there is no command '%s%s%s'", words[0], n_words > 1 ? " " : "",
-                    n_words > 1 ? words[1] : "");
+    return cli_usage_fail(&(struct cli){ .groups = groups }, "there is no command '%s%s%s'", words[0],
+                          n_words > 1 ? " " : "", n_words > 1 ? words[1] : "");
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "io/netlink.h"
 #include "io/rpc.h"
 #include "tools/commands.h"
@@ -185,7 +186,8 @@ static void complete_argument(const struct completion *p, const struct cli_comma
 /* The next words of the names that begin as `words`; each once. */
 static void complete_name(const struct completion *p, char **words, int n)
 {
-    char seen[1024] = " ", word[64], probe[72];
+    char word[64], probe[72];
+    struct str seen = { 0 };
     const struct cli_command *cmd;
 
     for (int i = 0; (cmd = cli_each(p->cli->groups, i)); i++) {
@@ -200,11 +202,12 @@ static void complete_name(const struct completion *p, char **words, int n)
             continue;
         snprintf(word, sizeof word, "%.*s", (int)strcspn(name, " "), name);
         snprintf(probe, sizeof probe, " %s ", word);
-        if (strstr(seen, probe) || strlen(seen) + strlen(word) + 2 > sizeof seen)
+        if (strstr(str_text(&seen), probe))
             continue;
-        strcat(strcat(seen, word), " ");
+        str_add(&seen, probe);
         offer(p, word);
     }
+    str_fini(&seen);
 }
 
 static int run_complete(struct cli *c)

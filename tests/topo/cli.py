@@ -1,0 +1,533 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line `trama` against real daemons: every command, its JSON, its exit codes, and every bad input with its
+sentence.
+    cli.py TRAMA TRAMA_SWITCHD TRAMA_CONTROLLER COMPLETION [CASE...]
+Namespaces and interfaces have names with our process id in them.
+Exit: 0 all passed, 1 something failed, 77 skipped (not root, or a tool is missing)."""
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TRAMA, SWITCHD, CONTROLLER, COMPLETION = map(os.path.abspath, sys.argv[1:5])
+ID = os.getpid()
+NS, NS2, VETH, VETH2 = f"tc{ID}a", f"tc{ID}b", f"tcv{ID}", f"tcw{ID}"
+PATIENCE_S = 30
+NET = """name: clitest
+networks:
+  red: {vlan: 10, subnet: 10.0.10.0/24}
+  blue: {vlan: %d}
+switches:
+  s1: {datapath_id: 0x77}
+hosts:
+  h1: {network: red, switch: s1, port: pa, address: 10.0.10.1}
+  h2: {network: blue, switch: s1, port: pb}
+"""
+FRAME_A = "020000000002" "020000000001" "0800" "4500001c00010000401126cf" "0a000001" "0a000002" "0400003500080000" + "00" * 18
+FRAME_B = "020000000001" "020000000002" "88b5" + "00" * 46
+
+directory = None
+
+
+class Failed(Exception):
+    pass
+
+
+def check(is_good, what):
+    if not is_good:
+        raise Failed(what)
+
+
+def same(got, want, what=""):
+    check(got == want, f"{what}: {got!r} instead of {want!r}")
+
+
+def trama(*args, stdin=None, run_dir=None):
+    return subprocess.run([TRAMA, *map(str, args)], capture_output=True, text=True, timeout=PATIENCE_S, input=stdin,
+                          env={**os.environ, "TRAMA_RUN_DIR": run_dir or str(directory)})
+
+
+def good(*args, **kwargs):
+    r = trama(*args, **kwargs)
+    check(r.returncode == 0 and not r.stderr, f"trama {' '.join(map(str, args))}: exit {r.returncode}: {r.stderr.strip()}")
+    return r.stdout
+
+
+def asked(*args, **kwargs):
+    return json.loads(good(*args, "-j", **kwargs))
+
+
+def refused(code, words, *args, **kwargs):
+    """One sentence with these words, and that exit code; nothing on stdout."""
+    r = trama(*args, **kwargs)
+    what = f"trama {' '.join(map(str, args))}: exit {r.returncode}, '{r.stderr.strip()}'"
+    lines = [line for line in r.stderr.splitlines() if not line.startswith("Try 'trama ")]
+    check(r.returncode == code, f"{what}: not exit {code}")
+    check(len(lines) == 1 and lines[0].startswith("trama: "), f"{what}: not one sentence")
+    check((code == 2) == (len(r.stderr.splitlines()) == 2), f"{what}: a hint belongs to a wrong command line")
+    check(not r.stdout, f"{what}: said '{r.stdout}'")
+    for word in [words] if isinstance(words, str) else words:
+        check(word in r.stderr, f"{what}: nothing of '{word}'")
+
+
+def wait_for(what, test):
+    end = time.monotonic() + PATIENCE_S
+    while not test():
+        check(time.monotonic() < end, f"waited in vain for {what}")
+        select.select([], [], [], 0.005)
+
+
+def rpc(method, *params):
+    """The control socket itself, for the ports of type test."""
+    r = subprocess.run(["ovs-appctl", "-t", directory / "trama-switchd.ctl", method, *params], capture_output=True, text=True,
+                       timeout=PATIENCE_S)
+    check(r.returncode == 0, f"{method}: {r.stderr}")
+    return r.stdout
+
+
+def flows(*args):
+    return [f["flow"] for f in asked("flow", "dump", *args)["flows"]]
+
+
+# --- the cases ---
+
+def about():
+    same(good("version"), "trama " + asked("version")["version"] + "\n")
+    commands = [line.split("  ")[1] for line in good("help").splitlines() if line.startswith("  ") and line[2] != " "]
+    commands = [c for c in commands if not c.startswith("-")]
+    check(len(commands) > 20, f"help lists {commands}")
+    for command in commands:
+        name = [w for w in command.split() if w.isalpha() and w.islower()]
+        text = good(*name, "-h")
+        check(text.startswith(f"Usage: trama {' '.join(name)} ") and "--json" in text, f"{name} -h: {text}")
+        same(good("help", *name), text, f"help {name}")
+    check("switch show" in good("switch", "-h"), "help of a group")
+    refused(2, "'nix'", "nix")
+    refused(2, "A command is missing")
+    refused(2, ["'switch nix'", "show, ports"], "switch", "nix")
+    refused(2, "needs one of", "switch")
+    refused(2, "'--nix'", "switch", "show", "--nix")
+    refused(2, "'-y'", "switch", "show", "-y")
+    refused(2, "needs a value", "switch", "show", "-b")
+    refused(2, "no use for 'x'", "switch", "show", "x")
+    refused(2, "needs PORT", "switch", "port", "del")
+    refused(2, "'nix'", "help", "nix")
+
+
+def unreachable():
+    nowhere = str(directory / "nowhere")
+    for args in (["switch", "show"], ["switch", "ports"], ["switch", "stats"], ["switch", "reload"], ["mac", "show"],
+                 ["mac", "flush"], ["switch", "port", "add", "x", "type=test"], ["switch", "port", "del", "x"],
+                 ["detach", "x"], ["attach", "lo"], ["capture", "x"]):
+        refused(3, f"{nowhere}/trama-switchd.ctl", *args, run_dir=nowhere)
+        refused(3, f"{nowhere}/trama-switchd.ctl", *args, "--run-dir", nowhere)
+    for args in (["net", "show"], ["net", "diff"], ["net", "flows"], ["flow", "dump", "--controller"]):
+        refused(3, f"{nowhere}/trama-controller.ctl", *args, run_dir=nowhere)
+    for args in (["flow", "dump"], ["flow", "count"], ["flow", "add", "actions=drop"], ["flow", "del", "--all"]):
+        refused(3, nowhere, *args, run_dir=nowhere)
+        refused(3, f"{nowhere}/br0.mgmt", *args, "-b", "br0", run_dir=nowhere)
+        refused(3, f"unix:{nowhere}/x", *args, "--to", f"unix:{nowhere}/x", run_dir=nowhere)
+
+
+def switch():
+    shown = asked("switch", "show")
+    same([b["name"] for b in shown["bridges"]], ["br0", "br1"])
+    same(shown["bridges"][0]["datapath_id"], "0000000000000077")
+    same([b["name"] for b in asked("switch", "show", "-b", "br1")["bridges"]], ["br1"])
+    lines = good("switch", "show").splitlines()
+    same(lines[1].split()[:3], ["BRIDGE", "DATAPATH_ID", "PORTS"])
+    same(lines[2].split()[:5], ["br0", "0000000000000077", "2", "0", "secure"])
+    refused(1, "br9", "switch", "show", "-b", "br9")
+    ports = asked("switch", "ports")
+    same([(p["name"], p["ofport"]) for p in ports], [("pa", 3), ("pb", 5), ("pz", 1)])
+    same([line.split()[2] for line in good("switch", "ports", "-b", "br0").splitlines()], ["PORT", "pa", "pb"])
+    check("access 10" in good("switch", "ports"), "no VLAN in the list")
+    refused(1, "br9", "switch", "ports", "-b", "br9")
+
+
+def port():
+    refused(2, ["2 bridges", "br0, br1", "-b"], "switch", "port", "add", "px", "type=test")
+    same(asked("switch", "port", "add", "px", "type=test", "ofport=9", "vlan={trunk: [7, 8, 9, 30]}", "-b", "br0"),
+         {"name": "px", "ofport": 9, "bridge": "br0"})
+    same(good("switch", "port", "add", "py", "{type: test, ofport: 12}", "-b", "br1"), "py is port 12 of br1\n")
+    check("trunk 7-9,30" in good("switch", "ports"), "the trunk is not shown")
+    refused(1, "px exists already", "switch", "port", "add", "px", "type=test", "-b", "br0")
+    refused(1, "br9", "switch", "port", "add", "pw", "type=test", "-b", "br9")
+    refused(1, "nix", "switch", "port", "add", "pw", "type=nix", "-b", "br0")
+    refused(1, "out of range", "switch", "port", "add", "pw", "type=test", "mtu=1", "-b", "br0")
+    refused(2, "'type'", "switch", "port", "add", "pw", "type", "-b", "br0")
+    refused(2, "'=x'", "switch", "port", "add", "pw", "=x", "-b", "br0")
+    same(good("switch", "port", "del", "px"), "")
+    same(asked("switch", "port", "del", "py"), {"bridge": "br1", "name": "py", "is_in_file": False})
+    refused(1, "px", "switch", "port", "del", "px")
+    check("reload" in good("switch", "port", "del", "pz"), "nothing said of the file")
+    same(len(asked("switch", "ports")), 2)
+    good("switch", "reload")
+    same(len(asked("switch", "ports")), 3)
+    text = (directory / "sw.yaml").read_text()
+    (directory / "sw.yaml").write_text(text + "nix: 1\n")
+    refused(1, ["sw.yaml", "nix"], "switch", "reload")
+    (directory / "sw.yaml").write_text(text)
+
+
+def flow():
+    b = ["-b", "br0"]
+    refused(2, ["2 bridges", "-b"], "flow", "dump")
+    refused(2, "-b", "flow", "add", "actions=drop")
+    refused(2, "do not go together", "flow", "dump", *b, "--to", "tcp:127.0.0.1:1")
+    refused(2, "nix:1", "flow", "dump", "--to", "nix:1")
+    refused(2, "ptcp", "flow", "dump", "--to", "ptcp:6653")
+    refused(2, "'a/b'", "flow", "dump", "-b", "a/b")
+    refused(3, "br9.mgmt", "flow", "dump", "-b", "br9")
+    same(good("flow", "add", *b, "priority=10,in_port=pa,actions=output:pb", "table=2,priority=7,cookie=0x5,ip,nw_dst=10.0.0.0/8,actions=drop"), "")
+    r = asked("flow", "add", "-f", "-", *b, stdin="# all of these\n\n  priority=20,tcp,tp_dst=80,actions=goto_table:2 # web\n"
+              "priority=10,in_port=5,idle_timeout=60,send_flow_rem,actions=output:3\n")
+    same(r, {"via": "switch", "switch": "br0", "endpoint": f"unix:{directory}/br0.mgmt", "sent": 2, "refused": []})
+    want = ["priority=20,tcp,tp_dst=80 actions=goto_table:2", "priority=10,in_port=pa actions=output:pb",
+            "idle_timeout=60,send_flow_rem,priority=10,in_port=pb actions=output:pa",
+            "table=2,cookie=0x5,priority=7,ip,nw_dst=10.0.0.0/8 actions=drop"]
+    same(flows(*b), want, "sorted")
+    lines = good("flow", "dump", *b).splitlines()
+    same(lines[0], f"# br0, asked directly at unix:{directory}/br0.mgmt: 4 flows")
+    check(lines[2].startswith("cookie=0x0, duration=") and lines[2].endswith("n_packets=0, n_bytes=0, priority=10,in_port=pa "
+                                                                             "actions=output:pb"), lines[2])
+    same(good("flow", "dump", *b, "--no-stats").splitlines()[1:], want)
+    same(good("flow", "dump", *b, "--no-stats", "-n", "in_port=pb").splitlines()[1],
+         "idle_timeout=60,send_flow_rem,priority=10,in_port=5 actions=output:3")
+    one = asked("flow", "dump", *b, "cookie=5/-1")["flows"][0]
+    same({k: one[k] for k in ("table", "priority", "cookie", "match", "actions", "flags", "packets")},
+         {"table": 2, "priority": 7, "cookie": "0x5", "match": "ip,nw_dst=10.0.0.0/8", "actions": "drop", "flags": [],
+          "packets": 0})
+    same(flows(*b, "table=2"), want[3:])
+    same(flows(*b, "out_port=pb"), want[1:2])
+    same(flows(*b, "ip"), [want[0], want[3]])
+    rpc("testport/give", "pb", FRAME_B)
+    wait_for("the flow's count", lambda: asked("flow", "count", *b, "in_port=pb")["packets"] == 1)
+    same(flows(*b, "--sort", "packets")[0], want[2])
+    same(flows(*b, "--sort", "bytes")[0], want[2])
+    same(asked("flow", "count", *b), {"via": "switch", "switch": "br0", "endpoint": f"unix:{directory}/br0.mgmt", "flows": 4,
+                                      "packets": 1, "bytes": 60})
+    same(good("flow", "count", *b), "br0: 4 flows, 1 packet, 60 B\n")
+    # what was dumped can be added again, here by the socket and at another bridge
+    good("flow", "add", "--to", f"unix:{directory}/br1.mgmt", "-f", "-", stdin=good("flow", "dump", *b, "-n"))
+    same(asked("flow", "count", "-b", "br1")["flows"], 4)
+    good("flow", "mod", *b, "in_port=pa,actions=drop")
+    same(flows(*b, "in_port=pa"), ["priority=10,in_port=pa actions=drop"])
+    good("flow", "mod", *b, "--strict", "priority=11,in_port=pa,actions=output:pb")
+    same(flows(*b, "in_port=pa"), ["priority=10,in_port=pa actions=drop"], "strict mod of another priority")
+    good("flow", "del", *b, "--strict", "priority=10,in_port=pb")
+    good("flow", "del", *b, "table=2")
+    same(len(flows(*b)), 2)
+    good("flow", "del", *b, "--all")
+    good("flow", "del", "-b", "br1", "--all")
+    same(flows(*b), [])
+
+
+def flow_refused():
+    b = ["-b", "br0"]
+    good("flow", "add", *b, "actions=drop")
+    refused(1, ["flow 'actions=nix'", "'nix' is not an action"], "flow", "add", *b, "actions=nix")
+    refused(1, "no actions", "flow", "add", *b, "in_port=1")
+    refused(1, "standard input:2: flow 'foo=1", "flow", "add", *b, "-f", "-", stdin="priority=3,actions=drop\nfoo=1,actions=drop\n")
+    same(len(flows(*b)), 1, "a file with a bad flow changed something")
+    refused(1, f"{directory}/nix", "flow", "add", *b, "-f", directory / "nix")
+    refused(1, "zero byte", "flow", "add", *b, "-f", "-", stdin="actions=drop\0\n")
+    refused(2, "do not go together", "flow", "add", *b, "-f", "-", "actions=drop")
+    refused(2, "needs FLOW", "flow", "add", *b)
+    refused(2, "--all", "flow", "del", *b)
+    refused(2, "--all", "flow", "del", *b, "--all", "table=1")
+    refused(2, "'nix'", "flow", "dump", *b, "--sort", "nix")
+    refused(2, "--controller", "flow", "dump", "--controller", "--to", "tcp:127.0.0.1:1")
+    refused(1, ["filter 'nix'", "nix"], "flow", "dump", *b, "nix")
+    refused(1, "filter", "flow", "count", *b, "actions=drop")
+    refused(1, ["br0 refuses flow 'actions=group:7'", "no such group (OFPBAC_BAD_OUT_GROUP)"], "flow", "add", *b, "actions=group:7")
+    r = trama("flow", "add", "-j", *b, "-f", "-", stdin="priority=3,actions=drop\nactions=group:4\npriority=4,actions=drop\n")
+    same(r.returncode, 1)
+    same(r.stderr.splitlines(), ["trama: standard input:2: br0 refuses flow 'actions=group:4': there is no such group (OFPBAC_BAD_OUT_GROUP)",
+                                 "trama: 1 of 3 flows were refused, the others are in place"])
+    same([(x["line"], x["error"]) for x in json.loads(r.stdout)["refused"]], [(2, "OFPBAC_BAD_OUT_GROUP")])
+    same(len(flows(*b)), 3)
+    many = "".join(f"priority={i % 60000},dl_src=02:00:00:00:{i >> 8:02x}:{i & 255:02x},actions=drop\n" for i in range(20000))
+    r = trama("flow", "add", *b, "-f", "-", stdin=many + "".join(f"priority={i},actions=group:1\n" for i in range(50)))
+    same(r.returncode, 1)
+    check("trama: 30 more flows were refused" in r.stderr and "50 of 20050 flows" in r.stderr, r.stderr[-300:])
+    same(asked("flow", "count", *b)["flows"], 20003)
+    good("flow", "del", *b, "--all")
+
+
+def stats():
+    good("flow", "add", "-b", "br0", "in_port=pa,actions=output:pb")
+    before = asked("switch", "stats")
+    for _ in range(3):
+        rpc("testport/give", "pa", FRAME_A)
+    rpc("testport/give", "pb", FRAME_B)
+    wait_for("the drop", lambda: asked("switch", "stats")["drops"]["table-miss"] == before["drops"]["table-miss"] + 1)
+    wait_for("the frames", lambda: asked("switch", "stats", "pa")["ports"][0]["rx_packets"] == before["ports"][0]["rx_packets"] + 3)
+    text = good("switch", "stats")
+    check("table-miss" in text and "WORKER" in text, text)
+    same([line.split()[1] for line in good("switch", "stats", "pb").splitlines()], ["PORT", "pb"])
+    same([p["name"] for p in asked("switch", "stats", "-b", "br1")["ports"]], ["pz"])
+    refused(1, "nix", "switch", "stats", "nix")
+    refused(1, "pz", "switch", "stats", "pz", "-b", "br0")
+    good("flow", "del", "-b", "br0", "--all")
+
+
+def mac():
+    good("flow", "add", "-b", "br0", "actions=NORMAL")
+    rpc("testport/give", "pa", FRAME_A)
+    wait_for("the MAC address", lambda: [(m["mac"], m["port"], m["vlan"]) for m in asked("mac", "show", "-b", "br0")] ==
+             [("02:00:00:00:00:01", "pa", 10)])
+    check("02:00:00:00:00:01" in good("mac", "show"), "not in the text")
+    same(asked("mac", "show", "-b", "br1"), [])
+    refused(1, "br9", "mac", "show", "-b", "br9")
+    refused(1, "br9", "mac", "flush", "-b", "br9")
+    same(good("mac", "flush"), "")
+    same(asked("mac", "show"), [])
+    good("flow", "del", "-b", "br0", "--all")
+
+
+def attach():
+    b = ["-b", "br1"]
+    good("flow", "add", *b, "actions=NORMAL")
+    same(good("attach", NS, *b, "--vlan", 30, "--address", "10.96.0.1/24,fd96::1/64", "--mac", "02:00:00:00:96:01"), f"{NS} is port 2 of br1\n")
+    same(asked("attach", VETH, *b, "--vlan", 30, "--ofport", 44), {"name": VETH, "ofport": 44, "bridge": "br1"})
+    ports = {p["name"]: p for p in asked("switch", "ports", *b)}
+    same((ports[NS]["type"], ports[NS]["netns"], ports[NS]["vlan"]), ("tap", NS, {"mode": "access", "vid": 30}))
+    same((ports[VETH]["type"], ports[VETH]["device"]), ("netdev", VETH))
+    r = subprocess.run(["ip", "netns", "exec", NS, "ping", "-c", "2", "-i", "0.05", "-W", "5", "10.96.0.2"], capture_output=True, text=True)
+    same(r.returncode, 0, r.stdout + r.stderr)
+    same(asked("attach", "eth9", *b, "--netns", NS2, "--trunk", "10,20-22", "--native", "7")["name"], "eth9")
+    check("native-untagged 7 of 7,10,20-22" in good("switch", "ports"), good("switch", "ports"))
+    refused(1, "exists already", "attach", NS, *b)
+    refused(1, "neither an interface nor a network namespace", "attach", f"nix{ID}", *b)
+    refused(1, "no network namespace", "attach", "x", *b, "--netns", f"nix{ID}")
+    refused(2, "keeps its own", "attach", VETH2, *b, "--netns", NS2, "--address", "10.0.0.1/8")
+    refused(2, "'4095'", "attach", NS2, *b, "--vlan", 4095)
+    refused(2, "'ten'", "attach", NS2, *b, "--trunk", "ten")
+    refused(1, "VLAN", "attach", NS2, *b, "--trunk", "10,4095")
+    refused(2, "--vlan", "attach", NS2, *b, "--vlan", 5, "--trunk", "all")
+    refused(2, "'{x}'", "attach", NS2, *b, "--address", "{x}")
+    refused(1, "10.0.0.300", "attach", NS2, *b, "--address", "10.0.0.300/8")
+    refused(2, "--ofport", "attach", NS2, *b, "--ofport", 0)
+    refused(2, "2 bridges", "attach", NS2)
+    same(good("detach", NS2), "", "by its namespace")
+    same(good("detach", VETH), "")
+    same(asked("detach", NS)["name"], NS)
+    refused(1, NS, "detach", NS)
+    same(subprocess.run(["ip", "-n", NS, "link", "show", NS], capture_output=True).returncode, 1, "the interface is left")
+    good("flow", "del", *b, "--all")
+
+
+def capture_begin(*args):
+    p = subprocess.Popen([TRAMA, "capture", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         env={**os.environ, "TRAMA_RUN_DIR": str(directory)})
+    line = p.stderr.readline()
+    check("capturing" in line, f"capture {args}: {line}")
+    return p
+
+
+def capture_end(p, code=0):
+    out, err = p.communicate(timeout=PATIENCE_S)
+    same(p.returncode, code, err)
+    return out, err
+
+
+def capture():
+    path = directory / "cap.pcapng"
+    good("flow", "add", "-b", "br0", "in_port=pa,actions=output:pb", "in_port=pb,actions=output:pa")
+    text, whole = capture_begin("pa"), capture_begin("pa", "-w", path, "-c", 2)
+    udp, cut = capture_begin("pa", "-c", 1, "-j", "udp", "port", "53"), capture_begin("pa", "-c", 1, "-s", 20, "ether", "proto", "0x88b5")
+    rpc("testport/give", "pb", FRAME_B)
+    rpc("testport/give", "pa", FRAME_A)
+    capture_end(whole)
+    got = json.loads(capture_end(udp)[0])
+    same((got["direction"], got["length"], got["udp"], got["ip"]["src"]), ("rx", 60, {"src_port": 1024, "dst_port": 53}, "10.0.0.1"))
+    same(capture_end(cut)[0].split(" ", 1)[1].strip(), "tx 60 02:00:00:00:00:02 > 02:00:00:00:00:01 type 0x88b5")
+    lines = [text.stdout.readline().split(" ", 1)[1].strip() for _ in range(2)]
+    text.send_signal(signal.SIGINT)
+    same(capture_end(text)[1], "2 frames\n")
+    same(sorted(lines), ["rx 60 02:00:00:00:00:01 > 02:00:00:00:00:02 IPv4 10.0.0.1:1024 > 10.0.0.2:53 UDP len 0",
+                         "tx 60 02:00:00:00:00:02 > 02:00:00:00:00:01 type 0x88b5"])
+    r = subprocess.run(["tshark", "-r", path, "-T", "json", "-x"], capture_output=True, text=True, timeout=60)
+    frames = [(x["_source"]["layers"]["frame_raw"][0], x["_source"]["layers"]["frame"]) for x in json.loads(r.stdout)]
+    same(sorted((raw, f["frame.packet_flags_tree"]["frame.packet_flags_direction"]) for raw, f in frames),
+         sorted([(FRAME_A, "0x00000001"), (FRAME_B, "0x00000002")]), "the frames in the file")
+    # to a pipe, which somebody closes
+    p = subprocess.Popen(f"{TRAMA} capture pa -w - -c 1 | tshark -r - -T fields -e eth.type", shell=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, env={**os.environ, "TRAMA_RUN_DIR": str(directory)})
+    while "capturing" not in p.stderr.readline():
+        pass
+    rpc("testport/give", "pb", FRAME_B)
+    same(p.communicate(timeout=60)[0].strip(), "0x88b5")
+    # the port goes
+    good("switch", "port", "add", "pt", "type=test", "-b", "br0")
+    p = capture_begin("pt")
+    good("switch", "port", "del", "pt")
+    check("port or the switch is gone" in capture_end(p, 1)[1], "nothing said of the port")
+    refused(1, "nix", "capture", "nix")
+    refused(1, ["filter 'nix nix'", "syntax error"], "capture", "pa", "nix", "nix")
+    refused(1, "/nix/x", "capture", "pa", "-w", "/nix/x")
+    refused(2, "'13'", "capture", "pa", "-s", 13)
+    refused(2, "'0'", "capture", "pa", "-c", 0)
+    refused(2, "do not go together", "capture", "pa", "-j", "-w", "x")
+    good("flow", "del", "-b", "br0", "--all")
+
+
+def net():
+    (directory / "net.yaml").write_text(NET % 20)
+    (directory / "new.yaml").write_text(NET % 30)
+    (directory / "bad.yaml").write_text(NET % 10)
+    same(good("net", "validate", directory / "net.yaml"), f"{directory}/net.yaml is good: 2 networks, 1 switch, 0 links, 2 hosts, 0 expectations\n")
+    same(asked("net", "validate", "-", stdin=NET % 20)["hosts"], 2)
+    refused(1, [f"{directory}/bad.yaml:4", "10"], "net", "validate", directory / "bad.yaml")
+    refused(1, "standard input:1", "net", "validate", "-", stdin="nix: 1\n")
+    refused(1, f"{directory}/nix", "net", "validate", directory / "nix")
+    p = subprocess.Popen([CONTROLLER, "-d", directory / "net.yaml", "--listen", f"punix:{directory}/of", "--run-dir", directory, "--log",
+                          directory / "controller.log"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for("the controller", (directory / "trama-controller.ctl").exists)
+        net_running()
+    finally:
+        p.terminate()
+        same(p.wait(PATIENCE_S), 0, "the controller")
+    refused(3, "trama-controller.ctl", "net", "show")
+
+
+def net_running():
+    same(asked("net", "apply", directory / "net.yaml", "--wait", 30), {"applied": "clitest", "settled": True, "missing": []})
+    shown = asked("net", "show")
+    same([(s["name"], s["state"], s["in_sync"]) for s in shown["switches"]], [("s1", "connected", True)])
+    text = good("net", "show")
+    for word in ("clitest", "settled", "s1", "0000000000000077", "10.0.10.1/24", "blue"):
+        check(word in text, f"net show has no {word}: {text}")
+    same(good("net", "diff"), "s1: 0 changes\n")
+    same(trama("net", "diff", "--exit-code").returncode, 0)
+    r = trama("net", "diff", directory / "new.yaml", "--exit-code")
+    same(r.returncode, 4)
+    check("\n  + " in r.stdout and "\n  - " in r.stdout, r.stdout)
+    n = len(asked("net", "diff", directory / "new.yaml")["switches"][0]["changes"])
+    same(r.stdout.splitlines()[0], f"s1: {n} changes")
+    refused(1, "bad.yaml:4", "net", "diff", directory / "bad.yaml")
+    refused(1, "bad.yaml:4", "net", "apply", directory / "bad.yaml")
+    refused(1, "nix.yaml", "net", "apply", directory / "nix.yaml")
+    refused(2, "'x'", "net", "apply", directory / "new.yaml", "--wait", "x")
+    same(asked("net", "show")["networks"][1]["vlan"], 20, "a refusal changed something")
+    same(good("net", "apply", directory / "new.yaml", "-w", 30), "")
+    same(asked("net", "show")["networks"][1]["vlan"], 30)
+    good("flow", "add", "-b", "br0", "table=7,priority=5,udp,actions=drop")
+    through = asked("flow", "dump", "--controller", "-b", "s1", "table=7")
+    same((through["via"], [(f["owner"], f["priority"]) for f in through["switches"][0]["flows"]]), ("controller", [("other", 5)]))
+    same(len(asked("net", "flows", "table=7")["switches"][0]["flows"]), 1)
+    same(asked("net", "flows", "table=7,tcp")["switches"][0]["flows"], [])
+    same(len(asked("net", "flows", "table=7,ip")["switches"][0]["flows"]), 1)
+    lines = good("flow", "dump", "--controller").splitlines()
+    check(lines[0].startswith(f"# s1, through the controller at {directory}/trama-controller.ctl: "), lines[0])
+    same(len(lines) - 1, asked("flow", "count", "-b", "br0")["flows"])
+    refused(1, "'nix'", "net", "flows", "-s", "nix")
+    refused(2, "out_port", "net", "flows", "out_port=1")
+    refused(1, "filter 'nix'", "net", "flows", "nix")
+    good("switch", "port", "del", "pz")
+    good("switch", "reload")
+
+
+def completion():
+    script = f"""source {COMPLETION}
+try() {{ COMP_WORDS=(trama "$@"); COMP_CWORD=$#; COMPREPLY=(); _trama; echo "${{COMPREPLY[*]}}"; }}
+trama() {{ :; }}
+"""
+
+    def complete(*words):
+        quoted = " ".join(f"'{w}'" for w in words)
+        r = subprocess.run(["bash", "-c", f"{script} PATH={os.path.dirname(TRAMA)}:$PATH; unset -f trama; try {quoted}"],
+                           capture_output=True, text=True, env={**os.environ, "TRAMA_RUN_DIR": str(directory)}, timeout=PATIENCE_S)
+        return r.stdout.split()
+
+    check({"switch", "flow", "net", "lab", "capture"} <= set(complete("")), complete(""))
+    check("complete" not in complete("c"), "what is not for people is offered")
+    same(complete("swi"), ["switch"])
+    same(complete("switch", "p"), ["ports", "port"])
+    same(complete("switch", "port", ""), ["add", "del"])
+    same(complete("switch", "show", "-b", ""), ["br0", "br1"])
+    same(complete("capture", "p"), ["pa", "pb", "pz"])
+    same(complete("capture", "-w", "x", "p"), ["pa", "pb", "pz"])
+    same(complete("flow", "del", "--s"), ["--strict"])
+    same(complete("flow", "dump", "--sort", "p"), ["priority", "packets"])
+    same(complete("flow", "add", "-f", ""), [])
+    check(NS in complete("attach", "tc") and VETH in complete("attach", "tc"), complete("attach", "tc"))
+    same(complete("--run-dir", "/nix", "switch", "show", "-b", ""), [])
+    same(complete("-j", "mac", "f"), ["flush"])
+
+
+CASES = [about, unreachable, switch, port, flow, flow_refused, stats, mac, attach, capture, net, completion]
+
+
+def make_world():
+    for args in (["netns", "add", NS], ["netns", "add", NS2], ["link", "add", VETH, "type", "veth", "peer", "name", VETH2],
+                 ["link", "set", VETH2, "netns", NS2], ["-n", NS2, "link", "set", VETH2, "up"],
+                 ["-n", NS2, "addr", "add", "10.96.0.2/24", "dev", VETH2], ["-n", NS, "link", "set", "lo", "up"]):
+        subprocess.run(["ip", *args], check=True)
+    (directory / "sw.yaml").write_text(f"""run_dir: {directory}
+dpdk: {{hugepages: off}}
+bridges:
+  br0:
+    datapath_id: 0x77
+    controllers: [unix:{directory}/of]
+    ports:
+      pa: {{type: test, ofport: 3, vlan: {{access: 10}}}}
+      pb: {{type: test, ofport: 5}}
+  br1:
+    ports:
+      pz: {{type: test, ofport: 1}}
+""")
+
+
+def end_world(daemon):
+    if daemon:
+        daemon.terminate()
+        try:
+            daemon.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+    for ns in (NS, NS2):
+        subprocess.run(["ip", "netns", "del", ns], stderr=subprocess.DEVNULL)
+    subprocess.run(["ip", "link", "del", VETH], stderr=subprocess.DEVNULL)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    global directory
+    if os.geteuid():
+        print("skipped: needs root")
+        return 77
+    for tool in ("ip", "ping", "tshark", "ovs-appctl", "bash"):
+        if not shutil.which(tool):
+            print(f"skipped: needs {tool}")
+            return 77
+    chosen = [c for c in CASES if not sys.argv[5:] or c.__name__ in sys.argv[5:]]
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="trama-cli-"))
+    daemon, failed = None, 0
+    try:
+        make_world()
+        daemon = subprocess.Popen([SWITCHD, "-c", directory / "sw.yaml", "--test", "--log", directory / "log"])
+        wait_for("the switch", (directory / "trama-switchd.ctl").exists)
+        for case in chosen:
+            try:
+                case()
+                print(f"{case.__name__}: ok")
+            except Failed as e:
+                failed = 1
+                print(f"{case.__name__}: FAILED: {e}")
+    finally:
+        end_world(daemon)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
