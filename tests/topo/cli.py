@@ -8,6 +8,7 @@ Exit: 0 all passed, 1 something failed, 77 skipped (not root, or a tool is missi
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -98,6 +99,18 @@ def flows(*args):
 
 # --- the cases ---
 
+def manual_is_complete(commands):
+    """Every command and every option of it is in docs/trama.1."""
+    manual = (pathlib.Path(__file__).parents[2] / "docs/trama.1").read_text()
+    for command in commands:
+        name = [w for w in command.split() if w.isalpha() and w.islower()]
+        check(f"Cm {' '.join(name)}" in manual, f"the manual has no {' '.join(name)}")
+        for line in good(*name, "-h").splitlines():
+            if line.lstrip().startswith("-"):
+                for option in re.findall(r"(?<= )-(?:-[a-z-]+|[a-z](?=,))", line.split("   ")[0] + " "):
+                    check(re.search(rf"Fl {re.escape(option[1:])}\b", manual), f"the manual has no {option} of {' '.join(name)}")
+
+
 def about():
     same(good("version"), "trama " + asked("version")["version"] + "\n")
     commands = [line.split("  ")[1] for line in good("help").splitlines() if line.startswith("  ") and line[2] != " "]
@@ -108,6 +121,7 @@ def about():
         text = good(*name, "-h")
         check(text.startswith(f"Usage: trama {' '.join(name)} ") and "--json" in text, f"{name} -h: {text}")
         same(good("help", *name), text, f"help {name}")
+    manual_is_complete([c for c in commands if c.split()[0] not in ("lab", "pki")])
     check("switch show" in good("switch", "-h"), "help of a group")
     refused(2, "'nix'", "nix")
     refused(2, "A command is missing")
