@@ -15,7 +15,6 @@ extern const struct cli_command lab_commands[];
 extern const struct cli_command lab_test_commands[];
 extern const struct cli_command pki_commands[];
 extern const struct cli_command queue_commands[];
-extern const struct cli_command about_commands[]; /* version, help */
 extern const struct cli_command complete_commands[]; /* for the shell; not in the help */
 extern const struct cli_command about_commands[];    /* version, help */
 
