@@ -19,7 +19,7 @@
 #include "tools/agent.h"
 #include "tools/json_line.h"
 
-enum { LINKS_MAX = 1024 };
+enum { LINKS_MAX = 1024, HELLO_AGAIN_MS = 500 };
 
 struct job {
     struct list link;
@@ -92,7 +92,8 @@ int agent_link_netns(struct agent_link **out, const char *netns, struct errbuf *
     return *out ? 0 : errbuf_set(e, -ENOMEM, "not enough memory");
 }
 
-/* Waits for the answer to our hello; what comes before it was for somebody else. */
+/* Waits for the answer to our hello; what comes before it was for somebody else.  It is said again and again: a guest may
+ * throw away what comes while it still ends with the client before us. */
 static int hello(struct agent_link *l, int timeout_ms)
 {
     uint64_t end_ns = clock_now(NULL) + (uint64_t)timeout_ms * NSEC_PER_MS;
@@ -101,16 +102,18 @@ static int hello(struct agent_link *l, int timeout_ms)
     int err = 0;
 
     json_line_send(&l->line, json_pack("{s:i}", "hello", 0)); /* whatever line was cut off before us ends here */
-    json_line_send(&l->line, json_pack("{s:I}", "hello", nonce));
     while (!err && !was_heard) {
         struct pollfd f = { .fd = l->line.fd, .events = POLLIN };
-        uint64_t now_ns = clock_now(NULL);
-        int n = now_ns >= end_ns ? 0 : poll(&f, 1, (int)((end_ns - now_ns) / NSEC_PER_MS) + 1);
         json_t *o;
+        int n;
 
-        if (n <= 0)
-            return n ? -errno : -ETIMEDOUT; /* -EINTR: the user wants us to end */
-        err = json_line_read(&l->line);
+        if (clock_now(NULL) >= end_ns)
+            return -ETIMEDOUT;
+        json_line_send(&l->line, json_pack("{s:I}", "hello", nonce));
+        n = poll(&f, 1, HELLO_AGAIN_MS);
+        if (n < 0)
+            return -errno; /* -EINTR: the user wants us to end */
+        err = n ? json_line_read(&l->line) : 0;
         while (!was_heard && (o = json_line_next(&l->line))) {
             was_heard = json_integer_value(json_object_get(o, "hello")) == nonce;
             json_decref(o);
