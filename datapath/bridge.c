@@ -16,6 +16,7 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/group.h"
 #include "datapath/mac_table.h"
+#include "datapath/meter.h"
 #include "datapath/pkt.h"
 #include "datapath/rcu.h"
 #include "datapath/translate.h"
@@ -33,6 +34,8 @@ int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e)
     b->dp = dp;
     b->groups.dp = dp;
     b->groups.free = group_free_object;
+    b->meters.dp = dp;
+    b->meters.free = meter_free_object;
     for (b->index = 0; b->index < DP_BRIDGES_MAX && dp->bridges[b->index]; b->index++)
         ;
     if (b->index == DP_BRIDGES_MAX) {

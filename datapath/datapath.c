@@ -12,6 +12,7 @@
 
 #include "datapath/datapath_impl.h"
 #include "datapath/mac_table.h"
+#include "datapath/meter.h"
 #include "datapath/rcu.h"
 
 int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e)
@@ -30,6 +31,9 @@ int datapath_open(struct datapath **out, const struct datapath_conf *conf, struc
         err = stat_pool_new(&dp->stats, conf->n_workers);
     if (!err)
         err = events_open(&dp->events, dp);
+    dp->meters = calloc(METERS_MAX, sizeof *dp->meters);
+    if (!err && !dp->meters)
+        err = -ENOMEM;
     if (err)
         goto fail;
     snprintf(name, sizeof name, "jobs-%lx", (unsigned long)(uintptr_t)dp & 0xffffffffffff);
@@ -71,6 +75,7 @@ void datapath_close(struct datapath *dp)
     rcu_free(dp->rcu);
     stat_pool_free(dp->stats);
     rte_mempool_free(dp->jobs);
+    free(dp->meters);
     free(dp);
 }
 

@@ -91,7 +91,7 @@ int datapath_port_queue_stats(const struct datapath *dp, uint16_t index, uint32_
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 
-/* --- rules (and groups: group.h): nothing is visible before datapath_commit, then everything at once --- */
+/* --- rules (and group.h, meter.h): nothing is visible before datapath_commit, then everything at once --- */
 struct rule_conf {
     uint8_t table_id;
     uint16_t priority;

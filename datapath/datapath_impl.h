@@ -7,6 +7,7 @@
 #include "datapath/worker.h"
 
 struct events;
+struct meter;
 struct object;
 struct rcu;
 struct shaper;
@@ -20,12 +21,14 @@ struct datapath {
     /* C writes, W reads */
     alignas(64) _Atomic uint64_t version;
     _Atomic(struct dp_port *) ports[DP_PORTS_MAX];
+    _Atomic(struct meter *) *meters; /* METERS_MAX, by slot */
     /* C only */
     struct worker *workers[DP_WORKERS_MAX];
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
     uint64_t mask_serial, plan_serial;              /* last given out */
     struct rule *added, *removed;                   /* by the version being made; linked through rule->change */
+    uint32_t meter_hint;                            /* where to look for a free slot */
     struct object *objects_added, *objects_removed; /* likewise */
     uint64_t lost[DROP_N];                          /* frames that C dropped */
 };

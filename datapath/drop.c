@@ -23,6 +23,7 @@ static const char *const names[] = {
     [DROP_TOO_LONG] = "too-long",
     [DROP_NO_GROUP] = "no-group",
     [DROP_NO_BUCKET] = "no-bucket",
+    [DROP_METER] = "meter",
     [DROP_GROUP_DEPTH] = "group-depth",
     [DROP_VLAN] = "vlan",
     [DROP_RESERVED_MAC] = "reserved-mac",

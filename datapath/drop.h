@@ -22,6 +22,7 @@ enum drop {
     DROP_TOO_LONG,     /* the actions of this frame do not fit a program */
     DROP_NO_GROUP,     /* a group that is not there */
     DROP_NO_BUCKET,    /* a group without a bucket that is live (and, in a select group, has weight) */
+    DROP_METER,        /* a drop band of a meter; for a packet-in, of the controller meter */
     DROP_GROUP_DEPTH,  /* more groups in each other than one frame may meet */
     DROP_VLAN,         /* NORMAL: this VLAN is not admitted on the port */
     DROP_RESERVED_MAC, /* NORMAL: IEEE 802.1D reserved group address */

@@ -3,6 +3,7 @@
  * Flow: exec -> [event ring] -> vswitch.
  * Bounded: a fixed pool of notes.  When the control thread is behind, workers drop the copy and count it. */
 #include "datapath/datapath_impl.h"
+#include "datapath/meter.h"
 #include "datapath/pkt.h"
 
 #include <errno.h>
@@ -84,17 +85,43 @@ static void hold(struct rte_mbuf *m)
         rte_mbuf_refcnt_update(m, 1);
 }
 
+/* Has the frame met by the bridge's controller meter, if there is one.  0, and what it made of the frame when it changed it;
+ * or the frame is not to be told. */
+static int controller_meter(struct worker *w, const struct bridge *b, const struct pkt *p, struct rte_mbuf **changed)
+{
+    const struct meter *m = meter_find(b, METER_CONTROLLER, w->version);
+    struct pkt copy;
+    int err;
+
+    if (!m)
+        return 0;
+    copy = *p;
+    hold(copy.m); /* a remark makes a frame of its own */
+    err = meter_frame(w, &copy, atomic_load_explicit(&w->dp->meters[m->slot], memory_order_acquire));
+    if (err)
+        rte_pktmbuf_free(copy.m);
+    else
+        *changed = copy.m;
+    return err;
+}
+
 void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason,
                      uint8_t table_id, uint64_t cookie, uint16_t max_len)
 {
     struct dp_port *from = datapath_port(w->dp, bridge_port_index(b, p->in_port));
+    struct rte_mbuf *copy = NULL;
 
     if (from && atomic_load_explicit(&from->flags, memory_order_relaxed) & PORT_FLAG_NO_PACKET_IN) {
         worker_drop(w, DROP_NO_PACKET_IN);
         return;
     }
+    if (controller_meter(w, b, p, &copy)) {
+        worker_drop(w, DROP_METER);
+        return;
+    }
     pkt_parse(p, 1u << LAYER_TUNNEL);
-    hold(p->m);
+    if (!copy)
+        hold(p->m);
     post(w, &(struct event){
                 .type = EVENT_PACKET_IN,
                 .reason = reason,
@@ -108,7 +135,7 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, en
                 .tunnel_id = key_get(&p->key, FIELD_TUNNEL_ID).lo,
                 .time_ns = w->now_ns,
                 .frame_len = rte_pktmbuf_pkt_len(p->m),
-                .frame = p->m,
+                .frame = copy ? copy : p->m,
             });
 }
 

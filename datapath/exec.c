@@ -5,6 +5,7 @@
  * a private one before the first byte changes. */
 #include "datapath/datapath_impl.h"
 #include "datapath/flow_hash.h"
+#include "datapath/meter.h"
 #include "datapath/pkt.h"
 
 #include <errno.h>
@@ -91,13 +92,20 @@ static bool touches_frame(uint64_t head)
     enum layer layer;
 
     if (op_code(head) != OP_SET_FIELD)
-        return true;
+        return op_code(head) != OP_METER; /* that sees to it itself */
     layer = field_table[op_arg(head)].layer;
     return layer != LAYER_META && layer != LAYER_TUNNEL && layer != LAYER_CT;
 }
 
+static int pass_meter(struct worker *w, struct pkt *p, uint64_t slot)
+{
+    struct meter *m = atomic_load_explicit(&w->dp->meters[slot], memory_order_acquire);
+
+    return m ? meter_frame(w, p, m) : 0;
+}
+
 /* The operations that change the frame.  What the frame has no header for is left undone. */
-static int edit(struct pkt *p, uint64_t head, const uint64_t *payload)
+static int edit(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *payload)
 {
     uint64_t arg = op_arg(head);
     int err = touches_frame(head) ? pkt_writable(p) : 0;
@@ -107,6 +115,8 @@ static int edit(struct pkt *p, uint64_t head, const uint64_t *payload)
     switch (op_code(head)) {
     case OP_SET_FIELD:
         return set_field(p, head, payload);
+    case OP_METER:
+        return pass_meter(w, p, arg);
     case OP_PUSH_VLAN:
         return pkt_push_vlan(p, (uint16_t)arg);
     case OP_POP_VLAN:
@@ -144,6 +154,9 @@ static bool edit_failed(struct worker *w, const struct bridge *b, struct pkt *p,
     case -ETIME:
         event_packet_in(w, b, p, EVENT_INVALID_TTL, (uint8_t)op_arg(head), payload[0], UINT16_MAX);
         worker_drop(w, DROP_TTL);
+        return true;
+    case -EDQUOT:
+        worker_drop(w, DROP_METER);
         return true;
     case -ENOMEM:
     case -ENOSPC:
@@ -287,6 +300,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_SET_QUEUE:
             p->queue = (uint32_t)arg;
             break;
+        case OP_METER:
         case OP_SET_FIELD:
         case OP_PUSH_VLAN:
         case OP_POP_VLAN:
@@ -300,7 +314,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_DEC_MPLS_TTL:
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
-            err = edit(p, head, payload);
+            err = edit(w, p, head, payload);
             if (err && edit_failed(w, b, p, head, payload, err)) {
                 rte_pktmbuf_free(p->m);
                 p->m = NULL;

@@ -24,6 +24,7 @@ enum op {
     OP_END,
     OP_HIT,       /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
     OP_MISS,      /* arg: table */
+    OP_METER,     /* arg: slot of a meter.  Ends the frame, or remarks it, when a band is exceeded */
     OP_COUNT,     /* arg: statistics slot.  Counts the frame for a group or a bucket */
     OP_SET_FIELD, /* arg: field.  Payload: value lo, mask lo; of a wide field value hi, value lo, mask hi, mask lo */
     OP_PUSH_VLAN, /* arg: ethertype */

@@ -64,6 +64,7 @@ enum { NO_GOTO = 0xff };
 
 /* The instructions of a rule, OpenFlow 1.3.5, 5.9, in the order in which they are done. */
 struct rule_code {
+    uint32_t meter_id; /* 0: none */
     const struct act *apply, *write;
     uint16_t n_apply, n_write;
     bool is_clear;      /* clear the action set, before write */

@@ -20,6 +20,7 @@
 #include "datapath/datapath.h"
 #include "datapath/group.h"
 #include "datapath/key_edit.h"
+#include "datapath/meter.h"
 #include "datapath/table.h"
 
 struct walk {
@@ -413,6 +414,21 @@ static void do_metadata(struct walk *w, const struct rule_code *c)
     do_act(w, &set);
 }
 
+/* What the meter's bands do to DSCP is known when the program runs: a later lookup that reads it must look again. */
+static void do_meter(struct walk *w, uint32_t id)
+{
+    const struct meter *m = meter_find(w->b, id, w->version);
+    const struct entry_mask *mask = atomic_load_explicit(&w->b->entry, memory_order_acquire);
+    const struct field_info *dscp = &field_table[FIELD_IP_DSCP];
+
+    if (!m)
+        return;
+    program_add(w->out, OP_METER, 0, m->slot);
+    for (unsigned i = 0; m->has_remark && i < mask->n; i++)
+        if (mask->word[i] == dscp->word && mask->mask[i] >> dscp->shift & field_ones(FIELD_IP_DSCP).lo)
+            w->is_stale = true;
+}
+
 /* Does one rule; returns the next table, or NO_GOTO when the pipeline ends. */
 static uint8_t do_rule(struct walk *w, const struct rule *r, struct action_set *set)
 {
@@ -422,6 +438,8 @@ static uint8_t do_rule(struct walk *w, const struct rule *r, struct action_set *
     w->cookie = r->cookie;
     w->table_id = r->table_id;
     w->reason = r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION;
+    if (c->meter_id)
+        do_meter(w, c->meter_id);
     for (unsigned i = 0; i < c->n_apply; i++)
         do_act(w, &c->apply[i]);
     if (c->is_clear)

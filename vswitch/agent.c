@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
+#include "vswitch/meter_table.h"
 
 enum { ERROR_DATA = 64 }; /* bytes of the refused message that go back, 7.4.4 */
 
@@ -325,16 +326,19 @@ static void count_flow(void *arg, const struct rule_code *code, int by)
     const struct agent *a = arg;
 
     group_table_count_flow(a->groups, code, by);
+    meter_table_count_flow(a->meters, code, by);
 }
 
 int agent_finish(struct agent *a, int res)
 {
     if (res) {
         group_table_abort(a->groups);
+        meter_table_abort(a->meters);
         flow_table_abort(a->flows);
     } else {
         flow_table_commit(a->flows);
         group_table_commit(a->groups);
+        meter_table_commit(a->meters);
     }
     return res;
 }
@@ -365,9 +369,14 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
 
     if (!a->conf.max_groups)
         a->conf.max_groups = GROUP_TABLE_MAX;
+    if (!a->conf.max_meters)
+        a->conf.max_meters = METER_TABLE_MAX;
     if (!err)
         err = group_table_new(&a->groups, conf->bridge, conf->clock);
+    if (!err)
+        err = meter_table_new(&a->meters, conf->bridge, conf->clock);
     if (err) {
+        group_table_free(a->groups);
         flow_table_free(a->flows);
         free(a);
         return err;
@@ -383,6 +392,7 @@ void agent_free(struct agent *a)
     assert(list_is_empty(&a->sessions) && !a->ports.n);
     flow_table_free(a->flows);
     group_table_free(a->groups);
+    meter_table_free(a->meters);
     datapath_commit(a->conf.dp);
     hmap_fini(&a->ports);
     arena_fini(&a->arena);

@@ -31,6 +31,7 @@ struct agent_conf {
     const struct clock *clock; /* borrowed */
     uint32_t max_flows;        /* per table; 0: FLOW_TABLE_MAX_FLOWS */
     uint32_t max_groups;       /* 0: GROUP_TABLE_MAX */
+    uint32_t max_meters;       /* 0: METER_TABLE_MAX */
 };
 
 int agent_new(struct agent **out, const struct agent_conf *conf);

@@ -5,10 +5,16 @@
 
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
+#include "vswitch/meter_table.h"
 
 static bool has_group(void *arg, uint32_t id)
 {
     return group_table_find(((struct agent *)arg)->groups, id);
+}
+
+static bool has_meter(void *arg, uint32_t id)
+{
+    return meter_table_find(((struct agent *)arg)->meters, id);
 }
 
 /* Every queue is good: a port that does not have it takes its queue 0, and may get it later. */
@@ -21,8 +27,11 @@ static bool has_queue(void *arg, uint32_t queue_id)
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
     *c = (struct ofp_check){
-        .table_id = table_id, .n_tables = DP_TABLES, .arg = a, .has_group = has_group, .has_queue = has_queue
+        .table_id = table_id, .n_tables = DP_TABLES, .arg = a
     };
+    c->has_group = has_group;
+    c->has_meter = has_meter;
+    c->has_queue = has_queue;
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)
@@ -145,6 +154,8 @@ int translate_instructions(struct arena *a, const struct ofp_instruction *in, si
             out->is_clear = true;
             break;
         case OFPIT_METER:
+            out->meter_id = in[i].meter.meter_id;
+            break;
         case OFPIT_EXPERIMENTER:
             err = -EOPNOTSUPP;
             break;

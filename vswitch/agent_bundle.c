@@ -59,6 +59,7 @@ static const struct kind {
 } kinds[] = {
     { OFPT_FLOW_MOD, flow_mod_prepare, NULL },
     { OFPT_GROUP_MOD, group_mod_prepare, NULL },
+    { OFPT_METER_MOD, meter_mod_prepare, NULL },
     { OFPT_PORT_MOD, port_mod_check, port_mod_apply },
 };
 

@@ -7,6 +7,7 @@
 
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
+#include "vswitch/meter_table.h"
 
 enum { FLOWS_A_TURN = 4096, ROOM_LEFT = 256 << 10 };
 
@@ -172,16 +173,26 @@ static bool next_flow(struct session *s, unsigned *budget, int *err)
 static bool next_id(struct session *s, unsigned *budget, int *err)
 {
     struct dump *d = &s->dump;
+    struct agent *a = s->agent;
+    bool is_meter = d->type == OFPMP_METER || d->type == OFPMP_METER_CONFIG;
     const struct id_item *item;
 
     if (d->i_id == d->n_ids)
         return false;
     --*budget;
-    item = group_table_find(s->agent->groups, d->ids[d->i_id++]);
+    item = is_meter ? meter_table_find(a->meters, d->ids[d->i_id]) : group_table_find(a->groups, d->ids[d->i_id]);
+    d->i_id++;
     arena_reset(&d->arena);
-    if (item)
-        *err =
-            d->type == OFPMP_GROUP ? group_say_stats(&d->mp, s->agent, item) : group_say_desc(&d->mp, &d->arena, item);
+    if (!item)
+        return true;
+    if (d->type == OFPMP_GROUP)
+        *err = group_say_stats(&d->mp, a, item);
+    else if (d->type == OFPMP_GROUP_DESC)
+        *err = group_say_desc(&d->mp, &d->arena, item);
+    else if (d->type == OFPMP_METER)
+        *err = meter_say_stats(&d->mp, a, item);
+    else
+        *err = meter_say_config(&d->mp, &d->arena, item);
     if (d->out.bad)
         *err = -ENOMEM;
     return true;

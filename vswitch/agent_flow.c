@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2); meters and table settings, of
- * which this switch has none. */
+/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2), and table settings, of which this
+ * switch has none. */
 #include <errno.h>
 
 #include "base/clock.h"
@@ -177,21 +177,6 @@ void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
     else
         agent_broadcast(a, ASYNC_FLOW_REMOVED, why, &m);
     arena_fini(&arena);
-}
-
-/* --- what there is none of --- */
-
-int handle_meter_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    switch (m->meter_mod.command) {
-    case OFPMC_ADD:
-        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_METERS);
-    case OFPMC_MODIFY:
-        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
-    case OFPMC_DELETE:
-        return 0;
-    }
-    return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_BAD_COMMAND);
 }
 
 /* 7.3.3: the settings are deprecated, and do nothing. */

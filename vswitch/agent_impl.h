@@ -20,6 +20,7 @@ struct agent {
     char name[64];
     struct flow_table *flows;
     struct group_table *groups;
+    struct meter_table *meters;
     struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
@@ -62,13 +63,14 @@ struct session {
 /* Handles one decoded message.  0; -EBADMSG with `err`; -ENOMEM and the like: answered with a general error. */
 typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 
-handler_fn handle_flow_mod, handle_meter_mod, handle_table_mod; /* agent_flow.c */
-handler_fn handle_group_mod, multipart_group_features;          /* agent_group.c */
-handler_fn handle_port_mod;                                     /* agent_port.c */
-handler_fn handle_queue_config, multipart_queue;                /* agent_queue.c */
-handler_fn handle_packet_out;                                   /* agent_packet.c */
-handler_fn handle_multipart;                                    /* agent_multipart.c */
-handler_fn handle_bundle_control, handle_bundle_add;            /* agent_bundle.c */
+handler_fn handle_flow_mod, handle_table_mod;                           /* agent_flow.c */
+handler_fn handle_group_mod, multipart_group_features;                  /* agent_group.c */
+handler_fn handle_meter_mod, multipart_meter, multipart_meter_features; /* agent_meter.c */
+handler_fn handle_port_mod;                                             /* agent_port.c */
+handler_fn handle_queue_config, multipart_queue;                        /* agent_queue.c */
+handler_fn handle_packet_out;                                           /* agent_packet.c */
+handler_fn handle_multipart;                                            /* agent_multipart.c */
+handler_fn handle_bundle_control, handle_bundle_add;                    /* agent_bundle.c */
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
@@ -76,7 +78,7 @@ static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
     return -EBADMSG;
 }
 
-/* Makes visible what was prepared of flows and groups when `res` is 0, else takes it back.  Returns `res`. */
+/* Makes visible what was prepared of flows, groups and meters when `res` is 0, else takes it back.  Returns `res`. */
 int agent_finish(struct agent *a, int res);
 
 /* A message of `s`'s version; `m` has type and body. */
@@ -108,6 +110,10 @@ int group_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err
 int group_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item); /* -ENOMEM */
 int group_say_desc(struct ofp_mp *mp, struct arena *arena, const struct id_item *item);
 void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
+/* agent_meter.c */
+int meter_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err); /* agent_finish() follows */
+int meter_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item);
+int meter_say_config(struct ofp_mp *mp, struct arena *arena, const struct id_item *item);
 /* agent_port.c */
 int port_mod_check(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 void port_mod_apply(struct session *s, const struct ofp_msg *m); /* of one that was checked */

@@ -162,25 +162,6 @@ static int group_desc(struct session *s, const struct ofp_msg *m, struct ofp_err
     return dump_begin_ids(s, m, group_table_items(s->agent->groups), NULL);
 }
 
-/* There are no meters. */
-static int meter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    uint32_t id = m->multipart_request.type == OFPMP_METER ? m->multipart_request.meter.meter_id
-                                                           : m->multipart_request.meter_config.meter_id;
-
-    if (id != OFPM_ALL)
-        return refuse(err, OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER);
-    return empty_list(s, m, err);
-}
-
-static int meter_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_METER_FEATURES } };
-
-    session_send(s, &reply, m->xid);
-    return 0;
-}
-
 /* 7.3.5.5: a request with tables wants to change them. */
 static int features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
@@ -213,9 +194,9 @@ static part_fn *const parts[] = {
     [OFPMP_GROUP] = group,
     [OFPMP_GROUP_DESC] = group_desc,
     [OFPMP_GROUP_FEATURES] = multipart_group_features,
-    [OFPMP_METER] = meter,
-    [OFPMP_METER_CONFIG] = meter,
-    [OFPMP_METER_FEATURES] = meter_features,
+    [OFPMP_METER] = multipart_meter,
+    [OFPMP_METER_CONFIG] = multipart_meter,
+    [OFPMP_METER_FEATURES] = multipart_meter_features,
     [OFPMP_TABLE_FEATURES] = features,
     [OFPMP_PORT_DESC] = port_desc,
 };

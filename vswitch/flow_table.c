@@ -243,6 +243,8 @@ static bool passes_filters(const struct flow_query *q, const struct flow *f)
     if (q->out_port != FLOW_ANY && !acts_output_to(code->apply, code->n_apply, q->out_port) &&
         !acts_output_to(code->write, code->n_write, q->out_port))
         return false;
+    if (q->meter_id && code->meter_id != q->meter_id)
+        return false;
     return q->out_group == FLOW_ANY || acts_go_to_group(code->apply, code->n_apply, q->out_group) ||
            acts_go_to_group(code->write, code->n_write, q->out_group);
 }

@@ -97,6 +97,7 @@ struct flow_query {
     uint64_t cookie, cookie_mask;
     uint32_t out_port;  /* only flows with an output there; FLOW_ANY: whichever */
     uint32_t out_group; /* likewise, with this group; FLOW_EVERY_GROUP: with a group */
+    uint32_t meter_id;  /* only flows with this meter; 0: whichever */
 };
 
 /* One of the same match and priority is replaced, with a new age, its counters kept unless FLOW_RESET_COUNTS (6.4).

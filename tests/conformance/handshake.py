@@ -146,22 +146,6 @@ class Basics(SwitchTest):
         for port in (12, 0, wire.CONTROLLER, wire.PORT_MAX):
             self.refused(wire.message(wire.QUEUE_GET_CONFIG_REQUEST, struct.pack("!I4x", port)), wire.QUEUE_OP_FAILED, 0)
 
-    def test_what_is_not_built_yet(self):
-        drop = wire.band()
-        cases = [
-            (wire.meter_mod(0, 1, 5, drop), wire.METER_MOD_FAILED, 10),
-            (wire.meter_mod(1, 1, 5, drop), wire.METER_MOD_FAILED, 3),
-            (wire.meter_mod(3, 1, 5, drop), wire.METER_MOD_FAILED, 4),
-            (wire.meter_mod(0, 0x10, 5, drop), wire.METER_MOD_FAILED, 5),
-            (wire.meter_mod(0, 1, 5, wire.band(kind=9)), wire.METER_MOD_FAILED, 8),
-            (wire.meter_mod(0, 1, 5, wire.band(length=8)), wire.BAD_REQUEST, 6),
-            (wire.flow_mod(wire.meter(5)), wire.METER_MOD_FAILED, 3),
-            (wire.flow_mod(wire.meter(0)), wire.METER_MOD_FAILED, 2),
-        ]
-        for data, kind, code in cases:
-            self.refused(data, kind, code)
-        self.c.do(wire.meter_mod(2, 0, 5))
-
 
 class Roles(SwitchTest):
     NOCHANGE, EQUAL, MASTER, SLAVE = range(4)

@@ -8,76 +8,37 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "datapath/action_set.h"
-#include "datapath/datapath.h"
-#include "datapath/eal.h"
 #include "datapath/group.h"
-#include "datapath/port.h"
-#include "datapath/port_mem.h"
+#include "pipe_world.h"
 #include "rule_make.h"
 
-enum { N_PORTS = 5, FRAME = 60, N_GROUPS = 64 };
+enum { N_GROUPS = 64 };
 
-/* Numbers are spread so that index and number are never the same by chance. */
-static const uint32_t number[N_PORTS] = { 11, 7, 300, 42, 5 };
-
-struct world {
-    struct datapath *dp;
-    struct bridge *b;
-    struct port *port[N_PORTS];
-    uint16_t index[N_PORTS];
-    struct clock clock;
-    struct rule *rule;
-    struct group *groups[N_GROUPS]; /* to be removed at the end */
-    unsigned n_groups;
-};
-
-static struct world w;
+static struct pipe_world w;
+static struct rule *the_rule;
+static struct group *groups[N_GROUPS]; /* to be removed at the end */
+static unsigned n_groups;
 
 static int setup(void **state)
 {
-    struct datapath_conf conf = {
-        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock
-    };
-    struct errbuf e = { 0 };
-
-    memset(&w, 0, sizeof w);
-    clock_stop(&w.clock);
-    assert_int_equal(datapath_open(&w.dp, &conf, &e), 0);
-    assert_int_equal(bridge_open(&w.b, w.dp, &e), 0);
-    for (int i = 0; i < N_PORTS; i++) {
-        char name[16];
-        struct port_conf pc = { .name = name, .type = PORT_MEM };
-        struct port_handle h;
-
-        snprintf(name, sizeof name, "g%d", i);
-        assert_int_equal(port_acquire(&h, &pc, &e), 0);
-        assert_int_equal(port_open(&w.port[i], &pc, &h, eal_pool(), &e), 0);
-        assert_int_equal(datapath_port_add(w.b, w.port[i], number[i], NULL, &w.index[i], &e), 0);
-    }
+    the_rule = NULL;
+    n_groups = 0;
+    pipe_open(&w);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    if (w.rule)
-        bridge_rule_remove(w.b, w.rule);
-    for (unsigned i = 0; i < w.n_groups; i++)
-        bridge_group_remove(w.b, w.groups[i]);
-    datapath_commit(w.dp);
-    for (int i = 0; i < N_PORTS; i++) {
-        datapath_port_remove(w.dp, w.index[i]);
-        port_close(w.port[i]);
-    }
-    bridge_close(w.b);
-    datapath_close(w.dp);
+    if (the_rule)
+        bridge_rule_remove(w.b, the_rule);
+    for (unsigned i = 0; i < n_groups; i++)
+        bridge_group_remove(w.b, groups[i]);
+    pipe_close(&w);
     return 0;
 }
 
@@ -122,7 +83,7 @@ static struct group *add_group(uint32_t id, enum group_type type, const struct b
     struct group *g = make_group(id, type, k, n, NULL);
 
     datapath_commit(w.dp);
-    w.groups[w.n_groups++] = g;
+    groups[n_groups++] = g;
     return g;
 }
 
@@ -137,72 +98,38 @@ static void add_rule(const struct act *apply, unsigned n_apply, const struct act
     struct match any = { 0 };
     struct rule_conf conf = { .priority = 3, .match = &any, .code = &code, .cookie = 77 };
 
-    assert_null(w.rule);
-    assert_int_equal(rule_new(&w.rule, w.b, &conf), 0);
-    assert_int_equal(bridge_rule_add(w.b, w.rule), 0);
+    assert_null(the_rule);
+    assert_int_equal(rule_new(&the_rule, w.b, &conf), 0);
+    assert_int_equal(bridge_rule_add(w.b, the_rule), 0);
     datapath_commit(w.dp);
-}
-
-static size_t udp(uint8_t *f, uint64_t dst, uint64_t src, uint32_t ip_src, uint16_t port_src)
-{
-    static const uint8_t header[] = { 0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0 };
-
-    memset(f, 0, FRAME);
-    be16_store(f, (uint16_t)(dst >> 32));
-    be32_store(f + 2, (uint32_t)dst);
-    be16_store(f + 6, (uint16_t)(src >> 32));
-    be32_store(f + 8, (uint32_t)src);
-    memcpy(f + 12, header, sizeof header);
-    be32_store(f + 26, ip_src);
-    be32_store(f + 30, 0x0a000002);
-    be16_store(f + 34, port_src);
-    be16_store(f + 36, 2222);
-    be16_store(f + 38, 26);
-    return FRAME;
 }
 
 static void give(const uint8_t *f)
 {
-    assert_int_equal(port_mem_give(w.port[0], 0, f, FRAME), 0);
-    datapath_poll(w.dp, 0);
-    datapath_poll(w.dp, 0);
+    pipe_give(&w, 0, f);
 }
-
-static const uint64_t DST = UINT64_C(0x02000000002b), SRC = UINT64_C(0x02000000001a);
 
 static void give_udp(void)
 {
-    uint8_t f[FRAME];
+    uint8_t f[PIPE_FRAME];
 
-    udp(f, DST, SRC, 0x0a000001, 1111);
+    pipe_udp(f, PIPE_SRC, 0x0a000001, 1111);
     give(f);
 }
 
-/* The last byte of eth_dst of the frame that the port sent; -1: none. */
 static int took(int port)
 {
-    uint8_t f[2048];
-
-    return port_mem_take(w.port[port], 0, f, sizeof f) ? f[5] : -1;
+    return pipe_take(&w, port);
 }
 
-/* Which ports sent a frame, as a set of bits; takes one frame of each. */
 static unsigned sent(void)
 {
-    unsigned ports = 0;
-
-    for (int i = 0; i < N_PORTS; i++)
-        if (took(i) >= 0)
-            ports |= 1u << i;
-    return ports;
+    return pipe_sent(&w);
 }
 
 static uint64_t dropped(enum drop why)
 {
-    uint64_t drops[DROP_N];
-
-    datapath_drops(w.dp, drops);
-    return drops[why];
+    return pipe_dropped(&w, why);
 }
 
 static uint64_t bucket_packets(const struct group *g, unsigned i)
@@ -219,10 +146,10 @@ static uint64_t bucket_packets(const struct group *g, unsigned i)
 static void test_all(void **state)
 {
     const struct bucket k[] = {
-        BUCKET(set(FIELD_ETH_DST, 0x31), output(number[1])), BUCKET(output(number[2])),
-        BUCKET(output(number[3]), set(FIELD_ETH_DST, 0x33)), /* as a set: the output is last */
+        BUCKET(set(FIELD_ETH_DST, 0x31), output(pipe_number[1])), BUCKET(output(pipe_number[2])),
+        BUCKET(output(pipe_number[3]), set(FIELD_ETH_DST, 0x33)), /* as a set: the output is last */
     };
-    const struct act apply[] = { group(9), output(number[4]) };
+    const struct act apply[] = { group(9), output(pipe_number[4]) };
     struct group *g = add_group(9, GROUP_ALL, k, 3);
     struct rule_stat st;
 
@@ -237,7 +164,7 @@ static void test_all(void **state)
     }
     group_stats(g, &st);
     assert_int_equal(st.packets, 2);
-    assert_int_equal(st.bytes, 2 * FRAME);
+    assert_int_equal(st.bytes, 2 * PIPE_FRAME);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(bucket_packets(g, i), 2);
 }
@@ -245,8 +172,8 @@ static void test_all(void **state)
 /* In an action set the group is done last but for nothing, and no output beside it. */
 static void test_action_set(void **state)
 {
-    const struct bucket k[] = { BUCKET(output(number[1])), BUCKET(output(number[2])) };
-    const struct act write[] = { output(number[4]), group(9), set(FIELD_ETH_DST, 0x44) };
+    const struct bucket k[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])) };
+    const struct act write[] = { output(pipe_number[4]), group(9), set(FIELD_ETH_DST, 0x44) };
 
     add_group(9, GROUP_ALL, k, 2);
     add_rule(NULL, 0, write, 3);
@@ -278,9 +205,9 @@ static void test_set_order(void **state)
 /* Groups that forward to groups; a bucket with a group and an output does the group. */
 static void test_chain(void **state)
 {
-    const struct bucket leaf[] = { BUCKET(output(number[1])), BUCKET(output(number[2])) };
-    const struct bucket middle[] = { BUCKET(group(3), set(FIELD_ETH_DST, 0x55), output(number[4])) };
-    const struct bucket top[] = { BUCKET(group(2)), BUCKET(output(number[3])) };
+    const struct bucket leaf[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])) };
+    const struct bucket middle[] = { BUCKET(group(3), set(FIELD_ETH_DST, 0x55), output(pipe_number[4])) };
+    const struct bucket top[] = { BUCKET(group(2)), BUCKET(output(pipe_number[3])) };
     const struct act apply[] = { group(1) };
 
     add_group(3, GROUP_ALL, leaf, 2);
@@ -330,7 +257,7 @@ static void test_depth(void **state)
 static void test_empty(void **state)
 {
     const struct bucket k[] = { { .watch_port = DP_PORT_NONE, .watch_group = GROUP_NONE } };
-    const struct act apply[] = { group(1), group(2), group(3), output(number[1]) };
+    const struct act apply[] = { group(1), group(2), group(3), output(pipe_number[1]) };
 
     add_group(1, GROUP_ALL, NULL, 0);
     add_group(2, GROUP_ALL, k, 1);
@@ -345,19 +272,19 @@ static void test_empty(void **state)
 enum { FLOWS = 20000 };
 
 /* How FLOWS flows are shared out over ports 1 and up: counts them, and checks that each keeps its port. */
-static void share_out(unsigned count[N_PORTS], bool is_mac_only)
+static void share_out(unsigned count[PIPE_PORTS], bool is_mac_only)
 {
     uint64_t seed = 4711;
 
-    memset(count, 0, N_PORTS * sizeof *count);
+    memset(count, 0, PIPE_PORTS * sizeof *count);
     for (int i = 0; i < FLOWS; i++) {
         uint64_t r = random_next(&seed);
-        uint8_t f[FRAME];
+        uint8_t f[PIPE_FRAME];
         unsigned first;
 
-        udp(f, DST, SRC, (uint32_t)r, (uint16_t)(r >> 32));
+        pipe_udp(f, PIPE_SRC, (uint32_t)r, (uint16_t)(r >> 32));
         if (is_mac_only) {
-            memset(f + 14, 0, FRAME - 14);
+            memset(f + 14, 0, PIPE_FRAME - 14);
             be16_store(f + 12, 0x88b5);
             be32_store(f + 8, (uint32_t)r);
         }
@@ -380,10 +307,10 @@ static void assert_share(unsigned count, double part)
 
 static void test_select(void **state)
 {
-    struct bucket k[] = { BUCKET(output(number[1])), BUCKET(output(number[2])), BUCKET(output(number[3])),
-                          BUCKET(output(number[4])) };
+    struct bucket k[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])),
+                          BUCKET(output(pipe_number[3])), BUCKET(output(pipe_number[4])) };
     const struct act apply[] = { group(1) };
-    unsigned count[N_PORTS];
+    unsigned count[PIPE_PORTS];
 
     k[0].weight = 1;
     k[1].weight = 0;
@@ -415,10 +342,10 @@ static void test_select(void **state)
 /* A select group in a select group: the inner choice must not follow from the outer one. */
 static void test_select_in_select(void **state)
 {
-    const struct bucket inner[] = { BUCKET(output(number[1])), BUCKET(output(number[2])) };
-    const struct bucket outer[] = { BUCKET(group(2)), BUCKET(output(number[3])) };
+    const struct bucket inner[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])) };
+    const struct bucket outer[] = { BUCKET(group(2)), BUCKET(output(pipe_number[3])) };
     const struct act apply[] = { group(1) };
-    unsigned count[N_PORTS];
+    unsigned count[PIPE_PORTS];
 
     add_group(2, GROUP_SELECT, inner, 2);
     add_group(1, GROUP_SELECT, outer, 2);
@@ -432,21 +359,22 @@ static void test_select_in_select(void **state)
 /* The flows of a bucket that dies move to the others, in proportion; no other flow moves, and all come back. */
 static void test_select_liveness(void **state)
 {
-    struct bucket k[] = { BUCKET(output(number[1])), BUCKET(output(number[2])), BUCKET(output(number[3])) };
+    struct bucket k[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])),
+                          BUCKET(output(pipe_number[3])) };
     const struct act apply[] = { group(1) };
     static unsigned before[2000];
-    unsigned moved[N_PORTS] = { 0 };
+    unsigned moved[PIPE_PORTS] = { 0 };
 
     for (int i = 0; i < 3; i++)
-        k[i].watch_port = number[i + 1];
+        k[i].watch_port = pipe_number[i + 1];
     add_group(1, GROUP_SELECT, k, 3);
     add_rule(apply, 1, NULL, 0);
     for (int round = 0; round < 3; round++) {
         datapath_port_set_link(w.dp, w.index[2], round != 1);
         for (unsigned i = 0; i < 2000; i++) {
-            uint8_t f[FRAME];
+            uint8_t f[PIPE_FRAME];
 
-            udp(f, DST, SRC, 0x0a010000 + i, 1111);
+            pipe_udp(f, PIPE_SRC, 0x0a010000 + i, 1111);
             give(f);
 
             unsigned now = sent();
@@ -472,15 +400,16 @@ static void test_select_liveness(void **state)
 static void test_fast_failover(void **state)
 {
     const struct bucket watched[] = {
-        { .watch_port = number[3], .watch_group = GROUP_NONE },
+        { .watch_port = pipe_number[3], .watch_group = GROUP_NONE },
         { .watch_port = 4444, .watch_group = GROUP_NONE }, /* not there */
     };
-    struct bucket k[] = { BUCKET(output(number[1])), BUCKET(output(number[2])), BUCKET(output(number[4])) };
+    struct bucket k[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])),
+                          BUCKET(output(pipe_number[4])) };
     const struct act apply[] = { group(1) };
 
-    k[0].watch_port = number[1];
+    k[0].watch_port = pipe_number[1];
     k[1].watch_group = 2;
-    k[2].watch_port = number[4];
+    k[2].watch_port = pipe_number[4];
     add_group(2, GROUP_ALL, watched, 2);
     add_group(1, GROUP_FF, k, 3);
     add_rule(apply, 1, NULL, 0);
@@ -508,7 +437,7 @@ static void test_fast_failover(void **state)
 /* Groups that watch each other in a circle (the agent refuses them) are dead, and hang nobody. */
 static void test_watch_circle(void **state)
 {
-    struct bucket k[] = { BUCKET(output(number[1])), BUCKET(output(number[2])) };
+    struct bucket k[] = { BUCKET(output(pipe_number[1])), BUCKET(output(pipe_number[2])) };
     const struct act apply[] = { group(1) };
 
     k[0].watch_group = k[1].watch_group = 2;
@@ -524,7 +453,7 @@ static void test_watch_circle(void **state)
 /* A change of rule and groups is seen whole or not at all; the group's own counter goes on, its buckets' begin anew. */
 static void test_versions(void **state)
 {
-    const struct bucket one[] = { BUCKET(output(number[1])) }, two[] = { BUCKET(output(number[2])) };
+    const struct bucket one[] = { BUCKET(output(pipe_number[1])) }, two[] = { BUCKET(output(pipe_number[2])) };
     const struct act apply[] = { group(1) };
     struct group *old = add_group(1, GROUP_INDIRECT, one, 1);
     struct rule_stat st;
@@ -545,7 +474,7 @@ static void test_versions(void **state)
 
     bridge_group_remove(w.b, old);
     datapath_commit(w.dp);
-    w.groups[0] = new;
+    groups[0] = new;
     give_udp();
     assert_int_equal(sent(), 1 << 2);
     group_stats(new, &st);
@@ -554,7 +483,7 @@ static void test_versions(void **state)
 
     bridge_group_remove(w.b, new);
     datapath_commit(w.dp);
-    w.n_groups = 0;
+    n_groups = 0;
     give_udp();
     assert_int_equal(sent(), 0);
     assert_int_equal(dropped(DROP_NO_GROUP), 1);
@@ -563,11 +492,11 @@ static void test_versions(void **state)
 /* By packet-out the group is met as it is when the worker comes to it, and is not bound to the size of a job. */
 static void test_packet_out(void **state)
 {
-    const struct bucket small[] = { BUCKET(set(FIELD_ETH_DST, 0x66), output(number[1])) };
-    const struct act mixed[] = { group(1), output(number[2]) }, last[] = { group(2) };
+    const struct bucket small[] = { BUCKET(set(FIELD_ETH_DST, 0x66), output(pipe_number[1])) };
+    const struct act mixed[] = { group(1), output(pipe_number[2]) }, last[] = { group(2) };
     struct bucket *many = calloc(600, sizeof *many);
-    const struct bucket one[] = { BUCKET(output(number[3])) };
-    uint8_t f[FRAME];
+    const struct bucket one[] = { BUCKET(output(pipe_number[3])) };
+    uint8_t f[PIPE_FRAME];
 
     assert_non_null(many);
     for (int i = 0; i < 600; i++)
@@ -575,12 +504,12 @@ static void test_packet_out(void **state)
     add_group(1, GROUP_INDIRECT, small, 1);
     add_group(2, GROUP_ALL, many, 600);
     free(many);
-    udp(f, DST, SRC, 1, 1);
-    assert_int_equal(datapath_send(w.b, DP_PORT_CONTROLLER, mixed, 2, f, FRAME), 0);
+    pipe_udp(f, PIPE_SRC, 1, 1);
+    assert_int_equal(datapath_send(w.b, DP_PORT_CONTROLLER, mixed, 2, f, PIPE_FRAME), 0);
     datapath_poll(w.dp, 0);
     assert_int_equal(took(1), 0x66);
     assert_int_equal(took(2), 0x2b);
-    assert_int_equal(datapath_send(w.b, DP_PORT_CONTROLLER, last, 1, f, FRAME), 0);
+    assert_int_equal(datapath_send(w.b, DP_PORT_CONTROLLER, last, 1, f, PIPE_FRAME), 0);
     datapath_poll(w.dp, 0);
     for (int i = 0; i < 600; i++)
         assert_int_equal(took(3), 0x2b);
@@ -590,15 +519,15 @@ static void test_packet_out(void **state)
 /* What a bucket does to a frame is not seen by the tables behind. */
 static void test_bucket_edits_stay(void **state)
 {
-    const struct bucket k[] = { BUCKET(set(FIELD_ETH_DST, 0x77), output(number[1])) };
-    const struct act apply[] = { group(1) }, out[] = { output(number[2]) };
+    const struct bucket k[] = { BUCKET(set(FIELD_ETH_DST, 0x77), output(pipe_number[1])) };
+    const struct act apply[] = { group(1) }, out[] = { output(pipe_number[2]) };
     struct rule_code first = { .apply = apply, .n_apply = 1, .goto_table = 5 };
     struct rule_code second = { .apply = out, .n_apply = 1, .goto_table = NO_GOTO };
     struct match any = { 0 }, dst = { 0 };
     struct rule *r[2];
 
     add_group(1, GROUP_INDIRECT, k, 1);
-    match_set(&dst, FIELD_ETH_DST, DST);
+    match_set(&dst, FIELD_ETH_DST, PIPE_DST);
     assert_int_equal(rule_new(&r[0], w.b, &(struct rule_conf){ .match = &any, .code = &first }), 0);
     assert_int_equal(rule_new(&r[1], w.b, &(struct rule_conf){ .table_id = 5, .match = &dst, .code = &second }), 0);
     for (int i = 0; i < 2; i++)
@@ -645,18 +574,11 @@ int main(void)
         T(test_too_many_acts),
 #undef T
     };
-    char dir[] = "/tmp/trama-test-XXXXXX";
-    struct errbuf e = { 0 };
     int failed;
 
-    if (!mkdtemp(dir))
+    if (pipe_start())
         return 1;
-    if (eal_start(&(struct eal_conf){ .run_dir = dir, .hugepages = EAL_HUGEPAGES_OFF, .n_mbufs = 8192 }, &e)) {
-        fprintf(stderr, "%s\n", e.text);
-        return 1;
-    }
     failed = cmocka_run_group_tests(tests, NULL, NULL);
-    eal_stop();
-    rmdir(dir);
+    pipe_stop();
     return failed;
 }

@@ -66,7 +66,8 @@ static struct world *make(uint32_t max_flows, bool is_manual)
                                 .bridge = w->bridge,
                                 .clock = &w->clock,
                                 .max_flows = max_flows,
-                                .max_groups = WORLD_GROUPS };
+                                .max_groups = WORLD_GROUPS,
+                                .max_meters = WORLD_METERS };
 
     assert_int_equal(agent_new(&w->agent, &agent), 0);
     add_port(w, &w->ports[0], "seven", 7);

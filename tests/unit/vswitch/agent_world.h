@@ -24,7 +24,7 @@ struct tape {
     uint32_t xid;
 };
 
-enum { WORLD_PORTS = 2, WORLD_GROUPS = 3000 };
+enum { WORLD_PORTS = 2, WORLD_GROUPS = 3000, WORLD_METERS = 40 };
 
 struct world {
     struct clock clock;
