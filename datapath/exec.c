@@ -227,6 +227,31 @@ static const uint64_t *group_program(struct worker *w, const struct bridge *b, u
 
 /* --- the program --- */
 
+/* The outputs that leave the frame with us. */
+static void send_copies(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    uint64_t arg = op_arg(head);
+
+    switch (op_code(head)) {
+    case OP_IN_PORT:
+        output_in_port(w, b, p);
+        break;
+    case OP_ALL:
+        output_all(w, b, p, 0);
+        break;
+    case OP_FLOOD:
+        output_all(w, b, p, PORT_FLAG_NO_FLOOD);
+        break;
+    case OP_NORMAL:
+        normal_forward(w, b, p);
+        break;
+    default: /* OP_CONTROLLER */
+        event_packet_in(w, b, p, (enum event_reason)(arg >> 16 & 0xff), (uint8_t)(arg >> 24), payload[0],
+                        (uint16_t)arg);
+        break;
+    }
+}
+
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
 {
     uint32_t bytes = rte_pktmbuf_pkt_len(p->m);
@@ -271,20 +296,11 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             output_port(w, b, p, (uint16_t)arg, op_code(*next) == OP_END);
             break;
         case OP_IN_PORT:
-            output_in_port(w, b, p);
-            break;
         case OP_ALL:
-            output_all(w, b, p, 0);
-            break;
         case OP_FLOOD:
-            output_all(w, b, p, PORT_FLAG_NO_FLOOD);
-            break;
         case OP_NORMAL:
-            normal_forward(w, b, p);
-            break;
         case OP_CONTROLLER:
-            event_packet_in(w, b, p, (enum event_reason)(arg >> 16 & 0xff), (uint8_t)(arg >> 24), payload[0],
-                            (uint16_t)arg);
+            send_copies(w, b, p, head, payload);
             break;
         case OP_PIPELINE:
             if (op_code(*next) == OP_END)

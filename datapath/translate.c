@@ -190,6 +190,7 @@ static void do_act(struct walk *w, const struct act *a)
         edited(w, key_copy_ttl_in(w->key));
         break;
     case ACT_SET_QUEUE:
+        w->n_edits++; /* a copy's queue is its own */
         program_add(w->out, OP_SET_QUEUE, 0, a->queue);
         w->n_edits++;
         break;

@@ -26,9 +26,7 @@ static bool has_queue(void *arg, uint32_t queue_id)
 /* What a check must know of this switch. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
-    *c = (struct ofp_check){
-        .table_id = table_id, .n_tables = DP_TABLES, .arg = a
-    };
+    *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a };
     c->has_group = has_group;
     c->has_meter = has_meter;
     c->has_queue = has_queue;

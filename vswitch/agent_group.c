@@ -130,7 +130,7 @@ static int delete_flows(struct agent *a, uint32_t group_id)
     return flow_delete(a->flows, &q, FLOW_GONE_GROUP);
 }
 
-static int delete (struct agent *a, uint32_t id, struct ofp_err *err)
+static int delete_groups(struct agent *a, uint32_t id, struct ofp_err *err)
 {
     struct id_item *item = group_table_find(a->groups, id);
     int res;
@@ -152,8 +152,11 @@ int group_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_e
     const struct ofp_group_mod *m = &msg->group_mod;
     struct agent *a = s->agent;
     bool is_there = group_table_find(a->groups, m->group_id);
+    enum ofp_group_mod_command command = m->command;
 
-    switch (m->command) {
+    if (command == OFPGC_ADD_OR_MOD)
+        command = is_there ? OFPGC_MODIFY : OFPGC_ADD;
+    switch (command) {
     case OFPGC_ADD:
         if (m->group_id > OFPG_MAX)
             return group_failed(err, OFPGMFC_INVALID_GROUP);
@@ -169,7 +172,9 @@ int group_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_e
             return group_failed(err, OFPGMFC_UNKNOWN_GROUP);
         return put(a, m, err);
     case OFPGC_DELETE:
-        return delete (a, m->group_id, err);
+        return delete_groups(a, m->group_id, err);
+    case OFPGC_ADD_OR_MOD:
+        break;
     }
     return group_failed(err, OFPGMFC_BAD_COMMAND);
 }

@@ -82,7 +82,7 @@ static int delete_one(struct agent *a, struct id_item *item)
     return res ? res : meter_table_delete(a->meters, item);
 }
 
-static int delete (struct agent *a, uint32_t id)
+static int delete_meters(struct agent *a, uint32_t id)
 {
     struct id_item *one = meter_table_find(a->meters, id);
     int res = 0;
@@ -124,7 +124,7 @@ int meter_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_e
             return meter_failed(err, OFPMMFC_UNKNOWN_METER);
         return put(a, m, err);
     case OFPMC_DELETE:
-        res = delete (a, m->meter_id);
+        res = delete_meters(a, m->meter_id);
         return res ? meter_failed(err, OFPMMFC_UNKNOWN) : 0;
     }
     return meter_failed(err, OFPMMFC_BAD_COMMAND);

@@ -27,14 +27,6 @@ int mp_list_finish(struct session *s, struct ofp_mp *mp)
     return 0;
 }
 
-static int empty_list(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    struct ofp_mp mp;
-
-    mp_list_begin(s, &mp, m);
-    return mp_list_finish(s, &mp);
-}
-
 static int desc(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     struct ofp_msg reply = { .type = OFPT_MULTIPART_REPLY, .multipart_reply = { .type = OFPMP_DESC } };

@@ -4,7 +4,7 @@
 import struct
 
 from support import wire
-from support.switch import SwitchTest, run
+from support.switch import SwitchTest, run, until
 from support.wire import BAD_ACTION, DELETE, GROUP_MOD_FAILED, apply, bucket, flow_mod, group, group_mod, multipart, output, set_field, write
 
 ADD, MODIFY, REMOVE = range(3)
@@ -99,6 +99,7 @@ class Forwarding(GroupTest):
         self.c.do(group_mod(ADD, SELECT, 5, bucket(output(22), weight=3), bucket(output(33), weight=1)), flow_mod(apply(group(5))))
         for i in range(400):
             self.sw.give("p1", FRAME[:10] + struct.pack("!H", i) + FRAME[12:])
+        until(lambda: self.stats(5)[0]["packets"] == 400, "frames are lost")
         done = self.stats(5)[0]["buckets"]
         self.assertEqual(done[0][0] + done[1][0], 400)
         self.assertTrue(250 < done[0][0] < 350, done)
@@ -109,6 +110,12 @@ class Changes(GroupTest):
         buckets = bucket(output(22), weight=7), bucket(set_field("eth_dst", 5), group(8), weight=0xffff, watch_port=33, watch_group=8)
         self.c.do(group_mod(ADD, ALL, 8), group_mod(ADD, SELECT, 9, *buckets))
         self.assertEqual(self.desc(), [(ALL, 8, b""), (SELECT, 9, b"".join(buckets))])
+
+    def test_add_or_modify(self):
+        """Open vSwitch's command."""
+        for buckets in ((TO_22,), (TO_33, TO_22)):
+            self.c.do(group_mod(0x8000, ALL, 5, *buckets))
+            self.assertEqual(self.desc(), [(ALL, 5, b"".join(buckets))])
 
     def test_counters(self):
         self.c.do(group_mod(ADD, ALL, 5, TO_22, TO_33), group_mod(ADD, INDIRECT, 6, bucket(group(5))), flow_mod(apply(group(5))),

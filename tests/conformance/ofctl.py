@@ -13,7 +13,7 @@ from support import wire
 from support.switch import PATIENCE, SwitchTest, run, until
 
 FRAME = "ffffffffffff0200000000ab88b5" + "00" * 46
-TIMES = re.compile(r"duration=[0-9.]+s|time=[0-9.]+ ms|xid=0x[0-9a-f]+")
+TIMES = re.compile(r"duration[=:][0-9.]+s|time=[0-9.]+ ms|xid=0x[0-9a-f]+")
 
 
 class Ofctl(SwitchTest):
@@ -52,6 +52,53 @@ class Ofctl(SwitchTest):
         self.assertEqual(self.ofctl("get-frags"), "normal\n")
         self.fails("OFPSCFC_BAD_FLAGS", "set-frags", "drop")
         self.assertIn("Manufacturer: trama\n", self.ofctl("dump-desc"))
+
+    def test_groups(self):
+        self.ofctl("add-group", "group_id=1,type=select,bucket=weight:3,actions=output:22,bucket=weight:0,actions=drop")
+        self.ofctl("add-group", "group_id=2,type=ff,bucket=watch_port:22,actions=group:1,bucket=watch_group:1,actions=dec_ttl,output:11")
+        self.ofctl("add-flow", "in_port=11,actions=group:2")
+        self.ofctl("mod-group", "group_id=7,type=indirect,bucket=output:22", options=("--may-create",))
+        self.ofctl("add-groups", "-", stdin="group_id=8,type=all,bucket=output:11\ngroup_id=9,type=all,bucket=group:8\n", options=("--bundle",))
+        head, every = "OFPST_GROUP_DESC reply (OF1.3) ():\n", [
+            " group_id=1,type=select,bucket=weight:3,actions=output:22,bucket=weight:0,actions=drop\n",
+            " group_id=2,type=ff,bucket=watch_port:22,actions=group:1,bucket=watch_group:1,actions=dec_ttl,output:11\n",
+            " group_id=7,type=indirect,bucket=actions=output:22\n", " group_id=8,type=all,bucket=actions=output:11\n",
+            " group_id=9,type=all,bucket=actions=group:8\n"]
+        self.assertEqual(self.ofctl("dump-groups"), head + "".join(every))
+        self.assertEqual(self.ofctl("dump-group-stats", "group_id=1"), "OFPST_GROUP reply (OF1.3) ():\n group_id=1,,ref_count=1,packet_count=0,"
+                         "byte_count=0,bucket0:packet_count=0,byte_count=0,bucket1:packet_count=0,byte_count=0\n")
+        self.assertIn("Types:  0xf\n    Capabilities:  0xf\n", self.ofctl("dump-group-features"))
+        self.fails("OFPGMFC_CHAINED_GROUP", "del-groups", "group_id=1")
+        self.fails("OFPGMFC_GROUP_EXISTS", "add-group", "group_id=1,type=all")
+        self.ofctl("mod-group", "group_id=9,type=all,bucket=output:22")
+        self.ofctl("del-groups", "group_id=8")
+        self.assertEqual(self.ofctl("dump-groups"), head + "".join(every[:3]) + " group_id=9,type=all,bucket=actions=output:22\n")
+        self.ofctl("bundle", "-", stdin="group add group_id=30,type=all,bucket=output:11\nflow add in_port=22,actions=group:30\n")
+        self.assertEqual(self.flows(), ["in_port=11 actions=group:2", "in_port=22 actions=group:30"])
+        self.ofctl("del-groups")
+        self.assertEqual((self.flows(), self.ofctl("dump-groups")), ([], head))
+
+    def test_meters(self):
+        one = "meter=1 pktps burst stats bands=\ntype=drop rate=1000 burst_size=100\n"
+        two = "meter=2 kbps bands=\ntype=dscp_remark rate=1000 prec_level=1\ntype=drop rate=2000\n"
+        self.ofctl("add-meter", "meter=1,pktps,burst,stats,bands=type=drop,rate=1000,burst_size=100")
+        self.ofctl("add-meter", "meter=2,kbps,bands=type=dscp_remark,rate=1000,prec_level=1,type=drop,rate=2000")
+        self.ofctl("add-meter", "meter=controller,pktps,bands=type=drop,rate=100")
+        self.fails("OFPMMFC_INVALID_METER", "add-meter", "meter=slowpath,pktps,bands=type=drop,rate=100")
+        self.fails("OFPMMFC_METER_EXISTS", "add-meter", "meter=1,pktps,bands=type=drop,rate=100")
+        self.ofctl("add-flow", "in_port=11,actions=meter:1,output:22")
+        head = "OFPST_METER_CONFIG reply (OF1.3) ():\n"
+        self.assertEqual(self.ofctl("dump-meters"), f"{head}{one}\n{two}\nmeter=controller pktps bands=\ntype=drop rate=100\n")
+        self.assertEqual(self.ofctl("dump-meter", "meter=2"), head + two)
+        self.assertEqual(self.ofctl("meter-stats", "meter=1").replace("  ", " "), "OFPST_METER reply (OF1.3) ():\nmeter:1 flow_count:1 packet_in_count:0 "
+                         "byte_in_count:0 bands:\n0: packet_count:0 byte_count:0\n")
+        self.assertIn("band_types: drop dscp_remark\ncapabilities: kbps pktps burst stats\n", self.ofctl("meter-features"))
+        self.ofctl("mod-meter", "meter=1,pktps,bands=type=drop,rate=5")
+        self.assertEqual(self.ofctl("dump-meter", "meter=1"), head + "meter=1 pktps bands=\ntype=drop rate=5\n")
+        self.ofctl("del-meter", "meter=1")
+        self.assertEqual(self.flows(), [])
+        self.ofctl("del-meters")
+        self.assertEqual(self.ofctl("dump-meters"), head)
 
     def test_flows(self):
         self.ofctl("add-flow", "table=1,cookie=0x5,priority=7,tcp,nw_dst=10.0.0.0/8,tp_dst=80,idle_timeout=9,send_flow_rem,"
