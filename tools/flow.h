@@ -12,9 +12,6 @@ int flow_filter_parse(const struct cli *c, struct arena *a, const struct port_na
 /* Lists what the controller says that its switches hold: `sw` NULL: all of them.  Options of the command: --no-stats, --sort. */
 int flow_dump_controller(const struct cli *c, const char *sw);
 
-int flow_run_add(struct cli *c);
-int flow_run_mod(struct cli *c);
-int flow_run_del(struct cli *c);
 int flow_run_dump(struct cli *c);
 int flow_run_count(struct cli *c);
 

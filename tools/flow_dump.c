@@ -7,7 +7,7 @@
 #include "openflow/flow_text.h"
 #include "openflow/semantics.h"
 #include "tools/flow.h"
-#include "tools/flow_target.h"
+#include "tools/of_target.h"
 #include "tools/of_client.h"
 #include "tools/reply.h"
 #include "tools/text_table.h"
@@ -47,18 +47,18 @@ static struct ofp_msg stats_request(enum ofp_multipart_type type, const struct o
 }
 
 /* Opens the switch and reads the filter. */
-static int begin(const struct cli *c, struct flow_target *t, struct arena *a, struct ofp_flow_mod *filter)
+static int begin(const struct cli *c, struct of_target *t, struct arena *a, struct ofp_flow_mod *filter)
 {
-    int code = flow_target_open(c, t);
+    int code = of_target_open(c, t);
 
     if (!code)
         code = flow_filter_parse(c, a, of_client_names(t->client), filter);
     return code;
 }
 
-static int end(struct flow_target *t, struct arena *a, int code)
+static int end(struct of_target *t, struct arena *a, int code)
 {
-    flow_target_close(t);
+    of_target_close(t);
     arena_fini(a);
     return code;
 }
@@ -81,7 +81,7 @@ int flow_run_count(struct cli *c)
     struct ofp_aggregate_stats sum = { 0 };
     struct ofp_flow_mod filter = { 0 };
     struct errbuf e = { { 0 } };
-    struct flow_target t;
+    struct of_target t;
     struct ofp_msg m;
     struct arena a;
     char bytes[UNITS_TEXT_SIZE];
@@ -96,7 +96,7 @@ int flow_run_count(struct cli *c)
     if (err)
         return end(&t, &a, say_error(err, &e));
     if (c->is_json) {
-        json_t *o = flow_target_json(&t);
+        json_t *o = of_target_json(&t);
 
         json_object_set_new(o, "flows", json_integer(sum.flow_count));
         json_object_set_new(o, "packets", json_integer((json_int_t)sum.packet_count));
@@ -146,7 +146,7 @@ static int dump_switch(const struct cli *c, enum flow_order order)
     struct dump d = { .form = { .has_stats = !cli_has(c, "no-stats"), .is_json = c->is_json } };
     struct ofp_flow_mod filter = { 0 };
     struct errbuf e = { { 0 } };
-    struct flow_target t;
+    struct of_target t;
     struct ofp_msg m;
     struct arena a;
     int code, err;
@@ -165,7 +165,7 @@ static int dump_switch(const struct cli *c, enum flow_order order)
     } else {
         flow_list_sort(&d.list, order);
         if (c->is_json) {
-            json_t *o = flow_target_json(&t);
+            json_t *o = of_target_json(&t);
 
             json_object_set_new(o, "flows", rows_json(&d.list));
             cli_json(o);

@@ -261,7 +261,7 @@ int of_client_send_batch(struct of_client *c, const struct of_batch *batch, stru
     if (err)
         errbuf_set(e, err, "%s", c->why.text[0] ? c->why.text : strerror(-err));
     else
-        err = of_client_request(c, &barrier, NULL, NULL, e);
+        err = of_client_request(c, batch->end ? batch->end : &barrier, NULL, NULL, e);
     c->batch = NULL;
     return err;
 }

@@ -26,14 +26,16 @@ void of_client_close(struct of_client *c); /* NULL is fine */
 typedef void of_reply_fn(void *arg, const struct ofp_msg *m);
 int of_client_request(struct of_client *c, struct ofp_msg *m, of_reply_fn *reply, void *arg, struct errbuf *e);
 
-/* Sends `n` whole messages, encoded one behind the other in `p`, with the xids `first_xid` and up, and a barrier.  `refused`
- * hears of each that the switch answers with an error, by its place from 0.  0, or the connection is of no more use. */
+/* Sends `n` whole messages, encoded one behind the other in `p`, with the xids `first_xid` and up, and a request behind
+ * them whose answer is waited for.  `refused` hears of each that the switch answers with an error, by its place from 0.
+ * 0; -EREMOTEIO: the last request is refused; or the connection is of no more use. */
 struct of_batch {
     const uint8_t *p;
     size_t len, n;
     uint32_t first_xid; /* from of_client_xids() */
     void (*refused)(void *arg, size_t i, const struct ofp_error *err);
     void *arg;
+    struct ofp_msg *end; /* the request behind them; NULL: a barrier */
 };
 uint32_t of_client_xids(struct of_client *c, size_t n); /* reserves n in a row, returns the first */
 int of_client_send_batch(struct of_client *c, const struct of_batch *batch, struct errbuf *e);

@@ -8,6 +8,10 @@ static const struct {
     uint16_t type, code;
     const char *words;
 } sentences[] = {
+    { OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE, "it does not know messages of this type" },
+    { OFPET_BAD_REQUEST, OFPBRC_BAD_MULTIPART, "it does not know this question" },
+    { OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER, "it does not know messages of this experimenter" },
+    { OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE, "it does not know messages of this experimenter's type" },
     { OFPET_BAD_REQUEST, OFPBRC_BAD_TABLE_ID, "it has no such table" },
     { OFPET_BAD_REQUEST, OFPBRC_EPERM, "it does not allow this" },
     { OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE, "a connection in the slave role may not change it" },
@@ -28,7 +32,26 @@ static const struct {
     { OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_TABLE_ID, "it has no such table" },
     { OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP, "it overlaps another flow of the same priority" },
     { OFPET_FLOW_MOD_FAILED, OFPFMFC_EPERM, "it does not allow this" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_GROUP_EXISTS, "there is such a group already" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_UNKNOWN_GROUP, "there is no such group" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_GROUPS, "it has no room for more groups" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_OUT_OF_BUCKETS, "it has no room for more buckets" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_LOOP, "groups would lead to each other in a loop" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_CHAINED_GROUP, "another group leads to it" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_CHAINING_UNSUPPORTED, "its groups cannot lead to groups" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_TYPE, "it has no groups of this type" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_WATCH, "what a bucket watches is not there" },
+    { OFPET_GROUP_MOD_FAILED, OFPGMFC_BAD_BUCKET, "a bucket is not possible in a group of this type" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_METER_EXISTS, "there is such a meter already" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER, "there cannot be such a meter" },
     { OFPET_METER_MOD_FAILED, OFPMMFC_UNKNOWN_METER, "there is no such meter" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_BAD_RATE, "it cannot hold to this rate" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_BAD_BURST, "it cannot hold to this burst size" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_BAD_BAND, "it has no bands of this type" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_METERS, "it has no room for more meters" },
+    { OFPET_METER_MOD_FAILED, OFPMMFC_OUT_OF_BANDS, "it has no room for so many bands" },
+    { OFPET_EXPERIMENTER, OFPBFC_MSG_UNSUP, "it takes no such message in a bundle" },
+    { OFPET_EXPERIMENTER, OFPBFC_MSG_TOO_MANY, "the bundle is too large for it" },
 };
 
 static void add_words(struct str *s, const char *name)

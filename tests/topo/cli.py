@@ -12,10 +12,14 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+
+from fake_switch import FakeSwitch
 
 TRAMA, SWITCHD, CONTROLLER, COMPLETION = map(os.path.abspath, sys.argv[1:5])
 ID = os.getpid()
@@ -203,7 +207,8 @@ def flow():
     same(good("flow", "add", *b, "priority=10,in_port=pa,actions=output:pb", "table=2,priority=7,cookie=0x5,ip,nw_dst=10.0.0.0/8,actions=drop"), "")
     r = asked("flow", "add", "-f", "-", *b, stdin="# all of these\n\n  priority=20,tcp,tp_dst=80,actions=goto_table:2 # web\n"
               "priority=10,in_port=5,idle_timeout=60,send_flow_rem,actions=output:3\n")
-    same(r, {"via": "switch", "switch": "br0", "endpoint": f"unix:{directory}/br0.mgmt", "sent": 2, "refused": []})
+    same(r, {"via": "switch", "switch": "br0", "endpoint": f"unix:{directory}/br0.mgmt", "sent": 2, "bundle": True,
+             "refused": []})
     want = ["priority=20,tcp,tp_dst=80 actions=goto_table:2", "priority=10,in_port=pa actions=output:pb",
             "idle_timeout=60,send_flow_rem,priority=10,in_port=pb actions=output:pa",
             "table=2,cookie=0x5,priority=7,ip,nw_dst=10.0.0.0/8 actions=drop"]
@@ -254,7 +259,7 @@ def flow_refused():
     refused(1, f"{directory}/nix", "flow", "add", *b, "-f", directory / "nix")
     refused(1, "zero byte", "flow", "add", *b, "-f", "-", stdin="actions=drop\0\n")
     refused(2, "do not go together", "flow", "add", *b, "-f", "-", "actions=drop")
-    refused(2, "needs FLOW", "flow", "add", *b)
+    refused(2, "needs a flow or --file", "flow", "add", *b)
     refused(2, "--all", "flow", "del", *b)
     refused(2, "--all", "flow", "del", *b, "--all", "table=1")
     refused(2, "'nix'", "flow", "dump", *b, "--sort", "nix")
@@ -262,18 +267,52 @@ def flow_refused():
     refused(1, ["filter 'nix'", "nix"], "flow", "dump", *b, "nix")
     refused(1, "filter", "flow", "count", *b, "actions=drop")
     refused(1, ["br0 refuses flow 'actions=group:7'", "no such group (OFPBAC_BAD_OUT_GROUP)"], "flow", "add", *b, "actions=group:7")
-    r = trama("flow", "add", "-j", *b, "-f", "-", stdin="priority=3,actions=drop\nactions=group:4\npriority=4,actions=drop\n")
-    same(r.returncode, 1)
-    same(r.stderr.splitlines(), ["trama: standard input:2: br0 refuses flow 'actions=group:4': there is no such group (OFPBAC_BAD_OUT_GROUP)",
-                                 "trama: 1 of 3 flows were refused, the others are in place"])
-    same([(x["line"], x["error"]) for x in json.loads(r.stdout)["refused"]], [(2, "OFPBAC_BAD_OUT_GROUP")])
+    refused(2, "do not go together", "flow", "del", *b, "--all", "--strict")
+    three = "priority=3,actions=drop\nactions=group:4\npriority=4,actions=drop\n"
+    for args, last, n in (([], "nothing was changed: 3 flows go in together or not at all", 1),
+                          (["--no-bundle"], "1 of 3 flows were refused, the others are in place", 3)):
+        r = trama("flow", "add", "-j", *b, "-f", "-", *args, stdin=three)
+        same(r.returncode, 1)
+        same(r.stderr.splitlines(), ["trama: standard input:2: br0 refuses flow 'actions=group:4': there is no such group (OFPBAC_BAD_OUT_GROUP)",
+                                     "trama: " + last])
+        same([(x["line"], x["error"]) for x in json.loads(r.stdout)["refused"]], [(2, "OFPBAC_BAD_OUT_GROUP")])
+        same((json.loads(r.stdout)["bundle"], len(flows(*b))), (not args, n))
     same(len(flows(*b)), 3)
     many = "".join(f"priority={i % 60000},dl_src=02:00:00:00:{i >> 8:02x}:{i & 255:02x},actions=drop\n" for i in range(20000))
-    r = trama("flow", "add", *b, "-f", "-", stdin=many + "".join(f"priority={i},actions=group:1\n" for i in range(50)))
+    good("flow", "add", *b, "-f", "-", stdin=many)
+    same(asked("flow", "count", *b)["flows"], 20003)
+    good("flow", "del", *b, "--strict", "-f", "-", stdin=many.replace(",actions=drop", ""))
+    same(asked("flow", "count", *b)["flows"], 3)
+    r = trama("flow", "add", *b, "--no-bundle", "-f", "-", stdin=many + "".join(f"priority={i},actions=group:1\n" for i in range(50)))
     same(r.returncode, 1)
     check("trama: 30 more flows were refused" in r.stderr and "50 of 20050 flows" in r.stderr, r.stderr[-300:])
     same(asked("flow", "count", *b)["flows"], 20003)
     good("flow", "del", *b, "--all")
+
+
+def no_bundles():
+    """A switch that does not know bundles changes nothing, and is told of --no-bundle; one flow needs none."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(directory / "old"))
+        listening.listen()
+        to = ["--to", f"unix:{directory}/old"]
+
+        def with_fake(call, *args):
+            switches = []
+            thread = threading.Thread(target=lambda: switches.append(FakeSwitch(listening.accept()[0], 5, ["pa"])))
+            thread.start()
+            try:
+                call(*args)
+            finally:
+                thread.join()
+                switches[0].close()
+            return switches[0].n_flow_mods
+
+        same(with_fake(refused, 1, ["it does not know messages of this experimenter", "nothing was changed", "--no-bundle"],
+                       "flow", "add", *to, "priority=1,actions=drop", "priority=2,actions=drop"), 0)
+        same(with_fake(good, "flow", "add", *to, "--no-bundle", "priority=1,actions=drop", "priority=2,actions=drop"), 2)
+        same(with_fake(good, "flow", "add", *to, "priority=1,actions=drop"), 1)
+    os.unlink(directory / "old")
 
 
 def stats():
@@ -479,7 +518,7 @@ trama() {{ :; }}
     same(complete("-j", "mac", "f"), ["flush"])
 
 
-CASES = [about, unreachable, switch, port, flow, flow_refused, stats, mac, attach, capture, net, completion]
+CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, stats, mac, attach, capture, net, completion]
 
 
 def make_world():

@@ -5,9 +5,10 @@ import socket
 import struct
 import threading
 
-from rig import (BARRIER_REPLY, BARRIER_REQUEST, ECHO_REPLY, ECHO_REQUEST, FEATURES_REPLY, FEATURES_REQUEST, FLOW_MOD, HELLO,
+from rig import (BARRIER_REPLY, BARRIER_REQUEST, ECHO_REPLY, ECHO_REQUEST, ERROR, FEATURES_REPLY, FEATURES_REQUEST, FLOW_MOD, HELLO,
                  MULTIPART_REPLY, MULTIPART_REQUEST, PACKET_IN)
 
+EXPERIMENTER = 4
 ADD, MODIFY_STRICT, DELETE_STRICT = 0, 2, 4
 FLOW, PORT_DESC = 1, 13
 
@@ -21,7 +22,8 @@ def padded(n):
 
 
 class FakeSwitch:
-    """`ports`: names, numbered from 1.  `habits`: words that say how it misbehaves."""
+    """`path`: of the controller's socket, or a socket that is connected.  `ports`: names, numbered from 1.  `habits`: words
+    that say how it misbehaves."""
 
     def __init__(self, path, datapath_id, ports=(), habits=()):
         self.path, self.datapath_id, self.ports, self.habits = path, datapath_id, ports, set(habits)
@@ -29,8 +31,11 @@ class FakeSwitch:
         self.n_flow_mods = 0
         self.is_ended = False
         self.lock = threading.Lock()  # a message goes out whole
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
+        if isinstance(path, socket.socket):
+            self.socket = path
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(path)
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
@@ -68,6 +73,8 @@ class FakeSwitch:
             self.send(FEATURES_REPLY, xid, struct.pack("!QIBBHII", self.datapath_id, 0, 254, 0, 0, 0x4F, 0))
         elif kind == BARRIER_REQUEST and "no barrier" not in self.habits:
             self.send(BARRIER_REPLY, xid)
+        elif kind == EXPERIMENTER:
+            self.send(ERROR, xid, struct.pack("!HH", 1, 3) + message(kind, xid, body)[:64])  # bad experimenter
         elif kind == FLOW_MOD:
             self.flow_mod(body)
         elif kind == MULTIPART_REQUEST:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flow_target.c - see flow_target.h. */
-#include "tools/flow_target.h"
+/* of_target.c - see of_target.h. */
+#include "tools/of_target.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ static int only_bridge(const struct cli *c, char *name, size_t size)
     return CLI_OK;
 }
 
-static int choose(const struct cli *c, struct flow_target *t, struct endpoint *ep)
+static int choose(const struct cli *c, struct of_target *t, struct endpoint *ep)
 {
     const char *bridge = cli_value(c, "bridge"), *to = cli_value(c, "to");
     struct errbuf e = { { 0 } };
@@ -72,13 +72,13 @@ static int choose(const struct cli *c, struct flow_target *t, struct endpoint *e
     return CLI_OK;
 }
 
-int flow_target_open(const struct cli *c, struct flow_target *t)
+int of_target_open(const struct cli *c, struct of_target *t)
 {
     struct endpoint ep = { 0 };
     struct errbuf e = { { 0 } };
     int code, err;
 
-    *t = (struct flow_target){ 0 };
+    *t = (struct of_target){ 0 };
     code = choose(c, t, &ep);
     if (code)
         return code;
@@ -88,17 +88,17 @@ int flow_target_open(const struct cli *c, struct flow_target *t)
         err = of_client_port_names(t->client, &e);
     if (!err)
         return CLI_OK;
-    flow_target_close(t);
+    of_target_close(t);
     return cli_fail(err == -EREMOTEIO ? CLI_FAILED : CLI_UNREACHABLE, "%s", e.text);
 }
 
-void flow_target_close(struct flow_target *t)
+void of_target_close(struct of_target *t)
 {
     of_client_close(t->client);
     t->client = NULL;
 }
 
-json_t *flow_target_json(const struct flow_target *t)
+json_t *of_target_json(const struct of_target *t)
 {
     return json_pack("{s:s, s:s, s:s}", "via", "switch", "switch", t->name, "endpoint", t->endpoint);
 }
