@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -17,6 +16,7 @@
 #include "controller/controller.h"
 #include "io/addr.h"
 #include "io/daemon.h"
+#include "io/file.h"
 #include "io/stream.h"
 #include "io/tls.h"
 
@@ -224,27 +224,12 @@ static int parse_options(struct options *o, int argc, char **argv)
 /* --- the document --- */
 static int apply_file(struct program *p, struct errbuf *e)
 {
-    FILE *f = fopen(p->opts.doc, "re");
-    struct stat st;
-    char *text = NULL;
-    size_t n;
-    int err = 0;
+    char *text;
+    size_t len;
+    int err = file_read(&text, &len, p->opts.doc, e);
 
-    if (!f || fstat(fileno(f), &st))
-        err = errbuf_set(e, -errno, "%s: %s", p->opts.doc, strerror(errno));
-    else if (S_ISDIR(st.st_mode) || st.st_size > DOC_SIZE_MAX)
-        err = errbuf_set(e, -EINVAL, "%s: not a document", p->opts.doc);
-    if (!err) {
-        text = malloc((size_t)st.st_size + 1);
-        err = text ? 0 : errbuf_set(e, -ENOMEM, "%s: not enough memory", p->opts.doc);
-    }
-    if (!err) {
-        n = fread(text, 1, (size_t)st.st_size, f);
-        err = ferror(f) ? errbuf_set(e, -EIO, "%s: cannot be read", p->opts.doc)
-                        : controller_apply(&p->controller, p->opts.doc, text, n, e);
-    }
-    if (f)
-        fclose(f);
+    if (!err)
+        err = controller_apply(&p->controller, p->opts.doc, text, len, e);
     free(text);
     return err;
 }

@@ -7,6 +7,7 @@
 #include "io/doc.h"
 
 #include "base/hash.h"
+#include "io/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -340,59 +341,15 @@ free_parse:
     return err;
 }
 
-/* The whole file, as it is; the caller frees. */
-static int file_read(const char *path, char **out, size_t *out_len)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
-    size_t len = 0, size = 0;
-    char *text = NULL;
-
-    if (fd < 0)
-        return -errno;
-    for (;;) {
-        if (len == size) {
-            size = size ? size * 2 : 65536;
-
-            char *more = size <= DOC_SIZE_MAX ? realloc(text, size) : NULL;
-
-            if (!more) {
-                err = size > DOC_SIZE_MAX ? -E2BIG : -ENOMEM;
-                break;
-            }
-            text = more;
-        }
-
-        ssize_t n = read(fd, text + len, size - len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            err = n ? -errno : 0;
-            break;
-        }
-        len += (size_t)n;
-    }
-    close(fd);
-    if (err) {
-        free(text);
-        return err;
-    }
-    *out = text;
-    *out_len = len;
-    return 0;
-}
-
 int doc_open(struct doc *d, const char *path, struct errbuf *e)
 {
-    char *text = NULL;
-    size_t len = 0;
-    int err = file_read(path, &text, &len);
+    char *text;
+    size_t len;
+    int err = file_read(&text, &len, path, e);
 
     *d = (struct doc){ 0 };
-    if (err == -E2BIG)
-        return errbuf_set(e, err, "%s: the file has more than %d bytes", path, DOC_SIZE_MAX);
     if (err)
-        return errbuf_set(e, err, "%s: %s", path, strerror(-err));
+        return err;
     err = doc_parse(d, path, text, len, e);
     free(text);
     return err;

@@ -12,8 +12,8 @@
 #include "base/arena.h"
 #include "base/errbuf.h"
 
-/* Limits that no sensible document meets: bytes, depth of nesting, nodes after aliases were followed. */
-enum { DOC_SIZE_MAX = 256 << 20, DOC_DEPTH_MAX = 64, DOC_NODES_MAX = 16 << 20 };
+/* Limits that no sensible document meets (file.h has that of bytes): depth of nesting, nodes after aliases were followed. */
+enum { DOC_DEPTH_MAX = 64, DOC_NODES_MAX = 16 << 20 };
 
 enum doc_kind { DOC_SCALAR, DOC_MAP, DOC_SEQ };
 

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "io/file.h"
 #include "io/rpc.h"
 #include "openflow/text_lex.h"
 
@@ -302,47 +304,19 @@ const char *cli_file_name(const char *path)
     return strcmp(path, "-") ? path : "standard input";
 }
 
-/* All of it, with a NUL behind; 0 or a negative errno. */
-static int read_all(FILE *f, char **text, size_t *len)
-{
-    size_t size = 0, n;
-
-    *text = NULL;
-    *len = 0;
-    do {
-        if (*len + 1 >= size) {
-            char *p = realloc(*text, size = size ? size * 2 : 1 << 16);
-
-            if (!p)
-                return -ENOMEM;
-            *text = p;
-        }
-        n = fread(*text + *len, 1, size - *len - 1, f);
-        *len += n;
-    } while (n);
-    (*text)[*len] = '\0';
-    return ferror(f) ? -errno : 0;
-}
-
 int cli_read_file(const char *path, char **text)
 {
-    bool is_stdin = !strcmp(path, "-");
-    FILE *f = is_stdin ? stdin : fopen(path, "re");
-    size_t len = 0;
-    int err;
+    struct errbuf e = { { 0 } };
+    size_t len;
+    int err = strcmp(path, "-") ? file_read(text, &len, path, &e)
+                                : file_read_fd(text, &len, STDIN_FILENO, cli_file_name(path), &e);
 
-    *text = NULL;
-    if (!f)
-        return cli_fail(CLI_FAILED, "%s: %s", path, strerror(errno));
-    err = read_all(f, text, &len);
-    if (!is_stdin)
-        fclose(f);
-    if (!err && strlen(*text) == len)
+    if (err)
+        return cli_fail(CLI_FAILED, "%s", e.text);
+    if (strlen(*text) == len)
         return CLI_OK;
     free(*text);
     *text = NULL;
-    if (err)
-        return cli_fail(CLI_FAILED, "%s: %s", cli_file_name(path), strerror(-err));
     return cli_fail(CLI_FAILED, "%s: there is a zero byte in it; a text file is needed", cli_file_name(path));
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "io/file.h"
 #include "tools/lab_daemons.h"
 #include "tools/lab_dir.h"
 #include "tools/lab_net.h"
@@ -33,23 +34,16 @@ static int undo(const char *lab, struct errbuf *e)
 /* The document as it is now: whoever changes the file later does not change the lab. */
 static int copy_document(const char *lab, const char *file, struct errbuf *e)
 {
-    char source[PATH_MAX], buf[4096];
-    struct str text = { 0 };
-    FILE *f = fopen(file, "re");
-    size_t n;
-    int err = f && realpath(file, source) ? 0 : errbuf_set(e, -errno, "%s: %s", file, strerror(errno));
+    char source[PATH_MAX], *text = NULL;
+    size_t len = 0;
+    int err = realpath(file, source) ? file_read(&text, &len, file, e)
+                                     : errbuf_set(e, -errno, "%s: %s", file, strerror(errno));
 
-    while (!err && (n = fread(buf, 1, sizeof buf, f)) > 0)
-        str_add_len(&text, buf, n);
-    if (!err && (text.bad || ferror(f)))
-        err = errbuf_set(e, -EIO, "%s cannot be read", file);
-    if (f)
-        fclose(f);
     if (!err)
         err = lab_dir_write(lab, LAB_DIR_SOURCE, source, strlen(source), e);
     if (!err)
-        err = lab_dir_write(lab, LAB_DIR_DOCUMENT, str_text(&text), text.len, e);
-    str_fini(&text);
+        err = lab_dir_write(lab, LAB_DIR_DOCUMENT, text, len, e);
+    free(text);
     return err;
 }
 
