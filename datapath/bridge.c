@@ -16,6 +16,7 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/group.h"
 #include "datapath/mac_table.h"
+#include "datapath/mask_close.h"
 #include "datapath/meter.h"
 #include "datapath/pkt.h"
 #include "datapath/rcu.h"
@@ -75,6 +76,7 @@ static void bridge_destroy(void *arg)
     for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
         free(b->counters[i]);
     mac_table_free(b->macs);
+    act_counts_fini(&b->acts);
     free(b);
 }
 
@@ -130,7 +132,7 @@ int bridge_update_mask(struct bridge *b)
         for (unsigned i = 0; k && i < KEY_WORDS; i++)
             mask.w[i] |= k->w[i];
     }
-    translate_close_mask(&mask, b->n_acts);
+    mask_close(&mask, &b->acts);
 
     const struct entry_mask *old = atomic_load(&b->entry);
 
@@ -208,26 +210,6 @@ static void free_rule(void *arg)
     free(r);
 }
 
-static void count_acts(struct bridge *b, const struct rule *r, bool is_add)
-{
-    for (unsigned i = 0; i < r->code.n_apply; i++)
-        b->n_acts[r->code.apply[i].type] += is_add ? 1 : (size_t)-1;
-    for (unsigned i = 0; i < r->code.n_write; i++)
-        b->n_acts[r->code.write[i].type] += is_add ? 1 : (size_t)-1;
-}
-
-static bool moves_headers(const struct rule_code *c)
-{
-    for (unsigned i = 0; i < (unsigned)c->n_apply + c->n_write; i++) {
-        const struct act *a = i < c->n_apply ? &c->apply[i] : &c->write[i - c->n_apply];
-
-        if (a->type != ACT_OUTPUT && a->type != ACT_CONTROLLER && a->type != ACT_GROUP && a->type != ACT_SET_FIELD &&
-            a->type != ACT_SET_QUEUE)
-            return true;
-    }
-    return false;
-}
-
 static struct table *table_of(struct bridge *b, uint8_t table_id)
 {
     struct table *t = atomic_load(&b->tables[table_id]);
@@ -237,12 +219,13 @@ static struct table *table_of(struct bridge *b, uint8_t table_id)
     return t;
 }
 
-static int refresh_mask(struct bridge *b, const struct rule *r)
+/* `is_changed`: what the rules' actions move. */
+static int refresh_mask(struct bridge *b, const struct rule *r, bool is_changed)
 {
     const struct table *t = bridge_table(b, r->table_id);
     uint64_t serial = table_mask_serial(t);
 
-    if (serial == b->mask_serial[r->table_id] && !moves_headers(&r->code))
+    if (serial == b->mask_serial[r->table_id] && !is_changed)
         return 0;
     b->mask_serial[r->table_id] = serial;
     return bridge_update_mask(b);
@@ -255,8 +238,8 @@ static void bury(void *arg)
     struct bridge *b = r->bridge;
 
     table_unlink(atomic_load(&b->tables[r->table_id]), r);
-    count_acts(b, r, false);
-    refresh_mask(b, r); /* too wide a mask is harmless: a failure here may pass */
+    refresh_mask(b, r,
+                 act_counts_remove(&b->acts, &r->code)); /* too wide a mask is harmless: a failure here may pass */
     rcu_defer(b->dp->rcu, free_rule, r);
 }
 
@@ -267,20 +250,25 @@ int bridge_rule_add(struct bridge *b, struct rule *r)
 {
     struct datapath *dp = b->dp;
     struct table *t = table_of(b, r->table_id);
-    int err;
+    int err, is_changed;
 
     if (!t) {
         free_rule(r);
         return -ENOMEM;
     }
+    is_changed = act_counts_add(&b->acts, &r->code);
+    if (is_changed < 0) {
+        free_rule(r);
+        return is_changed;
+    }
     r->added_in = atomic_load(&dp->version) + 1;
     err = table_insert(t, r);
     if (err) {
+        act_counts_remove(&b->acts, &r->code);
         free_rule(r);
         return err;
     }
-    count_acts(b, r, true);
-    err = refresh_mask(b, r);
+    err = refresh_mask(b, r, is_changed);
     if (err) {
         bury(r);
         return err;

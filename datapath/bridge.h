@@ -9,6 +9,7 @@
 
 #include "base/match.h"
 #include "datapath/datapath.h"
+#include "datapath/mask_close.h"
 #include "datapath/object.h"
 #include "datapath/table.h"
 
@@ -69,7 +70,7 @@ struct bridge {
     struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
     /* C only */
     uint64_t mask_serial[DP_TABLES];
-    size_t n_acts[ACT_TYPES]; /* how many rules use each */
+    struct act_counts acts;
 };
 
 static inline const struct table *bridge_table(const struct bridge *b, uint8_t table_id)

@@ -132,6 +132,8 @@ enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
                     EVENT_ACTION,
                     EVENT_INVALID_TTL,
 };
+enum { EVENT_FIELDS = 11 };
+extern const enum field_id event_fields[EVENT_FIELDS];
 struct event {
     enum event_type type;
     enum event_reason reason;
@@ -140,7 +142,11 @@ struct event {
     uint16_t port;         /* capture: datapath index */
     uint8_t table_id;
     uint16_t max_len; /* bytes asked for; 0xffff: all */
-    uint64_t cookie, metadata, tunnel_id;
+    uint16_t controller_id;
+    uint16_t n_userdata;
+    uint8_t userdata[ACT_USERDATA_MAX];
+    uint64_t fields[EVENT_FIELDS]; /* what the frame carries beside its bytes: of event_fields */
+    uint64_t cookie;
     uint64_t time_ns;
     uint32_t frame_len;     /* of the whole frame */
     struct rte_mbuf *frame; /* shared, read only; may have checksums to be done (port.h) */

@@ -20,6 +20,8 @@ static const char *const names[] = {
     [DROP_EVENT_FULL] = "event-full",
     [DROP_RING_FULL] = "ring-full",
     [DROP_TOO_DEEP] = "too-deep",
+    [DROP_RESUBMIT_DEPTH] = "resubmit-depth",
+    [DROP_RESUBMIT_WORK] = "resubmit-work",
     [DROP_TOO_LONG] = "too-long",
     [DROP_NO_GROUP] = "no-group",
     [DROP_NO_BUCKET] = "no-bucket",
@@ -31,7 +33,6 @@ static const char *const names[] = {
     [DROP_NO_BRIDGE] = "no-bridge",
     [DROP_QUEUE_FULL] = "queue-full",
     [DROP_QUEUE_GONE] = "queue-gone",
-    [DROP_TOO_BIG] = "too-big",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

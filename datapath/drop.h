@@ -5,32 +5,33 @@
 
 enum drop {
     DROP_NONE,
-    DROP_SHORT,        /* no Ethernet header */
-    DROP_TABLE_MISS,   /* no rule, and no table-miss rule either */
-    DROP_NO_ACTION,    /* a rule matched and said nothing */
-    DROP_NO_SUCH_PORT, /* output to a port that is not there */
-    DROP_TO_IN_PORT,   /* output to where it came from, without IN_PORT */
-    DROP_PORT_DOWN,    /* OFPPC_PORT_DOWN on the outgoing port */
-    DROP_NO_FWD,       /* OFPPC_NO_FWD on the outgoing port */
-    DROP_NO_RECV,      /* OFPPC_NO_RECV or _PORT_DOWN on the incoming port */
-    DROP_NO_PACKET_IN, /* OFPPC_NO_PACKET_IN on the incoming port */
-    DROP_TTL,          /* a TTL that may not be decremented */
-    DROP_NO_ROOM,      /* no mbuf, or no headroom for a header */
-    DROP_EVENT_FULL,   /* packet-in or capture: the control thread is behind */
-    DROP_RING_FULL,    /* another worker's transmit ring is full */
-    DROP_TOO_DEEP,     /* more passes through the pipeline than one frame may make */
-    DROP_TOO_LONG,     /* the actions of this frame do not fit a program */
-    DROP_NO_GROUP,     /* a group that is not there */
-    DROP_NO_BUCKET,    /* a group without a bucket that is live (and, in a select group, has weight) */
-    DROP_METER,        /* a drop band of a meter; for a packet-in, of the controller meter */
-    DROP_GROUP_DEPTH,  /* more groups in each other than one frame may meet */
-    DROP_VLAN,         /* NORMAL: this VLAN is not admitted on the port */
-    DROP_RESERVED_MAC, /* NORMAL: IEEE 802.1D reserved group address */
-    DROP_HAIRPIN,      /* NORMAL: the destination lives where the frame came from */
-    DROP_NO_BRIDGE,    /* the port left its bridge while the frame was under way */
-    DROP_QUEUE_FULL,   /* the port's queue holds as much as it may */
-    DROP_QUEUE_GONE,   /* waited in a queue that was taken away or exchanged */
-    DROP_TOO_BIG,      /* larger than the outgoing device's MTU, and not to be cut; counted by the port */
+    DROP_SHORT,          /* no Ethernet header */
+    DROP_TABLE_MISS,     /* no rule, and no table-miss rule either */
+    DROP_NO_ACTION,      /* a rule matched and said nothing */
+    DROP_NO_SUCH_PORT,   /* output to a port that is not there */
+    DROP_TO_IN_PORT,     /* output to where it came from, without IN_PORT */
+    DROP_PORT_DOWN,      /* OFPPC_PORT_DOWN on the outgoing port */
+    DROP_NO_FWD,         /* OFPPC_NO_FWD on the outgoing port */
+    DROP_NO_RECV,        /* OFPPC_NO_RECV or _PORT_DOWN on the incoming port */
+    DROP_NO_PACKET_IN,   /* OFPPC_NO_PACKET_IN on the incoming port */
+    DROP_TTL,            /* a TTL that may not be decremented */
+    DROP_NO_ROOM,        /* no mbuf, or no headroom for a header */
+    DROP_EVENT_FULL,     /* packet-in or capture: the control thread is behind */
+    DROP_RING_FULL,      /* another worker's transmit ring is full */
+    DROP_TOO_DEEP,       /* more passes through the pipeline than one frame may make */
+    DROP_RESUBMIT_DEPTH, /* more resubmits and clones in each other than one frame may make */
+    DROP_RESUBMIT_WORK,  /* more resubmits in all than one frame may make */
+    DROP_TOO_LONG,       /* the actions of this frame do not fit a program */
+    DROP_NO_GROUP,       /* a group that is not there */
+    DROP_NO_BUCKET,      /* a group without a bucket that is live (and, in a select group, has weight) */
+    DROP_METER,          /* a drop band of a meter; for a packet-in, of the controller meter */
+    DROP_GROUP_DEPTH,    /* more groups in each other than one frame may meet */
+    DROP_VLAN,           /* NORMAL: this VLAN is not admitted on the port */
+    DROP_RESERVED_MAC,   /* NORMAL: IEEE 802.1D reserved group address */
+    DROP_HAIRPIN,        /* NORMAL: the destination lives where the frame came from */
+    DROP_NO_BRIDGE,      /* the port left its bridge while the frame was under way */
+    DROP_QUEUE_FULL,     /* the port's queue holds as much as it may */
+    DROP_QUEUE_GONE,     /* waited in a queue that was taken away or exchanged */
     DROP_N
 };
 

@@ -10,10 +10,16 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { N_EVENTS = 2047, EVENT_BURST = 32 };
+
+const enum field_id event_fields[EVENT_FIELDS] = {
+    FIELD_METADATA, FIELD_TUNNEL_ID, FIELD_PKT_MARK, FIELD_XREG0, FIELD_XREG1, FIELD_XREG2,
+    FIELD_XREG3,    FIELD_XREG4,     FIELD_XREG5,    FIELD_XREG6, FIELD_XREG7,
+};
 
 struct events {
     struct rte_ring *ring;
@@ -105,11 +111,25 @@ static int controller_meter(struct worker *w, const struct bridge *b, const stru
     return err;
 }
 
-void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason,
-                     uint8_t table_id, uint64_t cookie, uint16_t max_len)
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, const struct packet_in *in)
 {
     struct dp_port *from = datapath_port(w->dp, bridge_port_index(b, p->in_port));
     struct rte_mbuf *copy = NULL;
+    struct event ev = {
+        .type = EVENT_PACKET_IN,
+        .reason = in->reason,
+        .bridge = w->dp->bridges[b->index],
+        .in_port = p->in_port,
+        .port = from ? from->index : DP_INDEX_NONE,
+        .table_id = in->table_id,
+        .max_len = in->max_len,
+        .controller_id = in->controller_id,
+        .n_userdata = in->n_userdata,
+        .cookie = in->cookie,
+        .time_ns = w->now_ns,
+        .frame_len = rte_pktmbuf_pkt_len(p->m),
+        .frame = p->m,
+    };
 
     if (from && atomic_load_explicit(&from->flags, memory_order_relaxed) & PORT_FLAG_NO_PACKET_IN) {
         worker_drop(w, DROP_NO_PACKET_IN);
@@ -120,23 +140,15 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, en
         return;
     }
     pkt_parse(p, 1u << LAYER_TUNNEL);
-    if (!copy)
+    for (unsigned i = 0; i < sizeof event_fields / sizeof *event_fields; i++)
+        ev.fields[i] = key_get(&p->key, event_fields[i]).lo;
+    if (in->n_userdata)
+        memcpy(ev.userdata, in->userdata, in->n_userdata);
+    if (copy)
+        ev.frame = copy;
+    else
         hold(p->m);
-    post(w, &(struct event){
-                .type = EVENT_PACKET_IN,
-                .reason = reason,
-                .bridge = w->dp->bridges[b->index],
-                .in_port = p->in_port,
-                .port = from ? from->index : DP_INDEX_NONE,
-                .table_id = table_id,
-                .max_len = max_len,
-                .cookie = cookie,
-                .metadata = key_get(&p->key, FIELD_METADATA).lo,
-                .tunnel_id = key_get(&p->key, FIELD_TUNNEL_ID).lo,
-                .time_ns = w->now_ns,
-                .frame_len = rte_pktmbuf_pkt_len(p->m),
-                .frame = copy ? copy : p->m,
-            });
+    post(w, &ev);
 }
 
 void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen)

@@ -86,15 +86,19 @@ static int set_field(struct pkt *p, uint64_t head, const uint64_t *payload)
     return pkt_set_field(p, id, (struct value){ payload[0], payload[1] }, (struct value){ payload[2], payload[3] });
 }
 
+static bool is_of_frame(enum field_id id)
+{
+    enum layer layer = field_table[id].layer;
+
+    return layer != LAYER_META && layer != LAYER_TUNNEL && layer != LAYER_CT;
+}
+
 /* Does the operation change bytes, or only the key? */
 static bool touches_frame(uint64_t head)
 {
-    enum layer layer;
-
-    if (op_code(head) != OP_SET_FIELD)
-        return op_code(head) != OP_METER; /* that sees to it itself */
-    layer = field_table[op_arg(head)].layer;
-    return layer != LAYER_META && layer != LAYER_TUNNEL && layer != LAYER_CT;
+    if (op_code(head) == OP_METER)
+        return false; /* that sees to it itself */
+    return op_code(head) != OP_SET_FIELD || is_of_frame((enum field_id)op_arg(head));
 }
 
 static int pass_meter(struct worker *w, struct pkt *p, uint64_t slot)
@@ -146,13 +150,37 @@ static int edit(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *
     }
 }
 
+static void tell_invalid_ttl(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head,
+                             const uint64_t *payload)
+{
+    struct packet_in in = {
+        .reason = EVENT_INVALID_TTL, .table_id = (uint8_t)op_arg(head), .cookie = payload[0], .max_len = UINT16_MAX
+    };
+    uint16_t ids[1 + ACT_TTL_IDS];
+
+    memcpy(ids, payload + 1, sizeof ids); /* the number of them first */
+    for (unsigned i = 0; i < ids[0] || i == 0; i++) {
+        in.controller_id = ids[0] ? ids[1 + i] : 0;
+        event_packet_in(w, b, p, &in);
+    }
+}
+
+/* OP_CONTROLLER's argument and payload. */
+static struct packet_in packet_in_of(uint64_t arg, const uint64_t *payload)
+{
+    return (struct packet_in){ .reason = (enum event_reason)(arg >> 16 & 0xff),
+                               .table_id = (uint8_t)(arg >> 24),
+                               .max_len = (uint16_t)arg,
+                               .cookie = payload[0] };
+}
+
 /* An edit that failed for good: the frame may not go on. */
 static bool edit_failed(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head, const uint64_t *payload,
                         int err)
 {
     switch (err) {
     case -ETIME:
-        event_packet_in(w, b, p, EVENT_INVALID_TTL, (uint8_t)op_arg(head), payload[0], UINT16_MAX);
+        tell_invalid_ttl(w, b, p, head, payload);
         worker_drop(w, DROP_TTL);
         return true;
     case -EDQUOT:
@@ -170,11 +198,87 @@ static bool edit_failed(struct worker *w, const struct bridge *b, struct pkt *p,
 /* Leaves in w->resume where the frame goes on, and makes it be parsed again. */
 static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *payload)
 {
-    w->resume.table_id = (uint8_t)op_arg(head);
-    w->resume.set.n = (unsigned)(op_payload(head) * sizeof *payload / sizeof(struct act));
-    w->resume.set.is_overflown = false;
-    memcpy(w->resume.set.acts, payload, w->resume.set.n * sizeof(struct act));
+    struct resume *r = &w->resume;
+    unsigned n = (unsigned)((op_payload(head) - 1) * sizeof *payload / sizeof(struct act));
+
+    r->table_id = (uint8_t)op_arg(head);
+    r->is_resubmit = op_arg(head) >> 8 & 0xff;
+    r->port = (uint32_t)payload[0];
+    r->set.n = (unsigned)(op_arg(head) >> 16);
+    r->set.is_overflown = false;
+    r->n_todo = n - r->set.n;
+    memcpy(r->set.acts, payload + 1, r->set.n * sizeof(struct act));
+    memcpy(r->todo, (const uint8_t *)(payload + 1) + r->set.n * sizeof(struct act), r->n_todo * sizeof(struct act));
     p->layers &= 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
+}
+
+/* --- moves --- */
+
+static struct value take(struct pkt *p, struct subfield s)
+{
+    pkt_parse(p, 1u << field_table[s.field].layer);
+    return subfield_take(s, key_get(&p->key, s.field));
+}
+
+static int give(struct pkt *p, struct subfield s, struct value v)
+{
+    int err = is_of_frame(s.field) ? pkt_writable(p) : 0;
+
+    return err ? err : pkt_set_field(p, s.field, subfield_place(s, v), subfield_mask(s));
+}
+
+static bool is_move(enum op op)
+{
+    return op == OP_MOVE || op == OP_STACK_PUSH || op == OP_STACK_POP;
+}
+
+static int move(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    struct resume *r = &w->resume;
+
+    switch (op_code(head)) {
+    case OP_MOVE:
+        return give(p, subfield_unpack((uint32_t)(payload[0] >> 32)), take(p, subfield_unpack((uint32_t)payload[0])));
+    case OP_STACK_PUSH:
+        r->stack[r->n_stack++] = take(p, subfield_unpack((uint32_t)op_arg(head)));
+        return 0;
+    case OP_STACK_POP:
+        return give(p, subfield_unpack((uint32_t)op_arg(head)), r->stack[--r->n_stack]);
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+/* To the port that the field says, by its number in OpenFlow 1.0. */
+static void output_field(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t arg, const uint64_t *payload)
+{
+    struct value v = take(p, subfield_unpack((uint32_t)arg));
+    struct packet_in in;
+    uint32_t port = v.lo >= 0xff00 && v.lo <= UINT16_MAX ? 0xffff0000u | (uint32_t)v.lo : (uint32_t)v.lo;
+
+    if (v.hi || v.lo > UINT16_MAX) {
+        worker_drop(w, DROP_NO_SUCH_PORT);
+        return;
+    }
+    switch (port) {
+    case DP_PORT_IN_PORT:
+        output_in_port(w, b, p);
+        return;
+    case DP_PORT_ALL:
+        output_all(w, b, p, 0);
+        return;
+    case DP_PORT_FLOOD:
+        output_all(w, b, p, PORT_FLAG_NO_FLOOD);
+        return;
+    case DP_PORT_NORMAL:
+        normal_forward(w, b, p);
+        return;
+    case DP_PORT_CONTROLLER:
+        in = packet_in_of(payload[0], payload + 1);
+        event_packet_in(w, b, p, &in);
+        return;
+    }
+    output_port(w, b, p, bridge_port_index(b, port), false);
 }
 
 /* --- branches --- */
@@ -187,10 +291,15 @@ __attribute__((noinline)) static void run_clone(struct worker *w, const struct b
 
     share(m);
     if (edits) {
+        struct value stack[STACK_MAX];
+        unsigned n_stack = w->resume.n_stack;
         struct pkt copy = *p;
 
+        memcpy(stack, w->resume.stack, n_stack * sizeof stack[0]);
         if (exec_program(w, b, &copy, body))
             rte_pktmbuf_free(copy.m); /* no body leads back to the tables */
+        memcpy(w->resume.stack, stack, n_stack * sizeof stack[0]);
+        w->resume.n_stack = n_stack;
         return;
     }
     if (exec_program(w, b, p, body))
@@ -225,14 +334,17 @@ static const uint64_t *group_program(struct worker *w, const struct bridge *b, u
     return w->scratch.w;
 }
 
-/* --- the program --- */
-
-/* The outputs that leave the frame with us. */
-static void send_copies(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head, const uint64_t *payload)
+/* The operations that send the frame somewhere. */
+static void output(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at, bool is_last)
 {
-    uint64_t arg = op_arg(head);
+    const uint64_t *payload = at + 1;
+    uint64_t arg = op_arg(*at);
+    struct packet_in in;
 
-    switch (op_code(head)) {
+    switch (op_code(*at)) {
+    case OP_OUTPUT:
+        output_port(w, b, p, (uint16_t)arg, is_last);
+        break;
     case OP_IN_PORT:
         output_in_port(w, b, p);
         break;
@@ -245,12 +357,22 @@ static void send_copies(struct worker *w, const struct bridge *b, struct pkt *p,
     case OP_NORMAL:
         normal_forward(w, b, p);
         break;
-    default: /* OP_CONTROLLER */
-        event_packet_in(w, b, p, (enum event_reason)(arg >> 16 & 0xff), (uint8_t)(arg >> 24), payload[0],
-                        (uint16_t)arg);
+    case OP_OUTPUT_FIELD:
+        output_field(w, b, p, arg, payload);
+        break;
+    case OP_CONTROLLER:
+        in = packet_in_of(arg, payload);
+        in.controller_id = (uint16_t)payload[1];
+        in.n_userdata = (uint16_t)(payload[1] >> 16);
+        in.userdata = payload + 2;
+        event_packet_in(w, b, p, &in);
+        break;
+    default:
         break;
     }
 }
+
+/* --- the program --- */
 
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
 {
@@ -293,18 +415,19 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             next = pick_choice(p, at);
             break;
         case OP_OUTPUT:
-            output_port(w, b, p, (uint16_t)arg, op_code(*next) == OP_END);
-            break;
         case OP_IN_PORT:
         case OP_ALL:
         case OP_FLOOD:
         case OP_NORMAL:
+        case OP_OUTPUT_FIELD:
         case OP_CONTROLLER:
-            send_copies(w, b, p, head, payload);
+            output(w, b, p, at, op_code(*next) == OP_END);
             break;
         case OP_PIPELINE:
-            if (op_code(*next) == OP_END)
+            if (op_code(*next) == OP_END) {
+                resume_begin(&w->resume);
                 return true;
+            }
             pipeline_copy(w, b, p);
             break;
         case OP_CONTINUE:
@@ -330,7 +453,10 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_DEC_MPLS_TTL:
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
-            err = edit(w, p, head, payload);
+        case OP_MOVE:
+        case OP_STACK_PUSH:
+        case OP_STACK_POP:
+            err = is_move(op_code(head)) ? move(w, p, head, payload) : edit(w, p, head, payload);
             if (err && edit_failed(w, b, p, head, payload, err)) {
                 rte_pktmbuf_free(p->m);
                 p->m = NULL;

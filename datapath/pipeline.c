@@ -13,7 +13,7 @@ enum { MAX_PASSES = 64 };
 static const uint64_t *program_for(struct worker *w, const struct bridge *b, struct pkt *p)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
-    bool is_cacheable = w->resume.set.n == 0; /* an action set that was carried along is not part of the key */
+    bool is_cacheable = resume_is_plain(&w->resume); /* what is carried along is not part of the key */
     uint32_t point = b->index | (uint32_t)w->resume.table_id << 8;
     struct cache_key ck;
 
@@ -43,12 +43,9 @@ static const uint64_t *program_for(struct worker *w, const struct bridge *b, str
     return cache_store(w->cache, &ck, m->serial, w->version, w->scratch.w, w->scratch.n);
 }
 
-/* Runs the frame from table 0 (or a continuation) to its end.  Takes it. */
+/* Runs the frame from where w->resume says to its end.  Takes it. */
 static void run_tables(struct worker *w, const struct bridge *b, struct pkt *p)
 {
-    w->resume.table_id = 0;
-    w->resume.set.n = 0;
-    w->resume.set.is_overflown = false;
     for (unsigned pass = 0; pass < MAX_PASSES; pass++)
         if (!exec_program(w, b, p, program_for(w, b, p)))
             return;
@@ -84,6 +81,7 @@ void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
         return;
     }
     pkt_init(w->pkt, m, dp->number);
+    resume_begin(&w->resume);
     run_bridge(w, dp->bridge, w->pkt);
 }
 
@@ -92,8 +90,7 @@ void pipeline_job(struct worker *w, struct job *job)
     struct pkt *p = w->pkt;
 
     pkt_init(p, job->frame, job->in_port);
-    w->resume.set.n = 0;
-    w->resume.set.is_overflown = false;
+    resume_begin(&w->resume);
     if (exec_program(w, job->bridge, p, job->words))
         run_bridge(w, job->bridge, p);
     rte_mempool_put(w->dp->jobs, job);

@@ -57,10 +57,8 @@ struct dpdk_out {
 };
 
 /* Brings a frame into the form that drivers take.  NULL: it cannot be sent, and is freed. */
-static struct rte_mbuf *adapt(struct dpdk_out *o, struct rte_mbuf *m)
+static struct rte_mbuf *adapt(struct port_dpdk *d, struct rte_mbuf *m)
 {
-    struct port_dpdk *d = o->d;
-
     if (unlikely(offload_of(m) & OFFLOAD_ANY_SEG)) {
         if (offload_is_shared(m)) {
             struct rte_mbuf *copy = rte_pktmbuf_copy(m, d->pool, 0, UINT32_MAX);
@@ -73,7 +71,6 @@ static struct rte_mbuf *adapt(struct dpdk_out *o, struct rte_mbuf *m)
         offload_to_ethdev(m);
     }
     if (unlikely(m->nb_segs > 1 && !d->has_multi_segs && rte_pktmbuf_linearize(m))) {
-        counter_add(&d->count[o->queue].tx_too_big, 1);
         rte_pktmbuf_free(m);
         return NULL;
     }
@@ -87,7 +84,7 @@ static void dpdk_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
     bool has_offloads = false;
 
     for (uint16_t i = 0; i < n; i++) {
-        struct rte_mbuf *m = adapt(o, frames[i]);
+        struct rte_mbuf *m = adapt(o->d, frames[i]);
 
         if (unlikely(!m))
             continue;
@@ -312,7 +309,7 @@ static int attach(uint16_t *id, const char *devargs, const char *name, struct er
 int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool,
                    struct errbuf *e)
 {
-    uint16_t n = port_conf_queues(conf), id = 0;
+    uint16_t n = port_conf_queues(conf), id;
     size_t size = sizeof(struct port_dpdk) + n * sizeof(struct port_counters);
     struct rte_eth_dev_info info;
     struct port_dpdk *d;

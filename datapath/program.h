@@ -34,7 +34,7 @@ enum op {
     OP_PUSH_PBB,  /* arg: ethertype */
     OP_POP_PBB,
     OP_SET_IP_TTL, /* arg: ttl */
-    OP_DEC_IP_TTL, /* arg: table, for the packet-in "invalid TTL"; payload: cookie */
+    OP_DEC_IP_TTL, /* arg: table, for the packet-in "invalid TTL"; payload: cookie, then who hears of it (4 words) */
     OP_SET_MPLS_TTL,
     OP_DEC_MPLS_TTL,
     OP_COPY_TTL_OUT,
@@ -45,13 +45,18 @@ enum op {
     OP_ALL,
     OP_FLOOD, /* ALL without the ports that say NO_FLOOD */
     OP_NORMAL,
-    OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.  Payload: cookie */
-    OP_PIPELINE,   /* from a packet-out: OFPP_TABLE */
-    OP_GROUP,      /* from a packet-out: the group of id arg, as the worker finds it.  A copy of the frame meets it */
-    OP_CLONE,      /* arg: words of the body behind it | 1 << 32 when the body edits the frame */
+    OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.  Payload: cookie, controller | bytes of userdata << 16, userdata */
+    OP_PIPELINE, /* from a packet-out: OFPP_TABLE */
+    OP_GROUP,    /* from a packet-out: the group of id arg, as the worker finds it.  A copy of the frame meets it */
+    OP_CLONE,    /* arg: words of the body behind it | 1 << 32 when the body edits the frame */
     OP_SELECT,   /* arg: salt of the hash.  Payload, of each choice: sum of weights up to and with it << 32 | offset */
-    OP_CONTINUE, /* always last.  arg: table.  Payload: the action set (struct act each) */
-    OP_DROP,     /* arg: enum drop */
+    OP_MOVE,     /* payload: where from | where to << 32, packed subfields */
+    OP_STACK_PUSH,   /* arg: packed subfield */
+    OP_STACK_POP,    /* arg: packed subfield */
+    OP_OUTPUT_FIELD, /* arg: packed subfield.  Payload: as OP_CONTROLLER's arg, cookie: it may be sent there */
+    OP_CONTINUE,     /* always last.  arg: table | is a resubmit's << 8 | actions in the set << 16.
+                  * Payload: port, the action set, then what is to be done (struct act each) */
+    OP_DROP,         /* arg: enum drop */
     OP_N
 };
 

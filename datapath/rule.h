@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 #include "base/match.h"
+#include "base/subfield.h"
 
 /* The datapath's own actions; vswitch/ translates OpenFlow's to these. */
 enum act_type {
     ACT_OUTPUT,     /* port */
-    ACT_CONTROLLER, /* max_len */
+    ACT_CONTROLLER, /* max_len, to; then ACT_DATA */
     ACT_GROUP,      /* group */
     ACT_SET_FIELD,  /* set */
     ACT_PUSH_VLAN,  /* ethertype */
@@ -29,7 +30,20 @@ enum act_type {
     ACT_DEC_MPLS_TTL,
     ACT_COPY_TTL_OUT,
     ACT_COPY_TTL_IN,
-    ACT_SET_QUEUE, /* queue */
+    ACT_SET_QUEUE,    /* queue */
+    ACT_MOVE,         /* src, dst: of as many bits */
+    ACT_STACK_PUSH,   /* src */
+    ACT_STACK_POP,    /* dst */
+    ACT_OUTPUT_FIELD, /* src: the port's number, of 16 bits as OpenFlow 1.0 had them; max_len */
+    ACT_RESUBMIT,     /* table_id (ACT_TABLE_SAME: the rule's), port (0: the frame's own) for that lookup alone */
+    ACT_CLONE,        /* n_body actions that follow are done to a copy of the frame */
+    ACT_CONJUNCTION,  /* conjunction: the rule is a part of it; nothing else is done */
+    ACT_EXIT,         /* nothing more is done, the action set neither, whatever led here */
+    ACT_GOTO,         /* table_id; only here in what is left to do after a continuation, as the next three are */
+    ACT_CLEAR_SET,
+    ACT_WRITE_SET, /* n_body actions that follow are written to the action set */
+    ACT_CONTEXT,   /* context: whose actions follow */
+    ACT_DATA,      /* data of the action before: userdata of ACT_CONTROLLER */
     ACT_TYPES
 };
 
@@ -46,6 +60,15 @@ enum {
     DP_PORT_NONE = 0xffffffff
 };
 
+enum { ACT_TABLE_SAME = 0xff, ACT_TTL_IDS = 14, ACT_DATA_SIZE = 32, ACT_USERDATA_MAX = 256 };
+
+/* Whose actions are being done: told to the controller in packet-ins. */
+struct act_context {
+    uint64_t cookie;
+    uint8_t table_id;
+    uint8_t reason; /* enum event_reason */
+};
+
 struct act {
     enum act_type type;
     union {
@@ -56,8 +79,31 @@ struct act {
         uint32_t queue; /* of whatever port it will be sent by */
         uint8_t ttl;
         enum field_id field; /* ACT_SET_FIELD */
+        uint32_t n_body;
     };
-    struct value value, mask; /* ACT_SET_FIELD */
+    union {
+        struct {
+            struct value value, mask; /* ACT_SET_FIELD */
+        };
+        struct {
+            struct subfield src, dst;
+        };
+        struct act_context context;
+        uint8_t table_id;
+        struct {
+            uint16_t controller_id, n_userdata;
+            bool has_reason;
+            uint8_t reason; /* enum event_reason; unless has_reason, what the rule gives */
+        } to;               /* ACT_CONTROLLER */
+        struct {
+            uint16_t n, id[ACT_TTL_IDS];
+        } ttl_ids; /* ACT_DEC_IP_TTL: the controllers that hear of an invalid TTL; none: 0 */
+        struct {
+            uint32_t id;
+            uint8_t clause, n_clauses; /* of 2 to 64; the first is 0 */
+        } conjunction;
+        uint8_t data[ACT_DATA_SIZE];
+    };
 };
 
 enum { NO_GOTO = 0xff };

@@ -3,6 +3,7 @@
  * The one shape there is, is the tuple space (tuple.h). */
 #include "datapath/table.h"
 
+#include "datapath/conjunction.h"
 #include "datapath/mask_union.h"
 #include "datapath/rule.h"
 #include "datapath/tuple.h"
@@ -15,6 +16,8 @@ struct table {
     /* C only */
     struct mask_union masks;
     size_t n_rules;
+    /* C writes, W reads */
+    _Atomic size_t n_conjunctive;
 };
 
 int table_new(struct table **out, struct rcu *rcu)
@@ -63,6 +66,7 @@ int table_insert(struct table *t, struct rule *r)
         return err;
     }
     t->n_rules++;
+    atomic_fetch_add(&t->n_conjunctive, rule_is_conjunctive(r));
     return 0;
 }
 
@@ -71,6 +75,7 @@ void table_unlink(struct table *t, struct rule *r)
     tuple_space_unlink(&t->tuples, r);
     mask_union_remove(&t->masks, r->match);
     t->n_rules--;
+    atomic_fetch_sub(&t->n_conjunctive, rule_is_conjunctive(r));
 }
 
 const struct key *table_mask(const struct table *t)
@@ -86,4 +91,9 @@ uint64_t table_mask_serial(const struct table *t)
 size_t table_count(const struct table *t)
 {
     return t->n_rules;
+}
+
+bool table_has_conjunctions(const struct table *t)
+{
+    return atomic_load_explicit(&t->n_conjunctive, memory_order_relaxed) > 0;
 }

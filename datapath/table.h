@@ -41,5 +41,7 @@ const struct key *table_mask(const struct table *t);
 /* Changes when table_mask() does. */
 uint64_t table_mask_serial(const struct table *t);
 size_t table_count(const struct table *t);
+/* Some rule is conjunctive: the frame's is found by conjunction_find().  Thread: any. */
+bool table_has_conjunctions(const struct table *t);
 
 #endif

@@ -9,19 +9,33 @@
  *
  * Groups become branches (program.h).  Which bucket of a select group takes a frame is decided when the program runs, by a
  * hash over fields that the mask need not hold; which are live is decided here, and a change of liveness makes a new version.
- * No table is looked up behind a bucket's actions, so what they do to the key concerns nobody: they run on a copy of it. */
+ * No table is looked up behind a bucket's actions, so what they do to the key concerns nobody: they run on a copy of it.
+ *
+ * `todo` is a stack of lists: of the rule that is being done, of the rules whose resubmit led to it, down to the first.  A
+ * list that is at its end gives way to its rule's instructions, the last of which, goto, puts the next rule in its place.
+ * When a lookup must wait for a continuation, all that is on the stack goes with it, as actions (`emit_continue`).  Depth
+ * and number of resubmits are bounded; a frame that asks for more is dropped, whatever it did before (`fail`). */
 #include "datapath/translate.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "datapath/bridge.h"
+#include "datapath/conjunction.h"
 #include "datapath/datapath.h"
 #include "datapath/group.h"
 #include "datapath/key_edit.h"
 #include "datapath/meter.h"
 #include "datapath/table.h"
+
+/* A list of actions that is being done. */
+struct todo {
+    const struct act *at, *end;
+    const struct rule_code *code; /* whose instructions follow; NULL: none */
+    struct act_context context;
+};
 
 struct walk {
     struct program_buf *out;
@@ -31,15 +45,23 @@ struct walk {
     bool is_stale; /* the key no longer tells what the frame holds */
     bool has_output;
     bool is_packet_out; /* groups are for the worker to look up */
+    bool is_ended;      /* by a continuation, or by a table that knows nothing of the frame: no action set */
+    bool is_exit;       /* the action exit was done: no action set */
     unsigned n_edits;   /* operations so far that change the frame */
-    unsigned depth;     /* groups in each other */
-    /* whose actions are being translated; for packet-ins */
-    uint64_t cookie;
-    uint8_t table_id;
-    enum event_reason reason;
+    unsigned depth;     /* groups and clones in each other */
+    unsigned n_clones;  /* of these, clones */
+    unsigned n_resubmits;
+    enum drop error; /* nothing of the program is of use */
+    struct action_set *set;
+    struct act_context context; /* whose actions are being translated */
+    unsigned n_todo;
+    struct todo todo[RESUBMIT_DEPTH_MAX];
+    unsigned n_stack;
+    struct value stack[STACK_MAX]; /* as far as the key tells */
 };
 
 enum { GROUP_DEPTH_MAX = PROGRAM_DEPTH_MAX - 1 }; /* a group makes one clone at most */
+static_assert(sizeof((struct act *)0)->ttl_ids <= 4 * sizeof(uint64_t), "fits OP_DEC_IP_TTL");
 enum { ACT_WORDS = sizeof(struct act) / sizeof(uint64_t) };
 static_assert(sizeof(struct act) % sizeof(uint64_t) == 0, "actions are kept in programs as whole words");
 
@@ -61,22 +83,40 @@ static void emit_set_field(struct walk *w, const struct act *a)
     }
 }
 
-static void emit_controller(struct walk *w, uint16_t max_len)
+/* What OP_CONTROLLER's argument says of whose action it is. */
+static uint64_t packet_in_arg(const struct walk *w, uint16_t max_len, uint8_t reason)
 {
-    uint64_t *p =
-        program_add(w->out, OP_CONTROLLER, 1, max_len | (uint64_t)w->reason << 16 | (uint64_t)w->table_id << 24);
-
-    if (p)
-        p[0] = w->cookie;
-    w->has_output = true;
+    return max_len | (uint64_t)reason << 16 | (uint64_t)w->context.table_id << 24;
 }
 
-static void emit_dec_ttl(struct walk *w, enum op op)
+/* `a`: ACT_CONTROLLER with its data, or NULL for an output to the controller. */
+static void emit_controller(struct walk *w, const struct act *a)
 {
-    uint64_t *p = program_add(w->out, op, 1, w->table_id);
+    unsigned n_userdata = a ? a->to.n_userdata : 0, n_words = (n_userdata + 7) / 8;
+    uint8_t reason = a && a->to.has_reason ? a->to.reason : w->context.reason;
+    uint64_t *p =
+        program_add(w->out, OP_CONTROLLER, 2 + n_words, packet_in_arg(w, a ? a->max_len : UINT16_MAX, reason));
 
-    if (p)
-        p[0] = w->cookie;
+    w->has_output = true;
+    if (!p)
+        return;
+    p[0] = w->context.cookie;
+    p[1] = (a ? a->to.controller_id : 0) | (uint64_t)n_userdata << 16;
+    for (unsigned i = 0; i < n_userdata; i += ACT_DATA_SIZE)
+        memcpy(&p[2 + i / 8], a[1 + i / ACT_DATA_SIZE].data,
+               n_words * 8 - i < ACT_DATA_SIZE ? n_words * 8 - i : ACT_DATA_SIZE);
+}
+
+static void emit_dec_ttl(struct walk *w, enum op op, const struct act *a)
+{
+    uint64_t *p = program_add(w->out, op, 5, w->context.table_id);
+
+    if (!p)
+        return;
+    p[0] = w->context.cookie;
+    memset(p + 1, 0, 4 * sizeof *p);
+    if (a)
+        memcpy(p + 1, &a->ttl_ids, sizeof a->ttl_ids);
 }
 
 static void emit_output(struct walk *w, uint32_t port)
@@ -102,7 +142,7 @@ static void emit_output(struct walk *w, uint32_t port)
         program_add(w->out, OP_ALL, 0, 0);
         return;
     case DP_PORT_CONTROLLER:
-        emit_controller(w, UINT16_MAX);
+        emit_controller(w, NULL);
         return;
     default:
         break;
@@ -122,6 +162,64 @@ static void edited(struct walk *w, int err)
         w->is_stale = true;
 }
 
+static void fail(struct walk *w, enum drop why)
+{
+    w->error = why;
+    w->n_todo = 0;
+}
+
+/* --- moves; `take` and `give` also work on the key, as far as it tells --- */
+
+static struct value take(const struct walk *w, struct subfield s)
+{
+    return subfield_take(s, key_get(w->key, s.field));
+}
+
+static void give(struct walk *w, struct subfield s, struct value v)
+{
+    edited(w, key_set_field(w->key, s.field, subfield_place(s, v), subfield_mask(s)));
+}
+
+static void emit_move(struct walk *w, const struct act *a)
+{
+    uint64_t *p = program_add(w->out, OP_MOVE, 1, 0);
+
+    if (p)
+        p[0] = subfield_pack(a->src) | (uint64_t)subfield_pack(a->dst) << 32;
+    give(w, a->dst, take(w, a->src));
+}
+
+static void emit_stack_push(struct walk *w, const struct act *a)
+{
+    if (w->n_stack == STACK_MAX) {
+        fail(w, DROP_TOO_LONG);
+        return;
+    }
+    program_add(w->out, OP_STACK_PUSH, 0, subfield_pack(a->src));
+    w->stack[w->n_stack++] = take(w, a->src);
+    w->n_edits++; /* a clone has a stack of its own */
+}
+
+static void emit_stack_pop(struct walk *w, const struct act *a)
+{
+    if (!w->n_stack)
+        return; /* nothing to pop changes nothing */
+    program_add(w->out, OP_STACK_POP, 0, subfield_pack(a->dst));
+    give(w, a->dst, w->stack[--w->n_stack]);
+}
+
+static void emit_output_field(struct walk *w, const struct act *a)
+{
+    uint64_t *p = program_add(w->out, OP_OUTPUT_FIELD, 2, subfield_pack(a->src));
+
+    if (p) {
+        p[0] = packet_in_arg(w, a->max_len, w->context.reason);
+        p[1] = w->context.cookie;
+    }
+    w->n_edits++; /* it may be NORMAL */
+    w->has_output = true;
+}
+
 static void emit_group(struct walk *w, uint32_t id);
 static void emit_group_copy(struct walk *w, uint32_t id);
 
@@ -132,7 +230,7 @@ static void do_act(struct walk *w, const struct act *a)
         emit_output(w, a->port);
         break;
     case ACT_CONTROLLER:
-        emit_controller(w, a->max_len);
+        emit_controller(w, a);
         break;
     case ACT_GROUP:
         emit_group_copy(w, a->group);
@@ -170,7 +268,7 @@ static void do_act(struct walk *w, const struct act *a)
         edited(w, key_set_ip_ttl(w->key, a->ttl));
         break;
     case ACT_DEC_IP_TTL:
-        emit_dec_ttl(w, OP_DEC_IP_TTL);
+        emit_dec_ttl(w, OP_DEC_IP_TTL, a);
         edited(w, key_dec_ip_ttl(w->key));
         break;
     case ACT_SET_MPLS_TTL:
@@ -178,7 +276,7 @@ static void do_act(struct walk *w, const struct act *a)
         edited(w, key_set_mpls_ttl(w->key, a->ttl));
         break;
     case ACT_DEC_MPLS_TTL:
-        emit_dec_ttl(w, OP_DEC_MPLS_TTL);
+        emit_dec_ttl(w, OP_DEC_MPLS_TTL, NULL);
         edited(w, key_dec_mpls_ttl(w->key));
         break;
     case ACT_COPY_TTL_OUT:
@@ -194,6 +292,27 @@ static void do_act(struct walk *w, const struct act *a)
         program_add(w->out, OP_SET_QUEUE, 0, a->queue);
         w->n_edits++;
         break;
+    case ACT_MOVE:
+        emit_move(w, a);
+        break;
+    case ACT_STACK_PUSH:
+        emit_stack_push(w, a);
+        break;
+    case ACT_STACK_POP:
+        emit_stack_pop(w, a);
+        break;
+    case ACT_OUTPUT_FIELD:
+        emit_output_field(w, a);
+        break;
+    case ACT_RESUBMIT: /* these lead elsewhere: step() */
+    case ACT_CLONE:
+    case ACT_EXIT:
+    case ACT_GOTO:
+    case ACT_CLEAR_SET:
+    case ACT_WRITE_SET:
+    case ACT_CONTEXT:
+    case ACT_CONJUNCTION:
+    case ACT_DATA:
     case ACT_TYPES:
         break;
     }
@@ -328,7 +447,7 @@ static void emit_select(struct walk *w, const struct group *g)
 static void emit_group(struct walk *w, uint32_t id)
 {
     const struct group *g = group_find(w->b, id, w->version);
-    enum event_reason reason = w->reason;
+    uint8_t reason = w->context.reason;
 
     w->has_output = true;
     if (w->out->is_full)
@@ -342,7 +461,7 @@ static void emit_group(struct walk *w, uint32_t id)
         return;
     }
     w->depth++;
-    w->reason = EVENT_ACTION;
+    w->context.reason = EVENT_ACTION;
     program_add(w->out, OP_COUNT, 0, g->stat);
     if (!g->n_buckets)
         emit_drop(w, DROP_NO_BUCKET);
@@ -353,7 +472,7 @@ static void emit_group(struct walk *w, uint32_t id)
     else
         emit_all(w, g); /* an indirect group has one bucket */
     w->depth--;
-    w->reason = reason;
+    w->context.reason = reason;
 }
 
 /* In a list of actions "a copy of the packet in its current state is processed by the relevant group buckets" (5.11). */
@@ -394,25 +513,76 @@ static void action_set_run(struct walk *w, struct action_set *s)
     } /* else: "If neither an output action nor a group action were specified, the packet is dropped" */
 }
 
-static void emit_continue(struct walk *w, uint8_t table_id, const struct action_set *s)
-{
-    uint64_t *p = program_add(w->out, OP_CONTINUE, s->n * ACT_WORDS, table_id);
+/* --- tables, resubmits, clones --- */
 
-    if (p && s->n)
-        memcpy(p, s->acts, s->n * sizeof s->acts[0]);
-    w->has_output = true;
+struct continuation {
+    struct act acts[ACTION_SET_MAX + RESUME_TODO_MAX];
+    unsigned n;
+    bool is_full;
+};
+
+static void put(struct continuation *c, struct act a)
+{
+    if (c->n == sizeof c->acts / sizeof *c->acts)
+        c->is_full = true;
+    else
+        c->acts[c->n++] = a;
 }
 
-static void do_metadata(struct walk *w, const struct rule_code *c)
+static struct act metadata_act(const struct rule_code *c)
 {
-    struct act set = {
-        .type = ACT_SET_FIELD,
-        .field = FIELD_METADATA,
-        .value = value_of(c->metadata & c->metadata_mask),
-        .mask = value_of(c->metadata_mask),
-    };
+    return (struct act){ .type = ACT_SET_FIELD,
+                         .field = FIELD_METADATA,
+                         .value = value_of(c->metadata & c->metadata_mask),
+                         .mask = value_of(c->metadata_mask) };
+}
 
-    do_act(w, &set);
+/* What is left of one list, with the instructions behind it. */
+static void put_todo(struct continuation *c, const struct todo *t)
+{
+    put(c, (struct act){ .type = ACT_CONTEXT, .context = t->context });
+    for (const struct act *a = t->at; a < t->end; a++)
+        put(c, *a);
+    if (!t->code)
+        return;
+    if (t->code->is_clear)
+        put(c, (struct act){ .type = ACT_CLEAR_SET });
+    if (t->code->n_write)
+        put(c, (struct act){ .type = ACT_WRITE_SET, .n_body = t->code->n_write });
+    for (unsigned i = 0; i < t->code->n_write; i++)
+        put(c, t->code->write[i]);
+    if (t->code->metadata_mask)
+        put(c, metadata_act(t->code));
+    if (t->code->goto_table != NO_GOTO)
+        put(c, (struct act){ .type = ACT_GOTO, .table_id = t->code->goto_table });
+}
+
+/* Leaves the lookup, and everything behind it, to be done when the frame has been parsed again. */
+static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
+{
+    struct continuation c;
+    uint64_t *p;
+
+    c.n = 0;
+    c.is_full = false;
+    for (unsigned i = 0; i < w->set->n; i++)
+        put(&c, w->set->acts[i]);
+    for (unsigned i = w->n_todo; i--;)
+        put_todo(&c, &w->todo[i]);
+    if (c.is_full || c.n - w->set->n > RESUME_TODO_MAX || w->n_clones) {
+        fail(w, w->n_clones ? DROP_TOO_DEEP : DROP_TOO_LONG); /* what is in a clone cannot be left for later */
+        return;
+    }
+    p = program_add(w->out, OP_CONTINUE, 1 + c.n * ACT_WORDS,
+                    table_id | (uint64_t)is_resubmit << 8 | (uint64_t)w->set->n << 16);
+    if (p) {
+        *p = port;
+        if (c.n)
+            memcpy(p + 1, c.acts, c.n * sizeof c.acts[0]);
+    }
+    w->has_output = true;
+    w->is_ended = true;
+    w->n_todo = 0;
 }
 
 /* What the meter's bands do to DSCP is known when the program runs: a later lookup that reads it must look again. */
@@ -430,118 +600,246 @@ static void do_meter(struct walk *w, uint32_t id)
             w->is_stale = true;
 }
 
-/* Does one rule; returns the next table, or NO_GOTO when the pipeline ends. */
-static uint8_t do_rule(struct walk *w, const struct rule *r, struct action_set *set)
+static void push_rule(struct walk *w, const struct rule *r)
 {
     const struct rule_code *c = &r->code;
 
     program_add(w->out, OP_HIT, 0, (uint64_t)r->table_id << 32 | r->stat);
-    w->cookie = r->cookie;
-    w->table_id = r->table_id;
-    w->reason = r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION;
+    if (w->n_todo == RESUBMIT_DEPTH_MAX) {
+        fail(w, DROP_RESUBMIT_DEPTH);
+        return;
+    }
     if (c->meter_id)
         do_meter(w, c->meter_id);
-    for (unsigned i = 0; i < c->n_apply; i++)
-        do_act(w, &c->apply[i]);
+    w->todo[w->n_todo++] = (struct todo){
+        .at = c->apply,
+        .end = c->apply + c->n_apply,
+        .code = c,
+        .context = { r->cookie, r->table_id, (uint8_t)(r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION) },
+    };
+}
+
+/* Looks for the frame's rule, as if it had come in by `port` unless that is 0, and has it done next. */
+static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
+{
+    const struct table *t = bridge_table(w->b, table_id);
+    struct value in_port = key_get(w->key, FIELD_IN_PORT);
+    const struct rule *r;
+
+    if (w->is_stale) {
+        emit_continue(w, table_id, port, is_resubmit);
+        return;
+    }
+    if (port)
+        key_set_u64(w->key, FIELD_IN_PORT, port);
+    if (t && table_has_conjunctions(t))
+        r = conjunction_find(t, w->key, w->version);
+    else
+        r = t ? table_find(t, w->key, w->version) : NULL;
+    key_set(w->key, FIELD_IN_PORT, in_port);
+    if (r) {
+        push_rule(w, r);
+        return;
+    }
+    program_add(w->out, OP_MISS, 0, table_id);
+    if (is_resubmit || w->n_todo || w->n_clones)
+        return; /* the lists that led here go on */
+    program_add(w->out, OP_DROP, 0, DROP_TABLE_MISS);
+    w->has_output = true;
+    w->is_ended = true;
+}
+
+static void resubmit(struct walk *w, const struct act *a)
+{
+    uint8_t table_id = a->table_id == ACT_TABLE_SAME ? w->context.table_id : a->table_id;
+
+    if (++w->n_resubmits > RESUBMITS_MAX)
+        fail(w, DROP_RESUBMIT_WORK);
+    else
+        look_up(w, table_id, a->port == DP_PORT_IN_PORT ? 0 : a->port, true);
+}
+
+static void run_todo(struct walk *w, unsigned base);
+
+/* Does the actions, and then the action set, to a copy of the frame and of all that goes with it. */
+static void do_clone(struct walk *w, const struct act *body, unsigned n)
+{
+    struct action_set set = *w->set;
+    struct act_context context = w->context;
+    struct value stack[STACK_MAX];
+    unsigned n_stack = w->n_stack, base = w->n_todo;
+    struct clone c;
+
+    if (w->depth == GROUP_DEPTH_MAX || base == RESUBMIT_DEPTH_MAX) {
+        fail(w, DROP_RESUBMIT_DEPTH);
+        return;
+    }
+    memcpy(stack, w->stack, n_stack * sizeof stack[0]);
+    w->depth++;
+    w->n_clones++;
+    clone_begin(w, &c);
+    w->todo[w->n_todo++] = (struct todo){ .at = body, .end = body + n, .context = context };
+    run_todo(w, base);
+    if (!w->is_exit && !w->error)
+        action_set_run(w, w->set);
+    program_add(w->out, OP_END, 0, 0);
+    clone_end(w, &c);
+    w->depth--;
+    w->n_clones--;
+    w->n_stack = n_stack;
+    memcpy(w->stack, stack, n_stack * sizeof stack[0]);
+    *w->set = set;
+    w->context = context;
+}
+
+/* Does the next action of the list on top. */
+static void step(struct walk *w)
+{
+    struct todo *t = &w->todo[w->n_todo - 1];
+    const struct act *a = t->at++;
+
+    w->context = t->context;
+    switch ((int)a->type) {
+    case ACT_RESUBMIT:
+        resubmit(w, a);
+        return;
+    case ACT_CLONE:
+        t->at += a->n_body;
+        do_clone(w, a + 1, a->n_body);
+        return;
+    case ACT_EXIT:
+        w->n_todo = 0;
+        w->is_exit = true;
+        return;
+    case ACT_GOTO:
+        look_up(w, a->table_id, 0, false);
+        return;
+    case ACT_CLEAR_SET:
+        w->set->n = 0;
+        return;
+    case ACT_WRITE_SET:
+        t->at += a->n_body;
+        for (unsigned i = 1; i <= a->n_body; i++)
+            action_set_write(w->set, a + i);
+        return;
+    case ACT_CONTEXT:
+        t->context = a->context;
+        return;
+    }
+    do_act(w, a);
+}
+
+/* The list on top is at its end: its rule's instructions. */
+static void end_list(struct walk *w)
+{
+    const struct rule_code *c = w->todo[--w->n_todo].code;
+    struct act metadata;
+
+    if (!c)
+        return;
     if (c->is_clear)
-        set->n = 0;
+        w->set->n = 0;
     for (unsigned i = 0; i < c->n_write; i++)
-        action_set_write(set, &c->write[i]);
+        action_set_write(w->set, &c->write[i]);
+    metadata = metadata_act(c);
     if (c->metadata_mask)
-        do_metadata(w, c);
-    return c->goto_table;
+        do_act(w, &metadata);
+    if (c->goto_table != NO_GOTO)
+        look_up(w, c->goto_table, 0, false);
+}
+
+/* Does the lists above `base`. */
+static void run_todo(struct walk *w, unsigned base)
+{
+    while (w->n_todo > base && !w->out->is_full) {
+        const struct todo *t = &w->todo[w->n_todo - 1];
+
+        if (t->at < t->end)
+            step(w);
+        else
+            end_list(w);
+    }
+}
+
+/* All lists are done: what the action set says, and the end. */
+static void finish(struct walk *w)
+{
+    w->context.reason = EVENT_ACTION;
+    if (w->error) {
+        program_reset(w->out);
+        program_add(w->out, OP_DROP, 0, w->error);
+        w->has_output = true;
+    } else if (!w->is_ended && !w->is_exit) {
+        action_set_run(w, w->set);
+    }
+    if (!w->has_output)
+        program_add(w->out, OP_DROP, 0, DROP_NO_ACTION);
+    program_add(w->out, OP_END, 0, 0);
 }
 
 void translate_tables(struct program_buf *out, const struct bridge *b, struct key *key, uint64_t version,
                       struct resume *at)
 {
-    struct walk w = { .out = out, .b = b, .key = key, .version = version };
-    uint8_t table_id = at->table_id;
+    struct walk w;
 
-    while (table_id != NO_GOTO) {
-        if (w.is_stale) {
-            emit_continue(&w, table_id, &at->set);
-            break;
-        }
-
-        const struct table *t = bridge_table(b, table_id);
-        const struct rule *r = t ? table_find(t, key, version) : NULL;
-
-        if (!r) {
-            program_add(out, OP_MISS, 0, table_id);
-            program_add(out, OP_DROP, 0, DROP_TABLE_MISS);
-            w.has_output = true;
-            break;
-        }
-        table_id = do_rule(&w, r, &at->set);
-        if (table_id == NO_GOTO) {
-            w.reason = EVENT_ACTION;
-            action_set_run(&w, &at->set);
-        }
-    }
-    if (!w.has_output)
-        program_add(out, OP_DROP, 0, DROP_NO_ACTION);
-    program_add(out, OP_END, 0, 0);
+    memset(&w, 0, offsetof(struct walk, todo));
+    w.out = out;
+    w.b = b;
+    w.key = key;
+    w.version = version;
+    w.set = &at->set;
+    w.n_stack = at->n_stack;
+    memcpy(w.stack, at->stack, at->n_stack * sizeof at->stack[0]);
+    if (at->n_todo)
+        w.todo[w.n_todo++] = (struct todo){ .at = at->todo, .end = at->todo + at->n_todo };
+    look_up(&w, at->table_id, at->port, at->is_resubmit);
+    run_todo(&w, 0);
+    finish(&w);
 }
 
+/* A packet-out's key is for the worker to know: the first lookup waits for it. */
 void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts)
 {
+    struct action_set set = { 0 };
     struct key key = { 0 };
-    struct walk w = {
-        .out = out, .b = b, .key = &key, .cookie = UINT64_MAX, .reason = EVENT_ACTION, .is_packet_out = true
-    };
+    struct walk w;
 
-    for (size_t i = 0; i < n_acts; i++)
-        do_act(&w, &acts[i]);
-    if (!w.has_output)
-        program_add(out, OP_DROP, 0, DROP_NO_ACTION);
-    program_add(out, OP_END, 0, 0);
+    memset(&w, 0, offsetof(struct walk, todo));
+    w.n_stack = 0;
+    w.out = out;
+    w.b = b;
+    w.key = &key;
+    w.set = &set;
+    w.is_stale = true;
+    w.is_packet_out = true;
+    w.todo[w.n_todo++] = (struct todo){ .at = acts, .end = acts + n_acts, .context = { UINT64_MAX, 0, EVENT_ACTION } };
+    run_todo(&w, 0);
+    finish(&w);
 }
 
 void translate_group(struct program_buf *out, const struct bridge *b, uint32_t group_id, uint64_t version)
 {
     struct key key = { 0 };
-    struct walk w = {
-        .out = out, .b = b, .key = &key, .version = version, .cookie = UINT64_MAX, .reason = EVENT_ACTION
-    };
+    struct walk w;
+
+    memset(&w, 0, offsetof(struct walk, todo));
+    w.n_stack = 0;
+    w.out = out;
+    w.b = b;
+    w.key = &key;
+    w.version = version;
+    w.context = (struct act_context){ UINT64_MAX, 0, EVENT_ACTION };
 
     emit_group(&w, group_id);
 }
 
-static const enum field_id vlan_fields[] = { FIELD_VLAN_TPID, FIELD_VLAN_VID,  FIELD_VLAN_PCP, FIELD_VLAN2_TPID,
-                                             FIELD_VLAN2_VID, FIELD_VLAN2_PCP, FIELD_VLAN_MORE };
-static const enum field_id mpls_fields[] = { FIELD_MPLS_LABEL,  FIELD_MPLS_TC,  FIELD_MPLS_BOS,  FIELD_MPLS_TTL,
-                                             FIELD_MPLS2_LABEL, FIELD_MPLS2_TC, FIELD_MPLS2_BOS, FIELD_MPLS2_TTL,
-                                             FIELD_MPLS3_LABEL, FIELD_MPLS3_TC, FIELD_MPLS3_BOS, FIELD_MPLS3_TTL,
-                                             FIELD_IP_TTL,      FIELD_ETH_TYPE };
-static const enum field_id pbb_fields[] = { FIELD_PBB_ISID, FIELD_PBB_UCA, FIELD_VLAN_PCP, FIELD_ETH_TYPE };
-
-/* If the mask reads a bit of one of these fields, it must read all bits of all of them: the action moves them about. */
-static void mask_close_group(struct key *mask, const enum field_id *fields, size_t n)
+void resume_begin(struct resume *r)
 {
-    bool is_read = false;
-
-    for (size_t i = 0; i < n; i++) {
-        struct value v = key_get(mask, fields[i]);
-
-        is_read |= (v.hi | v.lo) != 0;
-    }
-    for (size_t i = 0; is_read && i < n; i++)
-        key_set(mask, fields[i], field_ones(fields[i]));
-}
-
-void translate_close_mask(struct key *mask, const size_t n_acts[ACT_TYPES])
-{
-    static const enum field_id ttl_fields[] = { FIELD_IP_TTL }, mpls_ttl_fields[] = { FIELD_MPLS_TTL };
-
-    if (n_acts[ACT_DEC_IP_TTL])
-        mask_close_group(mask, ttl_fields, 1);
-    if (n_acts[ACT_DEC_MPLS_TTL])
-        mask_close_group(mask, mpls_ttl_fields, 1);
-    if (n_acts[ACT_PUSH_PBB] || n_acts[ACT_POP_PBB])
-        mask_close_group(mask, pbb_fields, sizeof pbb_fields / sizeof *pbb_fields);
-    if (n_acts[ACT_PUSH_MPLS] || n_acts[ACT_POP_MPLS] || n_acts[ACT_COPY_TTL_IN] || n_acts[ACT_COPY_TTL_OUT])
-        mask_close_group(mask, mpls_fields, sizeof mpls_fields / sizeof *mpls_fields);
-    if (n_acts[ACT_PUSH_VLAN] || n_acts[ACT_POP_VLAN])
-        mask_close_group(mask, vlan_fields, sizeof vlan_fields / sizeof *vlan_fields);
+    r->table_id = 0;
+    r->is_resubmit = false;
+    r->port = 0;
+    r->set.n = 0;
+    r->set.is_overflown = false;
+    r->n_todo = 0;
+    r->n_stack = 0;
 }

@@ -9,11 +9,27 @@
 
 struct bridge;
 
+enum { STACK_MAX = 128, RESUME_TODO_MAX = 256, RESUBMITS_MAX = 4096, RESUBMIT_DEPTH_MAX = 64 };
+
 /* Where a frame goes on: in which table, with which action set. */
 struct resume {
     uint8_t table_id;
+    uint8_t is_resubmit; /* the lookup is a resubmit's: nothing found is no harm */
+    uint32_t port;       /* of that lookup alone, instead of the frame's; 0: the frame's */
     struct action_set set;
+    unsigned n_todo; /* what is to be done after the lookup, as actions */
+    struct act todo[RESUME_TODO_MAX];
+    unsigned n_stack; /* what the frame's actions have pushed: exec's, as the program runs */
+    struct value stack[STACK_MAX];
 };
+
+/* Is there nothing but the table, so that frames of one key go on alike? */
+static inline bool resume_is_plain(const struct resume *r)
+{
+    return !r->set.n && !r->n_todo && !r->n_stack && !r->port && !r->is_resubmit;
+}
+
+void resume_begin(struct resume *r); /* table 0, with nothing */
 
 /* Translates the tables of `b` from `at->table_id` on, as they are in `version`.  `key` holds every bit that
  * bridge_entry_mask() asks for, and is changed.  Thread: W, inside an RCU section. */
@@ -23,9 +39,5 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
 void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts);
 /* Translates what a group does with a frame that it takes.  Thread: W, inside an RCU section. */
 void translate_group(struct program_buf *out, const struct bridge *b, uint32_t group_id, uint64_t version);
-
-/* Widens the union of all rules' masks by what actions of the given kinds (how many of each the bridge has) move between
- * fields: a push or pop carries one header's value to another's place. */
-void translate_close_mask(struct key *mask, const size_t n_acts[ACT_TYPES]);
 
 #endif

@@ -139,8 +139,14 @@ void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_la
 void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p);
 
 /* event.c */
-void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, enum event_reason reason,
-                     uint8_t table_id, uint64_t cookie, uint16_t max_len);
+struct packet_in {
+    enum event_reason reason;
+    uint8_t table_id;
+    uint16_t max_len, controller_id, n_userdata;
+    uint64_t cookie;
+    const void *userdata;
+};
+void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, const struct packet_in *in);
 void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen);
 
 #endif

@@ -11,55 +11,6 @@
 #include "openflow/match_text.h"
 #include "openflow/oxm.h"
 
-struct value value_ones(unsigned n_bits)
-{
-    if (n_bits >= 128)
-        return (struct value){ UINT64_MAX, UINT64_MAX };
-    if (n_bits > 64)
-        return (struct value){ (UINT64_C(1) << (n_bits - 64)) - 1, UINT64_MAX };
-    return value_of(n_bits == 64 ? UINT64_MAX : (UINT64_C(1) << n_bits) - 1);
-}
-
-static struct value shift_left(struct value v, unsigned n)
-{
-    if (n >= 64)
-        return (struct value){ .hi = n < 128 ? v.lo << (n - 64) : 0 };
-    if (!n)
-        return v;
-    return (struct value){ .hi = v.hi << n | v.lo >> (64 - n), .lo = v.lo << n };
-}
-
-static struct value shift_right(struct value v, unsigned n)
-{
-    if (n >= 64)
-        return value_of(n < 128 ? v.hi >> (n - 64) : 0);
-    if (!n)
-        return v;
-    return (struct value){ .hi = v.hi >> n, .lo = v.lo >> n | v.hi << (64 - n) };
-}
-
-static struct value both(struct value a, struct value b)
-{
-    return (struct value){ a.hi & b.hi, a.lo & b.lo };
-}
-
-struct value subfield_mask(struct subfield s)
-{
-    return shift_left(value_ones(s.n_bits), s.ofs);
-}
-
-struct value subfield_place(struct subfield s, struct value v)
-{
-    return shift_left(both(v, value_ones(s.n_bits)), s.ofs);
-}
-
-struct value subfield_take(struct subfield s, struct value v)
-{
-    return both(shift_right(v, s.ofs), value_ones(s.n_bits));
-}
-
-/* --- names --- */
-
 /* What NXM calls otherwise than the registry. */
 static const struct {
     enum field_id id;

@@ -7,16 +7,11 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
-#include "base/field.h"
+#include "base/subfield.h"
 #include "openflow/text_lex.h"
 
 struct match;
 struct str;
-
-struct subfield {
-    enum field_id field;
-    uint16_t ofs, n_bits; /* from the least significant bit up */
-};
 
 /* The wire has the two numbers in one of 16 bits. */
 static inline struct subfield subfield_of(enum field_id field, uint16_t ofs_nbits)
@@ -28,22 +23,6 @@ static inline uint16_t subfield_ofs_nbits(struct subfield s)
 {
     return (uint16_t)(s.ofs << 6 | (s.n_bits - 1));
 }
-
-static inline bool subfield_is_whole(struct subfield s)
-{
-    return !s.ofs && s.n_bits == field_table[s.field].bits;
-}
-
-/* Does the field have these bits? */
-static inline bool subfield_is_valid(struct subfield s)
-{
-    return s.field != FIELD_NONE && s.n_bits && s.ofs + s.n_bits <= field_table[s.field].bits;
-}
-
-struct value subfield_mask(struct subfield s);                  /* the bits, where they are in the field */
-struct value subfield_place(struct subfield s, struct value v); /* a value of n_bits, moved there */
-struct value subfield_take(struct subfield s, struct value v);  /* the bits of the field's value */
-struct value value_ones(unsigned n_bits);
 
 /* By NXM's or OXM's name, or by the one that matches use (of frames that `m` matches, or NULL).  -EINVAL with a sentence. */
 int subfield_text_parse(struct subfield *out, struct span s, const struct match *m, struct errbuf *e);

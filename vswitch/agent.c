@@ -57,6 +57,17 @@ static uint32_t reasons_of(const struct session *s, enum async_kind kind)
     return 0;
 }
 
+bool session_wants(const struct session *s, enum async_kind kind, unsigned reason)
+{
+    return reasons_of(s, kind) >> reason & 1;
+}
+
+void session_send_async(struct session *s, const void *p, size_t n)
+{
+    if (s->ops->send_async(s->arg, p, n))
+        s->agent->stats.async_dropped++;
+}
+
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason)
 {
     for_each_list (struct session, s, &a->sessions, link)
@@ -113,10 +124,8 @@ static int handle_echo(struct session *s, const struct ofp_msg *m, struct ofp_er
     return 0;
 }
 
-static int handle_experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+static int handle_onf(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    if (m->experimenter.experimenter != OFPEXP_ONF)
-        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
     switch (m->experimenter.onf.exp_type) {
     case ONFT_BUNDLE_CONTROL:
         return handle_bundle_control(s, m, err);
@@ -124,6 +133,33 @@ static int handle_experimenter(struct session *s, const struct ofp_msg *m, struc
         return handle_bundle_add(s, m, err);
     }
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
+}
+
+static int handle_nx(struct session *s, const struct ofp_nx_message *m, struct ofp_err *err)
+{
+    switch (m->exp_type) {
+    case NXT_SET_PACKET_IN_FORMAT:
+        s->packet_in_format = m->set_packet_in_format.format;
+        return 0;
+    case NXT_SET_CONTROLLER_ID:
+        s->controller_id = m->set_controller_id.controller_id;
+        return 0;
+    case NXT_PACKET_IN:
+    case NXT_PACKET_IN2:
+        break;
+    }
+    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
+}
+
+static int handle_experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
+{
+    switch ((unsigned)m->experimenter.experimenter) {
+    case OFPEXP_ONF:
+        return handle_onf(s, m, err);
+    case OFPEXP_NICIRA:
+        return handle_nx(s, &m->experimenter.nicira, err);
+    }
+    return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
 }
 
 static int handle_features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)

@@ -23,13 +23,15 @@ static bool has_queue(void *arg, uint32_t queue_id)
     return queue_id != OFPQ_ALL;
 }
 
-/* What a check must know of this switch. */
+/* What a check must know of this switch.  Buckets have none of Nicira's actions. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
     *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a };
     c->has_group = has_group;
     c->has_meter = has_meter;
     c->has_queue = has_queue;
+    if (table_id != OFPTT_ALL)
+        c->has_nx = has_nx;
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)
@@ -106,15 +108,43 @@ static int translate(const struct ofp_action *in, struct act *out)
     return -EOPNOTSUPP;
 }
 
+static const struct ofp_nx_action *nx_of(const struct ofp_action *in)
+{
+    bool is_nx = in->type == OFPAT_EXPERIMENTER && in->experimenter.experimenter == OFPEXP_NICIRA;
+
+    return is_nx ? &in->experimenter.nicira : NULL;
+}
+
+size_t act_count(const struct ofp_action *in, size_t n)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += nx_of(&in[i]) ? nx_act_count(nx_of(&in[i])) : 1;
+    return sum;
+}
+
+int translate_acts(const struct ofp_action *in, size_t n, struct act *out)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err; i++) {
+        size_t took = 1;
+
+        err = nx_of(&in[i]) ? translate_nx(nx_of(&in[i]), out, &took) : translate(&in[i], out);
+        out += took;
+    }
+    return err;
+}
+
 int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out, uint16_t *n_out)
 {
-    struct act *acts = arena_calloc(a, n + 1, sizeof *acts);
-    int err = acts && n <= UINT16_MAX ? 0 : -ENOMEM;
+    size_t n_acts = act_count(in, n);
+    struct act *acts = arena_calloc(a, n_acts + 1, sizeof *acts);
+    int err = acts && n_acts <= UINT16_MAX ? translate_acts(in, n, acts) : -ENOMEM;
 
-    for (size_t i = 0; i < n && !err; i++)
-        err = translate(&in[i], &acts[i]);
     *out = acts;
-    *n_out = (uint16_t)n;
+    *n_out = (uint16_t)n_acts;
     return err;
 }
 

@@ -87,6 +87,8 @@ static int explain(int res, struct ofp_err *err)
     switch (res) {
     case -E2BIG:
         return refuse(err, OFPET_BAD_ACTION, OFPBAC_TOO_MANY);
+    case -EOPNOTSUPP: /* an action that is known but for what it asks here */
+        return refuse(err, OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE);
     case -EEXIST:
         return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP);
     case -ENOSPC:

@@ -57,6 +57,8 @@ struct session {
     uint16_t miss_send_len;
     bool is_held;        /* no message until there is room */
     struct list bundles; /* agent_bundle.c */
+    enum ofp_nx_packet_in_format packet_in_format;
+    uint16_t controller_id; /* packet-ins for another are not for this session */
     struct dump dump;
 };
 
@@ -89,6 +91,9 @@ void session_send_error(struct session *s, const struct ofp_err *err, const uint
 /* Asynchronous messages, to the sessions whose role and settings ask for this reason. */
 enum async_kind { ASYNC_PACKET_IN, ASYNC_PORT_STATUS, ASYNC_FLOW_REMOVED };
 void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, struct ofp_msg *m);
+bool session_wants(const struct session *s, enum async_kind kind, unsigned reason);
+/* Sends `p` as it is; one that is not taken is counted. */
+void session_send_async(struct session *s, const void *p, size_t n);
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason);
 
 /* agent_multipart.c: replies that are lists: begin, add, finish. */
@@ -98,6 +103,12 @@ int mp_list_finish(struct session *s, struct ofp_mp *mp);
 /* agent_action.c */
 int translate_actions_to_acts(struct arena *a, const struct ofp_action *in, size_t n, struct act **out,
                               uint16_t *n_out);
+size_t act_count(const struct ofp_action *in, size_t n); /* acts that they become */
+int translate_acts(const struct ofp_action *in, size_t n, struct act *out);
+/* agent_action_nx.c */
+bool has_nx(void *arg, unsigned subtype); /* struct ofp_check */
+size_t nx_act_count(const struct ofp_nx_action *in);
+int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n); /* -EOPNOTSUPP */
 int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out);
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 

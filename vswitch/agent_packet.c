@@ -35,6 +35,7 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
     res = check_in_port(a, m->in_port, err);
     check_init(&check, a, OFPTT_ALL);
     check.is_packet_out = true;
+    check.has_nx = has_nx;
     if (!res)
         res = ofp_actions_check(&check, NULL, m->actions, m->n_actions, err);
     if (!res && m->n_data < FRAME_MIN)
@@ -42,7 +43,7 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
     if (!res)
         res = translate_actions_to_acts(&a->arena, m->actions, m->n_actions, &acts, &n_acts);
     if (res)
-        return res;
+        return res == -EOPNOTSUPP ? refuse(err, OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE) : res;
     res = datapath_send(a->conf.bridge, m->in_port, acts, n_acts, m->data, m->n_data);
     if (res == -E2BIG)
         return refuse(err, OFPET_BAD_ACTION, OFPBAC_TOO_MANY);
@@ -55,30 +56,148 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
 
 /* --- packet-in --- */
 
+/* A wide register is told as the two that it is, each unless it is zero. */
+static void set_if_any(struct match *m, enum field_id id, uint64_t v)
+{
+    if (!field_table[id].is_view) {
+        if (v)
+            match_set(m, id, v);
+        return;
+    }
+    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0)), v >> 32);
+    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0) + 1), v & UINT32_MAX);
+}
+
 static void make_match(struct match *m, const struct event *ev)
 {
     *m = (struct match){ 0 };
     match_set(m, FIELD_IN_PORT, ev->in_port);
-    if (ev->metadata)
-        match_set(m, FIELD_METADATA, ev->metadata);
-    if (ev->tunnel_id)
-        match_set(m, FIELD_TUNNEL_ID, ev->tunnel_id);
+    for (unsigned i = 0; i < EVENT_FIELDS; i++)
+        set_if_any(m, event_fields[i], ev->fields[i]);
 }
 
-/* One frame, whole and with its checksums done. */
-static void send_frame(struct agent *a, const struct event *ev, const struct ofp_match *match, const uint8_t *p,
-                       size_t n)
+/* What a packet-in says, in whichever of the three forms. */
+struct told {
+    const struct event *ev;
+    const struct ofp_match *match;
+    const uint8_t *frame;
+    size_t n_frame;
+};
+
+static void make_standard(struct ofp_msg *m, const struct told *t)
 {
-    struct ofp_msg m = {
+    *m = (struct ofp_msg){
         .type = OFPT_PACKET_IN,
         .packet_in = {
-            .buffer_id = OFP_NO_BUFFER, .total_len = (uint16_t)n, .reason = (enum ofp_packet_in_reason)ev->reason,
-            .table_id = ev->table_id, .cookie = ev->cookie, .match = *match, .data = p, .n_data = n,
+            .buffer_id = OFP_NO_BUFFER, .total_len = (uint16_t)t->n_frame,
+            .reason = (enum ofp_packet_in_reason)t->ev->reason, .table_id = t->ev->table_id, .cookie = t->ev->cookie,
+            .match = *t->match, .data = t->frame, .n_data = t->n_frame,
         },
     };
+}
 
+/* The fields of a match, without header and padding; -ENOMEM. */
+static int fields_of(struct arena *a, const struct ofp_match *match, const uint8_t **p, size_t *n)
+{
+    enum { MATCH_HEADER = 4 };
+    struct wr w;
+    int err = 0;
+
+    wr_init(&w);
+    ofp_match_encode(&w, match, OFP_VERSION_13);
+    *n = w.bad ? 0 : be16_load(w.p + 2) - (size_t)MATCH_HEADER;
+    *p = w.bad ? NULL : arena_dup(a, w.p + MATCH_HEADER, *n);
+    if (!*p)
+        err = -ENOMEM;
+    wr_fini(&w);
+    return err;
+}
+
+static int make_nx1(struct ofp_nx_message *m, struct arena *a, const struct told *t)
+{
+    const uint8_t *fields;
+    size_t n, padded;
+    uint8_t *rest;
+
+    if (fields_of(a, t->match, &fields, &n))
+        return -ENOMEM;
+    padded = (n + 7) / 8 * 8 + 2;
+    rest = arena_calloc(a, 1, padded + t->n_frame);
+    if (!rest)
+        return -ENOMEM;
+    memcpy(rest, fields, n);
+    memcpy(rest + padded, t->frame, t->n_frame);
+    *m = (struct ofp_nx_message){
+        .exp_type = NXT_PACKET_IN,
+        .packet_in = { OFP_NO_BUFFER, (uint16_t)t->n_frame, (enum ofp_packet_in_reason)t->ev->reason, t->ev->table_id,
+                       t->ev->cookie, (uint16_t)n, rest, padded + t->n_frame },
+    };
+    return 0;
+}
+
+static int make_nx2(struct ofp_nx_message *m, struct arena *a, const struct told *t)
+{
+    struct ofp_nx_packet_in_prop *p = arena_calloc(a, 6, sizeof *p);
+    const uint8_t *fields;
+    size_t n_fields, n = 0;
+
+    if (!p || fields_of(a, t->match, &fields, &n_fields))
+        return -ENOMEM;
+    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_PACKET, .packet = { t->frame, t->n_frame } };
+    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_TABLE_ID, .table_id = { t->ev->table_id } };
+    if (t->ev->cookie != UINT64_MAX)
+        p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_COOKIE, .cookie = { t->ev->cookie } };
+    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_REASON, .reason = { (uint8_t)t->ev->reason } };
+    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_METADATA, .metadata = { fields, n_fields } };
+    if (t->ev->n_userdata)
+        p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_USERDATA,
+                                                 .userdata = { t->ev->userdata, t->ev->n_userdata } };
+    *m = (struct ofp_nx_message){ .exp_type = NXT_PACKET_IN2, .packet_in2 = { p, n } };
+    return 0;
+}
+
+/* Writes it in one form to a->out; false: it could not be. */
+static bool write_packet_in(struct agent *a, enum ofp_nx_packet_in_format format, const struct told *t)
+{
+    struct ofp_msg m = { .type = OFPT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_NICIRA } };
+    int err = 0;
+
+    if (format == NXPIF_STANDARD)
+        make_standard(&m, t);
+    else if (format == NXPIF_NXT_PACKET_IN)
+        err = make_nx1(&m.experimenter.nicira, &a->arena, t);
+    else
+        err = make_nx2(&m.experimenter.nicira, &a->arena, t);
+    m.version = OFP_VERSION_13;
+    wr_reset(&a->out);
+    if (!err)
+        ofp_encode(&a->out, &m);
+    return !err && !a->out.bad;
+}
+
+static bool is_for(const struct session *s, const struct event *ev)
+{
+    return s->controller_id == ev->controller_id && session_wants(s, ASYNC_PACKET_IN, ev->reason);
+}
+
+/* One frame, whole and with its checksums done, to each session in the form that it asked for. */
+static void send_frame(struct agent *a, const struct told *t)
+{
     a->stats.packet_ins++;
-    agent_broadcast(a, ASYNC_PACKET_IN, ev->reason, &m);
+    for (enum ofp_nx_packet_in_format format = NXPIF_STANDARD; format <= NXPIF_NXT_PACKET_IN2; format++) {
+        bool is_written = false;
+
+        for_each_list (struct session, s, &a->sessions, link) {
+            if (s->packet_in_format != format || !is_for(s, t->ev))
+                continue;
+            if (!is_written && !write_packet_in(a, format, t)) {
+                a->stats.async_dropped++;
+                break;
+            }
+            is_written = true;
+            session_send_async(s, a->out.p, a->out.len);
+        }
+    }
 }
 
 struct cut {
@@ -94,7 +213,7 @@ static void send_mbuf(const struct cut *c, struct rte_mbuf *m)
     const uint8_t *p = m->nb_segs > 1 && !room ? NULL : rte_pktmbuf_read(m, 0, len, room);
 
     if (p && len <= UINT16_MAX)
-        send_frame(c->agent, c->ev, c->match, p, len);
+        send_frame(c->agent, &(struct told){ c->ev, c->match, p, len });
     else
         c->agent->stats.async_dropped++;
 }

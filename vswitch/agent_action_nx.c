@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_action_nx.c - Nicira's actions in the datapath's words; see agent_action.c. */
+#include <errno.h>
+#include <string.h>
+
+#include "openflow/nx.h"
+#include "openflow/subfield.h"
+#include "vswitch/agent_impl.h"
+
+/* Which of them the datapath can do.  Of the others text and wire form are known (openflow/), but they are refused. */
+bool has_nx(void *arg, unsigned subtype)
+{
+    switch (subtype) {
+    case NXAST_RESUBMIT:
+    case NXAST_RESUBMIT_TABLE:
+    case NXAST_SET_TUNNEL:
+    case NXAST_SET_TUNNEL64:
+    case NXAST_REG_MOVE:
+    case NXAST_REG_LOAD:
+    case NXAST_REG_LOAD2:
+    case NXAST_NOTE:
+    case NXAST_OUTPUT_REG:
+    case NXAST_OUTPUT_REG2:
+    case NXAST_EXIT:
+    case NXAST_DEC_TTL:
+    case NXAST_DEC_TTL_CNT_IDS:
+    case NXAST_CONTROLLER:
+    case NXAST_CONTROLLER2:
+    case NXAST_STACK_PUSH:
+    case NXAST_STACK_POP:
+    case NXAST_CLONE:
+    case NXAST_CONJUNCTION:
+        return true;
+    }
+    return false;
+}
+
+size_t nx_act_count(const struct ofp_nx_action *in)
+{
+    struct nx_controller c;
+
+    switch ((unsigned)in->subtype) {
+    case NXAST_NOTE:
+        return 0;
+    case NXAST_CLONE:
+        return 1 + act_count(in->clone.actions, in->clone.n_actions);
+    case NXAST_CONTROLLER2:
+        nx_controller_read(&c, in);
+        return 1 + (c.n_userdata + ACT_DATA_SIZE - 1) / ACT_DATA_SIZE;
+    default:
+        return 1;
+    }
+}
+
+static struct act load(enum field_id id, struct value v, struct value mask)
+{
+    return (struct act){ .type = ACT_SET_FIELD, .field = id, .value = v, .mask = mask };
+}
+
+static struct act reg_load(const struct ofp_nx_reg_load *l)
+{
+    struct subfield d = subfield_of(l->dst, l->ofs_nbits);
+
+    return load(l->dst, subfield_place(d, value_of(l->value)), subfield_mask(d));
+}
+
+static struct act move(const struct ofp_nx_reg_move *m)
+{
+    return (struct act){ .type = ACT_MOVE,
+                         .src = { m->src, m->src_ofs, m->n_bits },
+                         .dst = { m->dst, m->dst_ofs, m->n_bits } };
+}
+
+static struct act resubmit(const struct ofp_nx_resubmit *r, bool has_table)
+{
+    uint32_t port = nx_port_widen(r->in_port);
+
+    return (struct act){ .type = ACT_RESUBMIT,
+                         .port = port == DP_PORT_IN_PORT ? 0 : port,
+                         .table_id = has_table && r->table != NX_TABLE_SAME ? r->table : ACT_TABLE_SAME };
+}
+
+static struct act dec_ttl(const struct ofp_nx_dec_ttl_ids *d)
+{
+    struct act a = { .type = ACT_DEC_IP_TTL };
+
+    for (; a.ttl_ids.n < d->count && a.ttl_ids.n < ACT_TTL_IDS; a.ttl_ids.n++)
+        a.ttl_ids.id[a.ttl_ids.n] = be16_load(d->ids + 2 * (size_t)a.ttl_ids.n);
+    return a;
+}
+
+static int controller(const struct ofp_nx_action *in, struct act *out, size_t *n)
+{
+    struct nx_controller c;
+
+    nx_controller_read(&c, in);
+    if (c.is_pause || c.meter_id || c.n_userdata > ACT_USERDATA_MAX)
+        return -EOPNOTSUPP;
+    out[0] = (struct act){ .type = ACT_CONTROLLER,
+                           .max_len = c.max_len,
+                           .to = { .controller_id = c.controller_id,
+                                   .n_userdata = (uint16_t)c.n_userdata,
+                                   .has_reason = c.reason != OFPR_ACTION,
+                                   .reason = (uint8_t)c.reason } };
+    for (*n = 1; (*n - 1) * ACT_DATA_SIZE < c.n_userdata; ++*n) {
+        size_t at = (*n - 1) * ACT_DATA_SIZE, left = c.n_userdata - at;
+
+        out[*n] = (struct act){ .type = ACT_DATA };
+        memcpy(out[*n].data, c.userdata + at, left < ACT_DATA_SIZE ? left : ACT_DATA_SIZE);
+    }
+    return 0;
+}
+
+int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
+{
+    const struct ofp_oxm *o = &in->reg_load2.field;
+
+    *n = 1;
+    switch ((unsigned)in->subtype) {
+    case NXAST_RESUBMIT:
+    case NXAST_RESUBMIT_TABLE:
+        *out = resubmit(&in->resubmit, in->subtype == NXAST_RESUBMIT_TABLE);
+        return 0;
+    case NXAST_SET_TUNNEL:
+        *out = load(FIELD_TUNNEL_ID, value_of(in->set_tunnel.tun_id), value_of(UINT64_MAX));
+        return 0;
+    case NXAST_SET_TUNNEL64:
+        *out = load(FIELD_TUNNEL_ID, value_of(in->set_tunnel64.tun_id), value_of(UINT64_MAX));
+        return 0;
+    case NXAST_REG_MOVE:
+        *out = move(&in->reg_move);
+        return 0;
+    case NXAST_REG_LOAD:
+        *out = reg_load(&in->reg_load);
+        return 0;
+    case NXAST_REG_LOAD2:
+        *out = load(o->field, o->value, o->has_mask ? o->mask : field_ones(o->field));
+        return 0;
+    case NXAST_NOTE:
+        *n = 0;
+        return 0;
+    case NXAST_OUTPUT_REG:
+        *out = (struct act){ .type = ACT_OUTPUT_FIELD,
+                             .max_len = in->output_reg.max_len,
+                             .src = subfield_of(in->output_reg.src, in->output_reg.ofs_nbits) };
+        return 0;
+    case NXAST_OUTPUT_REG2:
+        *out = (struct act){ .type = ACT_OUTPUT_FIELD,
+                             .max_len = in->output_reg2.max_len,
+                             .src = subfield_of(in->output_reg2.src, in->output_reg2.ofs_nbits) };
+        return 0;
+    case NXAST_EXIT:
+        *out = (struct act){ .type = ACT_EXIT };
+        return 0;
+    case NXAST_DEC_TTL:
+        *out = (struct act){ .type = ACT_DEC_IP_TTL };
+        return 0;
+    case NXAST_DEC_TTL_CNT_IDS:
+        *out = dec_ttl(&in->dec_ttl_cnt_ids);
+        return 0;
+    case NXAST_CONTROLLER:
+    case NXAST_CONTROLLER2:
+        return controller(in, out, n);
+    case NXAST_STACK_PUSH:
+    case NXAST_STACK_POP:
+        *out = (struct act){ .type = in->subtype == NXAST_STACK_PUSH ? ACT_STACK_PUSH : ACT_STACK_POP };
+        out->src = out->dst = (struct subfield){ in->stack_push.field, in->stack_push.ofs, in->stack_push.n_bits };
+        return 0;
+    case NXAST_CONJUNCTION:
+        *out = (struct act){ .type = ACT_CONJUNCTION,
+                             .conjunction = { in->conjunction.id, in->conjunction.clause, in->conjunction.n_clauses } };
+        return 0;
+    case NXAST_CLONE:
+        *n += act_count(in->clone.actions, in->clone.n_actions);
+        *out = (struct act){ .type = ACT_CLONE, .n_body = (uint32_t)(*n - 1) };
+        return translate_acts(in->clone.actions, in->clone.n_actions, out + 1);
+    }
+    return -EOPNOTSUPP;
+}
