@@ -492,7 +492,7 @@ int of_conn_accept(struct of_conn **out, struct ev_loop *loop, int fd, const str
                    const struct of_conn_conf *conf)
 {
     struct of_conn *c = conn_new(loop, peer, conf);
-    struct stream_conf stream_conf = { &stream_events, c, IN_SIZE, 0, conf->tls };
+    struct stream_conf stream_conf = { &stream_events, c, IN_SIZE, 0, conf->tls, conf->has_connected };
     int err;
 
     if (!c) {

@@ -43,6 +43,7 @@ struct of_conn_conf {
     uint64_t backoff_min_ns, backoff_max_ns; /* pause between attempts to connect, doubling; 0: 1 s and 8 s */
     size_t max_out;                          /* bytes that may wait for the peer to read; 0: 16 MiB */
     struct tls *tls;                         /* for ssl: endpoints; borrowed for as long as the connection lives */
+    bool has_connected; /* of_conn_accept: the socket did connect, rather than accept; TLS must know */
 };
 
 /* Connects, and connects again whenever it fails, until closed.  Returns 0, -ENOMEM or -EINVAL (a passive endpoint). */

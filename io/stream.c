@@ -485,7 +485,7 @@ static int stream_new(struct stream **out, struct ev_loop *loop, int fd, const s
 int stream_from_fd(struct stream **out, struct ev_loop *loop, int fd, const struct endpoint *peer,
                    const struct stream_conf *conf)
 {
-    return stream_new(out, loop, fd, peer, conf, TLS_SERVER);
+    return stream_new(out, loop, fd, peer, conf, conf->has_connected ? TLS_CLIENT : TLS_SERVER);
 }
 
 int stream_connect(struct stream **out, struct ev_loop *loop, const struct endpoint *to, const struct stream_conf *conf,

@@ -36,6 +36,7 @@ struct stream_conf {
     void *arg;
     size_t max_in, max_out; /* bytes */
     struct tls *tls;        /* for endpoints that ask for TLS (else -ENOKEY); borrowed during the call */
+    bool has_connected;     /* stream_from_fd: the socket did connect, rather than accept; TLS must know */
 };
 
 /* Begins to connect to an active endpoint; `opened` or `closed` follows, unless this fails at once.

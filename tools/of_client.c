@@ -150,10 +150,11 @@ static int connect_to(const struct endpoint *to, int *out)
     return err;
 }
 
-int of_client_open(struct of_client **out, const struct endpoint *to, const char *name, struct errbuf *e)
+int of_client_open(struct of_client **out, const struct endpoint *to, const char *name, struct tls *tls,
+                   struct errbuf *e)
 {
     struct of_client *c = calloc(1, sizeof *c);
-    struct of_conn_conf conf = { .events = &events, .arg = c, .name = "switch" };
+    struct of_conn_conf conf = { .events = &events, .arg = c, .name = "switch", .tls = tls, .has_connected = true };
     int fd = -1, err = c ? connect_to(to, &fd) : -ENOMEM;
 
     if (err) {

@@ -15,10 +15,13 @@ struct endpoint;
 struct ofp_error;
 struct ofp_msg;
 struct of_client;
+struct tls;
 
-/* Connects and agrees on the version, all within 10 s.  `name`: what the switch is called in sentences; copied.
+/* Connects and agrees on the version, all within 10 s.  `name`: what the switch is called in sentences; copied.  `tls`: for an
+ * ssl: endpoint; borrowed until the client is closed.
  * Returns 0, or a negative errno with `e` set: there is nobody, or nobody who speaks OpenFlow 1.3. */
-int of_client_open(struct of_client **out, const struct endpoint *to, const char *name, struct errbuf *e);
+int of_client_open(struct of_client **out, const struct endpoint *to, const char *name, struct tls *tls,
+                   struct errbuf *e);
 void of_client_close(struct of_client *c); /* NULL is fine */
 
 /* One request and its whole answer: `reply` (may be NULL) gets each message of it, borrowed until it returns.  The xid of `m`

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/tls.h"
 #include "tools/of_client.h"
 
 static const char suffix[] = ".mgmt";
@@ -54,7 +55,8 @@ static int choose(const struct cli *c, struct of_target *t, struct endpoint *ep)
         if (endpoint_parse(ep, to, &e))
             return cli_usage_fail(c, "--to: %s", e.text);
         if (ep->is_passive)
-            return cli_usage_fail(c, "--to: '%s' is for listening; write unix:PATH or tcp:ADDRESS:PORT", to);
+            return cli_usage_fail(
+                c, "--to: '%s' is for listening; write unix:PATH, tcp:ADDRESS:PORT or ssl:ADDRESS:PORT", to);
         endpoint_format(ep, t->name, sizeof t->name);
         return CLI_OK;
     }
@@ -72,6 +74,26 @@ static int choose(const struct cli *c, struct of_target *t, struct endpoint *ep)
     return CLI_OK;
 }
 
+/* The keys of an ssl: endpoint. */
+static int load_keys(const struct cli *c, struct of_target *t, const struct endpoint *ep)
+{
+    const struct tls_files files = { .key = cli_value(c, "tls-key"),
+                                     .certificate = cli_value(c, "tls-certificate"),
+                                     .ca = cli_value(c, "tls-ca") };
+    unsigned n = (files.key != NULL) + (files.certificate != NULL) + (files.ca != NULL);
+    struct errbuf e = { { 0 } };
+    int err;
+
+    if (n != (ep->is_tls ? 3 : 0))
+        return cli_usage_fail(c, "--to ssl:ADDRESS:PORT goes with --tls-key, --tls-certificate and --tls-ca");
+    if (!ep->is_tls)
+        return CLI_OK;
+    err = tls_new(&t->tls);
+    if (!err)
+        err = tls_load(t->tls, &files, &e);
+    return err ? cli_fail(CLI_FAILED, "%s", e.text[0] ? e.text : strerror(-err)) : CLI_OK;
+}
+
 int of_target_open(const struct cli *c, struct of_target *t)
 {
     struct endpoint ep = { 0 };
@@ -80,10 +102,15 @@ int of_target_open(const struct cli *c, struct of_target *t)
 
     *t = (struct of_target){ 0 };
     code = choose(c, t, &ep);
-    if (code)
+    if (!code)
+        code = load_keys(c, t, &ep);
+    if (code) {
+        of_target_close(t);
         return code;
+    }
     endpoint_format(&ep, t->endpoint, sizeof t->endpoint);
-    err = of_client_open(&t->client, &ep, ep.kind == ENDPOINT_UNIX && !cli_has(c, "to") ? ep.path : t->name, &e);
+    err =
+        of_client_open(&t->client, &ep, ep.kind == ENDPOINT_UNIX && !cli_has(c, "to") ? ep.path : t->name, t->tls, &e);
     if (!err)
         err = of_client_port_names(t->client, &e);
     if (!err)
@@ -96,6 +123,8 @@ void of_target_close(struct of_target *t)
 {
     of_client_close(t->client);
     t->client = NULL;
+    tls_free(t->tls);
+    t->tls = NULL;
 }
 
 json_t *of_target_json(const struct of_target *t)

@@ -13,13 +13,16 @@ struct of_target {
     char name[ENDPOINT_TEXT_SIZE];     /* of the bridge; with --to the endpoint */
     char endpoint[ENDPOINT_TEXT_SIZE]; /* "unix:/run/trama/br0.mgmt" */
     struct of_client *client;
+    struct tls *tls; /* of an ssl: endpoint */
 };
 
-/* The options that the choice is made by: two rows for a command's own table. */
+/* The options that the choice is made by: rows for a command's own table. */
 #define OF_TARGET_OPTIONS \
     { "bridge", 'b', "BRIDGE", "the bridge; not needed where there is only one" }, \
+        { "to", 0, "ENDPOINT", "another switch: unix:PATH, tcp:ADDRESS[:PORT] or ssl:ADDRESS[:PORT]" }, \
+        { "tls-key", 0, "FILE", "for ssl: our key" }, { "tls-certificate", 0, "FILE", "for ssl: our certificate" }, \
     { \
-        "to", 0, "ENDPOINT", "another switch: unix:PATH or tcp:ADDRESS:PORT" \
+        "tls-ca", 0, "FILE", "for ssl: the authority that signed the switch's certificate" \
     }
 
 /* Connects, and reads the names of the ports.  CLI_OK: end with of_target_close; else the sentence is said. */
