@@ -34,7 +34,7 @@ static int parse_flow(struct ofp_msg *m, struct arena *a, const char *text, int 
     return flow_text_parse(&m->flow_mod, a, text, (enum flow_text_command)command, names, e);
 }
 
-static const struct of_change_kind flow_kind = { "flow", .has_bundle = true, .parse = parse_flow };
+static const struct of_change_kind flow_kind = { "flow", parse_flow };
 
 static int run_add(struct cli *c)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meter.c - `trama meter ...`: meters of a switch, in the words of ovs-ofctl. */
+#include <string.h>
+
 #include "openflow/meter_text.h"
 #include "tools/commands.h"
 #include "tools/of_change.h"
@@ -59,9 +61,8 @@ static void take_meters(json_t *items, const struct ofp_multipart_reply *r, cons
         for (size_t k = 0; k < m->n_bands; k++)
             json_array_append_new(bands, band_json(&m->bands[k], m->flags));
         meter_text_print_config(&s, m);
-        for (size_t k = 0; k < s.len; k++)
-            if (s.s[k] == '\n') /* one a line, as --file takes them */
-                s.s[k] = ' ';
+        for (char *p = s.s; p && (p = strchr(p, '\n'));) /* one a line, as --file takes them */
+            *p = ' ';
         o = json_pack("{s:I, s:s, s:b, s:b, s:o, s:s}", "meter_id", (json_int_t)m->meter_id, "unit",
                       m->flags & OFPMF_PKTPS ? "packets/s" : "kbit/s", "burst", !!(m->flags & OFPMF_BURST), "stats",
                       !!(m->flags & OFPMF_STATS), "bands", bands, "text", str_text(&s));

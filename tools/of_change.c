@@ -257,7 +257,8 @@ static void tell(struct change *ch)
     if (ch->n_refused > REFUSALS_SHOWN)
         cli_fail(CLI_FAILED, "%zu more %ss were refused", ch->n_refused - REFUSALS_SHOWN, noun);
     if (ch->n_refused && ch->is_bundle)
-        cli_fail(CLI_FAILED, "nothing was changed: %zu %ss go in together or not at all", ch->n, noun);
+        cli_fail(CLI_FAILED, "nothing was changed: %zu %ss go in together or not at all (--no-bundle: one by one)",
+                 ch->n, noun);
     else if (ch->n_refused && ch->n > 1)
         cli_fail(CLI_FAILED, "%zu of %zu %ss were refused, the others are in place", ch->n_refused, ch->n, noun);
     if (ch->cli->is_json) {
@@ -279,7 +280,7 @@ int of_change(const struct cli *c, const struct of_change_kind *kind, int comman
     int code = take_written(&ch);
 
     wr_init(&ch.wire);
-    ch.is_bundle = kind->has_bundle && ch.n > 1 && !cli_has(c, "no-bundle");
+    ch.is_bundle = ch.n > 1 && !cli_has(c, "no-bundle");
     if (!code)
         code = of_target_open(c, &ch.target);
     if (!code) {

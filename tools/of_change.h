@@ -12,7 +12,6 @@ struct port_names;
 
 struct of_change_kind {
     const char *noun; /* "flow"; more of them are "flows" */
-    bool has_bundle;  /* bundles carry it, and the commands have --no-bundle */
     /* Makes the message, all but version and xid, of a text; `command` as of_change was given it.  It may point into the arena.
      * 0; -EINVAL with a sentence, -ENOMEM. */
     int (*parse)(struct ofp_msg *m, struct arena *a, const char *text, int command, const struct port_names *names,
@@ -23,7 +22,7 @@ struct of_change_kind {
 enum of_change_effect { OF_CHANGE_SETS, OF_CHANGE_DELETES };
 
 /* Runs a command whose arguments are texts, with the options below and those of of_target.h.  All are read before the
- * first is sent.  Several go in one bundle, all or none, unless --no-bundle is said or the kind has no bundles.
+ * first is sent.  Several go in one bundle, all or none, unless --no-bundle is said.
  * Returns an exit code. */
 int of_change(const struct cli *c, const struct of_change_kind *kind, int command, enum of_change_effect effect);
 

@@ -8,6 +8,8 @@
 static const struct cli_group groups[] = {
     { "switch", "the running switch: bridges, ports, counters", switch_commands },
     { "flow", "flows of a switch, over OpenFlow", flow_commands },
+    { "group", "groups of a switch, over OpenFlow", group_commands },
+    { "meter", "meters of a switch, over OpenFlow", meter_commands },
     { "mac", "MAC addresses that bridges have learned", mac_commands },
     { "attach", "interfaces and namespaces, to a bridge and off it", attach_commands },
     { "capture", "frames of a port", capture_commands },
