@@ -125,7 +125,7 @@ def about():
         text = good(*name, "-h")
         check(text.startswith(f"Usage: trama {' '.join(name)} ") and "--json" in text, f"{name} -h: {text}")
         same(good("help", *name), text, f"help {name}")
-    manual_is_complete([c for c in commands if c.split()[0] in ("switch", "flow", "mac", "attach", "detach", "capture", "net")])
+    manual_is_complete([c for c in commands if c.split()[0] in ("switch", "flow", "mac", "attach", "detach", "capture", "net", "group", "meter", "queue", "pki")])
     check("switch show" in good("switch", "-h"), "help of a group")
     refused(2, "'nix'", "nix")
     refused(2, "A command is missing")
@@ -202,6 +202,11 @@ def flow():
     refused(2, "do not go together", "flow", "dump", *b, "--to", "tcp:127.0.0.1:1")
     refused(2, "nix:1", "flow", "dump", "--to", "nix:1")
     refused(2, "ptcp", "flow", "dump", "--to", "ptcp:6653")
+    refused(2, "--tls-ca", "flow", "dump", "--to", "ssl:127.0.0.1:1")
+    refused(2, "--tls-ca", "flow", "dump", "--to", "ssl:127.0.0.1:1", "--tls-key", "x")
+    refused(2, "--tls-ca", "flow", "dump", *b, "--tls-key", "x", "--tls-certificate", "x", "--tls-ca", "x")
+    refused(1, f"{directory}/nix", "flow", "dump", "--to", "ssl:127.0.0.1:1", "--tls-key", directory / "nix", "--tls-certificate",
+            directory / "nix", "--tls-ca", directory / "nix")
     refused(2, "'a/b'", "flow", "dump", "-b", "a/b")
     refused(3, "br9.mgmt", "flow", "dump", "-b", "br9")
     same(good("flow", "add", *b, "priority=10,in_port=pa,actions=output:pb", "table=2,priority=7,cookie=0x5,ip,nw_dst=10.0.0.0/8,actions=drop"), "")
@@ -269,7 +274,7 @@ def flow_refused():
     refused(1, ["br0 refuses flow 'actions=group:7'", "no such group (OFPBAC_BAD_OUT_GROUP)"], "flow", "add", *b, "actions=group:7")
     refused(2, "do not go together", "flow", "del", *b, "--all", "--strict")
     three = "priority=3,actions=drop\nactions=group:4\npriority=4,actions=drop\n"
-    for args, last, n in (([], "nothing was changed: 3 flows go in together or not at all", 1),
+    for args, last, n in (([], "nothing was changed: 3 flows go in together or not at all (--no-bundle: one by one)", 1),
                           (["--no-bundle"], "1 of 3 flows were refused, the others are in place", 3)):
         r = trama("flow", "add", "-j", *b, "-f", "-", *args, stdin=three)
         same(r.returncode, 1)
@@ -313,6 +318,115 @@ def no_bundles():
         same(with_fake(good, "flow", "add", *to, "--no-bundle", "priority=1,actions=drop", "priority=2,actions=drop"), 2)
         same(with_fake(good, "flow", "add", *to, "priority=1,actions=drop"), 1)
     os.unlink(directory / "old")
+
+
+def group():
+    b = ["-b", "br0"]
+    one = "group_id=7,type=select,bucket=weight:5,actions=output:pb,bucket=actions=output:pa"
+    two = "group_id=3,type=ff,bucket=watch_port:pa,actions=output:pb"
+    same(good("group", "dump", *b), f"# br0, asked directly at unix:{directory}/br0.mgmt: 0 groups\n")
+    same(asked("group", "add", *b, one, two)["sent"], 2)
+    same(good("group", "dump", *b).splitlines()[1:], [two, one], "by number")
+    same(good("group", "dump", *b, "-n", 7).splitlines()[1:], [one.replace("pb", "5").replace("pa", "3")])
+    same(asked("group", "dump", *b, 3)["groups"], [{"group_id": 3, "type": "ff", "text": two, "buckets": [
+        {"weight": 0, "watch_port": 3, "actions": "output:pb"}]}])
+    good("flow", "add", *b, "in_port=pa,actions=group:3")
+    rpc("testport/give", "pa", FRAME_A)
+    wait_for("the group's count", lambda: asked("group", "stats", *b, 3)["groups"][0]["packets"] == 1)
+    got = asked("group", "stats", *b)["groups"]
+    same([(g["group_id"], g["references"], g["bytes"], g["buckets"]) for g in got],
+         [(3, 1, 60, [{"packets": 1, "bytes": 60}]), (7, 0, 0, [{"packets": 0, "bytes": 0}] * 2)])
+    same([line.split()[:5] for line in good("group", "stats", *b, 3).splitlines()],
+         [["#", "br0,", "asked", "directly", "at"], ["GROUP", "BUCKET", "REFERENCES", "PACKETS", "BYTES"], ["3", "-", "1", "1", "60"],
+          ["3", "0", "-", "1", "60"]])
+    good("group", "mod", *b, "group_id=7,type=all,bucket=actions=drop")
+    same(asked("group", "dump", *b, 7)["groups"][0]["type"], "all")
+    # what was dumped can be added again, also at another bridge
+    dumped = good("group", "dump", *b, "-n")
+    good("group", "del", *b, "group_id=3")
+    same(flows(*b), [], "flows that send to a deleted group")
+    good("group", "add", "-b", "br1", "-f", "-", stdin=dumped.replace("watch_port:3", "watch_port:1"))
+    same(len(asked("group", "dump", "-b", "br1")["groups"]), 2)
+    refused(2, "2 bridges", "group", "dump")
+    refused(2, "'x' is no number of a group", "group", "dump", *b, "x")
+    refused(2, "no use for '8'", "group", "stats", *b, 7, 8)
+    refused(1, "no group 9", "group", "dump", *b, 9)
+    refused(1, "no group 9", "group", "stats", *b, 9)
+    refused(1, "group 'nix': 'nix' is not a word of a group", "group", "add", *b, "nix")
+    refused(1, "type=all, select", "group", "add", *b, "group_id=1")
+    refused(1, "(OFPGMFC_GROUP_EXISTS)", "group", "add", *b, "group_id=7,type=all")
+    refused(1, "(OFPGMFC_UNKNOWN_GROUP)", "group", "mod", *b, "group_id=9,type=all")
+    refused(2, "needs a group or --file FILE or --all", "group", "del", *b)
+    r = trama("group", "add", *b, "-f", "-", stdin="group_id=1,type=all\n\ngroup_id=7,type=all\n")
+    same((r.returncode, r.stderr.splitlines()), (1, [
+        "trama: standard input:3: br0 refuses group 'group_id=7,type=all': there is such a group already (OFPGMFC_GROUP_EXISTS)",
+        "trama: nothing was changed: 2 groups go in together or not at all (--no-bundle: one by one)"]))
+    same([g["group_id"] for g in asked("group", "dump", *b)["groups"]], [7])
+    for bridge in ("br0", "br1"):
+        good("group", "del", "-b", bridge, "--all")
+        same(asked("group", "dump", "-b", bridge)["groups"], [])
+
+
+def meter():
+    b = ["-b", "br0"]
+    one = "meter=3 kbps burst stats bands= type=drop rate=1000 burst_size=200 type=dscp_remark rate=500 burst_size=100 prec_level=1"
+    two = "meter=2 pktps bands= type=drop rate=50000"
+    same(asked("meter", "add", *b, one, two)["sent"], 2)
+    same(good("meter", "dump", *b).splitlines()[1:], [two, one], "by number")
+    same(asked("meter", "dump", *b, 3)["meters"], [{"meter_id": 3, "unit": "kbit/s", "burst": True, "stats": True, "text": one, "bands": [
+        {"type": "drop", "rate": 1000, "burst_size": 200}, {"type": "dscp_remark", "rate": 500, "burst_size": 100, "prec_level": 1}]}])
+    good("flow", "add", *b, "in_port=pa,actions=meter:2,output:pb")
+    rpc("testport/give", "pa", FRAME_A)
+    wait_for("the meter's count", lambda: asked("meter", "stats", *b, 2)["meters"][0]["packets"] == 1)
+    same([(m["meter_id"], m["flows"], m["bytes"], m["bands"]) for m in asked("meter", "stats", *b)["meters"]],
+         [(2, 1, 60, [{"packets": 0, "bytes": 0}]), (3, 0, 0, [{"packets": 0, "bytes": 0}] * 2)])
+    same([line.split()[:4] for line in good("meter", "stats", *b, 2).splitlines()][1:],
+         [["METER", "BAND", "FLOWS", "PACKETS"], ["2", "-", "1", "1"], ["2", "0", "-", "0"]])
+    good("meter", "mod", *b, "meter=3,pktps,bands=type=drop,rate=7")
+    same(asked("meter", "dump", *b, 3)["meters"][0]["unit"], "packets/s")
+    dumped = good("meter", "dump", *b)
+    good("meter", "del", *b, "meter=2")
+    same(flows(*b), [], "flows that go through a deleted meter")
+    good("meter", "add", "-b", "br1", "-f", "-", stdin=dumped)
+    same(len(asked("meter", "dump", "-b", "br1")["meters"]), 2)
+    refused(2, "'x' is no number of a meter", "meter", "dump", *b, "x")
+    refused(1, "(OFPMMFC_UNKNOWN_METER)", "meter", "dump", *b, 9)
+    refused(1, "(OFPMMFC_UNKNOWN_METER)", "meter", "stats", *b, 9)
+    refused(1, "(OFPMMFC_UNKNOWN_METER)", "meter", "mod", *b, "meter=9,kbps,bands=type=drop,rate=1")
+    refused(1, "(OFPMMFC_METER_EXISTS)", "meter", "add", *b, "meter=3,kbps,bands=type=drop,rate=1")
+    refused(1, "meter 'nix'", "meter", "add", *b, "nix")
+    refused(1, "needs a band", "meter", "add", *b, "meter=5,kbps")
+    refused(2, "--all", "meter", "del", *b)
+    refused(2, "do not go together", "meter", "add", *b, "-f", "-", "meter=5")
+    r = trama("meter", "add", *b, "-f", "-", stdin=f"{two}\nmeter=3,kbps,bands=type=drop,rate=1\n")
+    same((r.returncode, len(r.stderr.splitlines()), asked("meter", "dump", *b)["meters"][0]["meter_id"]), (1, 2, 3), r.stderr)
+    for bridge in ("br0", "br1"):
+        good("meter", "del", "-b", bridge, "--all")
+
+
+def queue():
+    same(good("queue", "show").splitlines()[0].split()[:5], ["BRIDGE", "PORT", "PORT_RATE", "QUEUE", "MIN"])
+    check(all(not p["queues"] for p in asked("queue", "show")), "queues that nobody made")
+    good("queue", "set", "pa", "{rate: 1Gbit, queues: {0: {max: 200Mbit}, 5: {min: 500Mbit, max: 700Mbit}}}")
+    got = asked("queue", "show", "pa")
+    same([(p["bridge"], p["port"], p["rate_bps"]) for p in got], [("br0", "pa", 10**9)])
+    same([(q["queue"], q["min_bps"], q["max_bps"]) for q in got[0]["queues"]], [(0, 0, 2 * 10**8), (5, 5 * 10**8, 7 * 10**8)])
+    same([line.split()[:5] for line in good("queue", "show", "pa").splitlines()][2], ["br0", "pa", "1", "Gbit/s", "5"])
+    for words, settings in (("queue 4: min is more than max", "{queues: {4: {min: 2Gbit, max: 1Gbit}}}"), ("nix", "{nix: 1}"), ("1Gbits", "{rate: 1Gbits}"),
+                            ("9x", "{rate: 1Gbit, queues: {9x: {max: 1Mbit}}}"), ("pa:2: ", "{")):
+        refused(1, words, "queue", "set", "pa", settings)
+    same(asked("queue", "show", "pa"), got, "a refusal changed something")
+    good("flow", "add", "-b", "br0", "in_port=pb,actions=set_queue:5,output:pa")
+    rpc("testport/give", "pb", FRAME_B)
+    wait_for("the queue's count", lambda: asked("queue", "show", "pa")[0]["queues"][1]["tx_packets"] == 1)
+    good("flow", "del", "-b", "br0", "--all")
+    refused(1, "nix", "queue", "show", "nix")
+    refused(1, "nix", "queue", "set", "nix", "{rate: 1Gbit}")
+    refused(1, "nix", "queue", "clear", "nix")
+    refused(2, "needs PORT SETTINGS", "queue", "set", "pa")
+    refused(2, "needs PORT", "queue", "clear")
+    same(good("queue", "clear", "pa"), "")
+    same([(p["rate_bps"], p["queues"]) for p in asked("queue", "show", "pa")], [(0, [])])
 
 
 def stats():
@@ -376,6 +490,109 @@ def attach():
     refused(1, NS, "detach", NS)
     same(subprocess.run(["ip", "-n", NS, "link", "show", NS], capture_output=True).returncode, 1, "the interface is left")
     good("flow", "del", *b, "--all")
+
+
+def inside(*args, code=0):
+    """trama in the namespace NS; what it says."""
+    r = subprocess.run(["ip", "netns", "exec", NS, TRAMA, *map(str, args)], capture_output=True, text=True, timeout=PATIENCE_S)
+    same(r.returncode, code, f"trama {' '.join(map(str, args))}: {r.stdout}{r.stderr}")
+    return r.stderr if code else r.stdout
+
+
+def far_switch(to, has_meter_bundles):
+    """Everything that goes over OpenFlow, with the switch at `to`, which is left empty."""
+    (directory / "far").write_text("priority=7,in_port=1,dl_vlan=10,actions=pop_vlan,output:2\npriority=8,ip,actions=group:3\n")
+    (directory / "far_bad").write_text("priority=9,arp,actions=drop\npriority=8,ipv6,actions=group:4\n")
+    inside("group", "add", *to, "group_id=3,type=all,bucket=actions=output:1,bucket=actions=output:2", "group_id=2,type=all")
+    inside("flow", "add", *to, "-f", directory / "far")
+    err = inside("flow", "add", *to, "-f", directory / "far_bad", code=1)
+    check(f"{directory}/far_bad:2: " in err and "OFPBAC_BAD_OUT_GROUP" in err and "nothing was changed" in err, err)
+    want = ["priority=8,ip actions=group:3", "priority=7,in_port=1,dl_vlan=10 actions=pop_vlan,output:2"]
+    same(inside("flow", "dump", *to, "--no-stats", "-n").splitlines()[1:], want)
+    err = inside("flow", "add", *to, "--no-bundle", "-f", directory / "far_bad", code=1)
+    check("1 of 2 flows were refused, the others are in place" in err, err)
+    same(json.loads(inside("flow", "count", *to, "-j"))["flows"], 3)
+    inside("flow", "mod", *to, "--strict", "priority=9,arp,actions=output:2")
+    same([g["group_id"] for g in json.loads(inside("group", "dump", *to, "-j"))["groups"]], [2, 3])
+    same(json.loads(inside("group", "stats", *to, "-j", 3))["groups"][0]["references"] > 0, True)
+    inside("group", "mod", *to, "group_id=2,type=all,bucket=actions=output:2")
+    inside("meter", "add", *to, "meter=3,kbps,bands=type=drop,rate=1000")
+    if has_meter_bundles:
+        inside("meter", "add", *to, "meter=4,kbps,bands=type=drop,rate=1", "meter=5,kbps,bands=type=drop,rate=1")
+    else:
+        err = inside("meter", "add", *to, "meter=4,kbps,bands=type=drop,rate=1", "meter=5,kbps,bands=type=drop,rate=1", code=1)
+        check("nothing was changed" in err and "--no-bundle" in err, err)
+        inside("meter", "add", *to, "--no-bundle", "meter=4,kbps,bands=type=drop,rate=1", "meter=5,kbps,bands=type=drop,rate=1")
+    same([m["meter_id"] for m in json.loads(inside("meter", "dump", *to, "-j"))["meters"]], [3, 4, 5])
+    same([m["flows"] for m in json.loads(inside("meter", "stats", *to, "-j"))["meters"]], [0, 0, 0])
+    for noun in ("flow", "group", "meter"):
+        inside(noun, "del", *to, "--all")
+    same([len(json.loads(inside(n, "dump", *to, "-j"))[n + "s"]) for n in ("flow", "group", "meter")], [0, 0, 0])
+
+
+def keys(name, authority="pki"):
+    return ["--tls-key", directory / authority / f"{name}.key", "--tls-certificate", directory / authority / f"{name}.crt", "--tls-ca",
+            directory / authority / "ca.crt"]
+
+
+def far_ways(has_meter_bundles):
+    """By TCP and by TLS; with the keys of a stranger not at all."""
+    far_switch(["--to", "tcp:127.0.0.1:6653"], has_meter_bundles)
+    far_switch(["--to", "ssl:127.0.0.1:6654", *keys("me")], has_meter_bundles)
+    err = inside("flow", "dump", "--to", "ssl:127.0.0.1:6654", *keys("stranger", "other"), code=3)
+    check("ssl:127.0.0.1:6654: " in err and "certificate" in err, err)
+    inside("flow", "dump", "--to", "tcp:127.0.0.1:6659", code=3)
+
+
+def remote():
+    for authority, names in (("pki", ["me", "switch"]), ("other", ["stranger"])):
+        good("pki", "init", "-d", directory / authority)
+        for name in names:
+            good("pki", "issue", name, "-d", directory / authority)
+    far = directory / "far_run"
+    far.mkdir()
+    (directory / "far.yaml").write_text(f"""run_dir: {far}
+dpdk: {{hugepages: off}}
+tls: {{key: {directory}/pki/switch.key, certificate: {directory}/pki/switch.crt, ca: {directory}/pki/ca.crt}}
+bridges:
+  br0:
+    controllers: ["ptcp:6653:127.0.0.1", "pssl:6654:127.0.0.1"]
+    ports: {{p1: {{type: test, ofport: 1}}, p2: {{type: test, ofport: 2}}}}
+""")
+    p = subprocess.Popen(["ip", "netns", "exec", NS, SWITCHD, "-c", directory / "far.yaml", "--test", "--log", directory / "far.log"])
+    try:
+        wait_for("the far switch", (far / "trama-switchd.ctl").exists)
+        far_ways(has_meter_bundles=True)
+    finally:
+        p.terminate()
+        same(p.wait(PATIENCE_S), 0, "the far switch")
+
+
+def remote_ovs():
+    """The same with Open vSwitch, its userspace datapath in a namespace."""
+    if not shutil.which("ovs-vswitchd"):
+        print("remote_ovs: no ovs-vswitchd here")
+        return
+    ovs = directory / "ovs"
+    ovs.mkdir()
+    env = {**os.environ, "OVS_RUNDIR": str(ovs), "OVS_LOGDIR": str(ovs), "OVS_DBDIR": str(ovs)}
+    subprocess.run(["ovsdb-tool", "create", ovs / "conf.db", "/usr/share/openvswitch/vswitch.ovsschema"], check=True, capture_output=True)
+    run = {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    daemons = [subprocess.Popen(["ovsdb-server", ovs / "conf.db", f"--remote=punix:{ovs}/db.sock"], **run)]
+    vsctl = ["ovs-vsctl", f"--db=unix:{ovs}/db.sock", "--timeout=20"]
+    try:
+        wait_for("ovsdb-server", (ovs / "db.sock").exists)
+        subprocess.run([*vsctl, "--no-wait", "init"], check=True, env=env)
+        daemons.append(subprocess.Popen(["ip", "netns", "exec", NS, "ovs-vswitchd", f"unix:{ovs}/db.sock"], **run))
+        subprocess.run([*vsctl, "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "fail_mode=secure", "--", "set-ssl",
+                        directory / "pki/switch.key", directory / "pki/switch.crt", directory / "pki/ca.crt", "--", "set-controller", "br0",
+                        "ptcp:6653:127.0.0.1", "pssl:6654:127.0.0.1"], check=True, env=env, capture_output=True)
+        wait_for("the sockets", lambda: subprocess.run(["ip", "netns", "exec", NS, "ss", "-Hltn", "sport = 6654"], capture_output=True).stdout)
+        far_ways(has_meter_bundles=False)
+    finally:
+        for p in reversed(daemons):
+            p.terminate()
+            p.wait(PATIENCE_S)
 
 
 def capture_begin(*args):
@@ -516,9 +733,18 @@ trama() {{ :; }}
     check(NS in complete("attach", "tc") and VETH in complete("attach", "tc"), complete("attach", "tc"))
     same(complete("--run-dir", "/nix", "switch", "show", "-b", ""), [])
     same(complete("-j", "mac", "f"), ["flush"])
+    same(complete("queue", ""), ["show", "set", "clear"])
+    same(complete("queue", "set", "p"), ["pa", "pb", "pz"])
+    same(complete("queue", "show", ""), ["pa", "pb", "pz"])
+    same(complete("pki", ""), ["init", "issue"])
+    same(complete("pki", "issue", "--d"), ["--dir", "--days"])
+    same(complete("group", ""), ["add", "mod", "del", "dump", "stats"])
+    same(complete("meter", "d"), ["del", "dump"])
+    same(complete("meter", "add", "-b", ""), ["br0", "br1"])
+    same(complete("flow", "add", "--no"), ["--no-bundle"])
 
 
-CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, stats, mac, attach, capture, net, completion]
+CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, group, meter, queue, stats, mac, attach, remote, remote_ovs, capture, net, completion]
 
 
 def make_world():
