@@ -476,7 +476,7 @@ static int netdev_acquire(struct port_handle *h, const struct port_conf *conf, s
                           device_name(conf));
     if (conf->is_xdp)
         return acquire_xdp(h, conf, e);
-    err = netns_open(h, conf, e);
+    err = port_netns_open(h, conf, e);
     if (!err)
         err = netns_call(h->netns_fd, make_netdev, &mk);
     if (err)

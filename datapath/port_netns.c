@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-int netns_open(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
+int port_netns_open(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
     struct netns_mark *m = &h->netns;
     struct stat st;

@@ -11,7 +11,7 @@
 #include "datapath/port.h"
 
 /* Opens a namespace by name (below /var/run/netns) or path into h->netns_fd; conf->netns NULL: leaves -1. */
-int netns_open(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);
+int port_netns_open(struct port_handle *h, const struct port_conf *conf, struct errbuf *e);
 /* Does the name lead to that namespace still?  One that was deleted lives on while we hold sockets in it, out of everybody's
  * sight: a port in it is as good as gone. */
 bool netns_is_there(const struct netns_mark *m);

@@ -292,7 +292,7 @@ static int tap_acquire(struct port_handle *h, const struct port_conf *conf, stru
                           conf->name);
     err = route_check(conf, e);
     if (!err)
-        err = netns_open(h, conf, e);
+        err = port_netns_open(h, conf, e);
     if (!err)
         err = netns_call(h->netns_fd, make_tap, &mk);
     if (err)

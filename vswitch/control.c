@@ -146,6 +146,7 @@ static const struct rpc_method methods[] = { COMMON, { NULL } };
 static const struct rpc_method test_methods[] = {
     COMMON,
     { "clock/warp", "MILLISECONDS", 1, 1, test_warp },
+    { "tick/stop", "", 0, 0, test_tick_stop },
     { "testport/give", "PORT HEX", 2, 2, test_give },
     { "testport/take", "PORT", 1, 1, test_take },
     { NULL },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control_test.c - the commands of --test: time that jumps, and ports whose frames a test gives and takes. */
+/* control_test.c - the commands of --test: time that jumps, and ports whose frames a test gives and takes, and a daemon
+ * that looks at nothing by itself. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +25,15 @@ void test_warp(struct rpc_request *r, json_t *params, void *arg)
     }
     clock_warp(c->conf.clock, ms * NSEC_PER_MS);
     rpc_reply_either(r, params, json_string("warped"));
+}
+
+/* From now on nothing is looked at regularly: what happens, happens because somebody told. */
+void test_tick_stop(struct rpc_request *r, json_t *params, void *arg)
+{
+    const struct control *c = arg;
+
+    ev_timer_stop(c->conf.loop, &c->conf.sw->tick);
+    rpc_reply_text(r, "");
 }
 
 static struct port *test_port(struct rpc_request *r, const struct control *c, const char *name)

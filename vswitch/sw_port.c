@@ -65,6 +65,7 @@ int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_po
         return err;
     }
     list_push_back(&b->ports, &p->link);
+    p->watch = link_watch_get(b->sw, &conf->port);
     agent_port_add(b->agent, &p->at);
     agent_port_set_flags(&p->at, conf->flags);
     if (sw_port_set_queues(p, &conf->queues))
@@ -84,6 +85,7 @@ void sw_port_close(struct sw_port *p)
     datapath_port_remove(sw->dp, p->at.index);
     port_close(p->at.port);
     list_remove(&p->link);
+    link_watch_put(p->watch);
     log_info("port %s: removed from bridge %s", p->at.name, p->bridge->name);
     if (p->is_by_command)
         doc_fini(&p->doc);

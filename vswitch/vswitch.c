@@ -13,7 +13,7 @@
 #include "io/tls.h"
 #include "vswitch/vswitch_impl.h"
 
-enum { EVENTS_A_TURN = 256 };
+enum { EVENTS_A_TURN = 256, LOOK_TICKS = 8 };
 static const double TICK_S = 0.25;
 
 static struct sw_bridge *bridge_of(const struct vswitch *sw, const struct bridge *bridge)
@@ -52,7 +52,7 @@ static void on_more(struct ev_loop *loop, ev_idle *w, int revents)
 
 static void on_due(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    /* as above: on_prepare does the work */
+    ((struct vswitch *)w->data)->is_due = true; /* as above: on_prepare does the work */
 }
 
 /* Before the loop waits: what the turn left to do, and when to wake up. */
@@ -60,8 +60,10 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     struct vswitch *sw = w->data;
     uint64_t next = UINT64_MAX, now = clock_now(sw->clock);
-    bool has_more = false;
+    bool has_more = sw->is_due, had_more = sw->has_more;
 
+    sw->is_due = false;
+    has_more |= link_watch_run(sw);
     for_each_list (struct sw_bridge, b, &sw->bridges, link) {
         uint64_t at;
 
@@ -69,7 +71,8 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
         at = agent_next_ns(b->agent);
         next = at < next ? at : next;
     }
-    if (has_more)
+    sw->has_more = has_more;
+    if (has_more || had_more) /* a turn longer: what was sent just now is written in the next turn's preparation */
         ev_idle_start(loop, &sw->more);
     else
         ev_idle_stop(loop, &sw->more);
@@ -84,10 +87,17 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct vswitch *sw = w->data;
 
+    bool is_look = ++sw->n_ticks % LOOK_TICKS == 0; /* in case something was not heard */
+
     datapath_reclaim(sw->dp);
+    link_watch_verify(sw);
     for_each_list (struct sw_bridge, b, &sw->bridges, link)
-        for_each_list_safe (struct sw_port, p, next, &b->ports, link)
-            sw_port_check(p);
+        for_each_list_safe (struct sw_port, p, next, &b->ports, link) {
+            if (is_look || p->at.status.is_gone || !link_watch_hears(p->watch))
+                sw_port_check(p);
+            else if (p->at.status.is_link_up && p->at.status.is_admin_up)
+                datapath_port_rearm(sw->dp, p->at.index);
+        }
 }
 
 static void watch(struct vswitch *sw)
@@ -97,7 +107,7 @@ static void watch(struct vswitch *sw)
     ev_idle_init(&sw->more, on_more);
     ev_timer_init(&sw->due, on_due, 0, 0);
     ev_timer_init(&sw->tick, on_tick, TICK_S, TICK_S);
-    sw->events.data = sw->prepare.data = sw->tick.data = sw;
+    sw->events.data = sw->prepare.data = sw->due.data = sw->tick.data = sw;
     ev_io_start(sw->loop, &sw->events);
     ev_prepare_start(sw->loop, &sw->prepare);
     ev_timer_start(sw->loop, &sw->tick);
@@ -141,6 +151,7 @@ int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock
         sw->clock = clock;
         list_init(&sw->bridges);
         list_init(&sw->captures);
+        list_init(&sw->watches);
         err = tls_new(&sw->tls);
         err = err ? errbuf_set(e, err, "not enough memory") : open_datapath(sw, conf, e);
     }

@@ -12,6 +12,7 @@
 #include "vswitch/vswitch.h"
 
 struct capture;
+struct link_watch;
 
 struct vswitch {
     struct ev_loop *loop;
@@ -21,12 +22,16 @@ struct vswitch {
     struct tls *tls;      /* empty while `conf` names no keys */
     struct list bridges;  /* struct sw_bridge */
     struct list captures; /* struct capture */
+    struct list watches;  /* struct link_watch */
+    bool has_marks;       /* ports are to be looked at */
     unsigned n_captures;  /* since the start */
     ev_io events;
     ev_prepare prepare;
     ev_idle more;  /* runs while an agent has more to do at once */
     ev_timer due;  /* the next timeout of a flow */
     ev_timer tick; /* looks at ports, frees what no worker holds any more */
+    unsigned n_ticks;
+    bool is_due, has_more; /* in this turn, in the last one */
 };
 
 struct sw_bridge {
@@ -46,6 +51,8 @@ struct sw_port {
     struct sw_bridge *bridge;
     struct agent_port at;     /* the open port, its number and index */
     struct sw_port_conf conf; /* strings borrow from sw->conf or from `doc` */
+    struct link_watch *watch; /* NULL: no device of the kernel */
+    bool is_marked;           /* something has happened to its device */
     bool is_by_command;
     struct doc doc; /* by command: what `conf` borrows from */
 };
@@ -97,6 +104,14 @@ void sw_port_check(struct sw_port *p);
 struct sw_port *sw_port_find(const struct vswitch *sw, const char *name);
 struct sw_port *sw_port_by_index(const struct vswitch *sw, uint16_t index);
 void sw_port_update(struct sw_port *p, const struct sw_port_conf *conf);
+
+/* link_watch.c */
+/* The watch of the namespace that such a port's device is in; NULL when it has none, or there is no memory.  To be put back. */
+struct link_watch *link_watch_get(struct vswitch *sw, const struct port_conf *conf);
+void link_watch_put(struct link_watch *w);
+bool link_watch_hears(const struct link_watch *w); /* of changes, so that nobody has to look */
+void link_watch_verify(struct vswitch *sw);        /* looks for namespaces that are gone or others now */
+bool link_watch_run(struct vswitch *sw); /* looks at the ports of which something was heard; true: there were some */
 
 /* capture.c */
 int capture_start(struct vswitch *sw, struct sw_port *p, uint32_t snaplen, char *path, size_t path_size,

@@ -149,34 +149,46 @@ def cycles(s, n):
         failed.append("cycles: no ping afterwards")
 
 
+class Monitor:
+    """A controller's ear: counts what it is told of the port vb."""
+
+    def __init__(self, s, name=None):
+        self.s, self.name, self.path = s, name or s.vb, f"{s.dir}/monitor"
+
+    def __enter__(self):
+        with open(self.path, "w", encoding="utf-8") as out:
+            self.process = subprocess.Popen(["ovs-ofctl", "-O", "OpenFlow13", "monitor", f"{self.s.dir}/br0.mgmt", "65534"],
+                                            stderr=out)
+        wait_for("monitor", self.hears)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def hears(self):
+        """It is connected when it is told of a change."""
+        self.s.of("mod-port", "12", "no-receive")
+        self.s.of("mod-port", "12", "receive")
+        return os.path.getsize(self.path) > 0
+
+    def count(self, what):
+        with open(self.path, encoding="utf-8") as f:
+            return sum(self.name[:15] in part and what in part for part in f.read().split("PORT_STATUS")[1:])
+
+
 def back(s, name, vanish, come_back):
     """The device goes: controllers hear of it.  It comes back: traffic flows again, by the same number, settings as before."""
-    with open(f"{s.dir}/monitor", "w", encoding="utf-8") as out:
-        monitor = subprocess.Popen(["ovs-ofctl", "-O", "OpenFlow13", "monitor", f"{s.dir}/br0.mgmt", "65534"], stderr=out)
-
-    def told(what):
-        with open(f"{s.dir}/monitor", encoding="utf-8") as f:
-            return any(f"{name[:15]}" in part and what in part for part in f.read().split("PORT_STATUS")[1:])
-
-    def hears():
-        """The monitor is connected when it is told of a change."""
-        s.of("mod-port", "12", "no-receive")
-        s.of("mod-port", "12", "receive")
-        return os.path.getsize(f"{s.dir}/monitor") > 0
-
-    try:
-        wait_for("monitor", hears)
+    with Monitor(s, name) as monitor:
+        before = monitor.count("LINK_DOWN")
         vanish()
         if come_back:
             wait_for(f"{name}: gone", lambda: s.link(name) == "gone")
-            wait_for(f"{name}: port-status", lambda: told("LINK_DOWN"))
+            wait_for(f"{name}: port-status", lambda: monitor.count("LINK_DOWN") > before)
             if s.reaches():
                 failed.append(f"{name}: ping without a device")
             come_back()
         wait_for(f"{name}: back", lambda: s.link(name) == "up" and s.reaches())
-    finally:
-        monitor.terminate()
-        monitor.wait()
 
 
 def netdev(s, _):
@@ -210,6 +222,44 @@ def killed(s, _):
     s.start()
 
 
+def events(s, _):
+    """What happens to a device is told by the kernel: with nothing looked at regularly, a controller and a fast failover
+    group learn all the same that a link goes down and up, that a device vanishes and that it comes back."""
+    s.call("port/add", "br0", "spare", "{type: test, ofport: 13}")
+    s.of("add-group", "group_id=1,type=ff,bucket=watch_port:12,actions=output:12,bucket=watch_port:13,actions=output:13")
+    wait_for("events: ping", lambda: s.reaches() and s.link(s.vb) == "up")
+    run("ip", "-n", s.a, "neigh", "replace", "10.95.0.2", "lladdr", "02:00:00:00:00:0b", "dev", s.ta)
+    s.of("add-flow", "priority=2,in_port=11,actions=group:1")
+    s.call("tick/stop")
+    with Monitor(s) as monitor:
+        def change(what, text, *command):
+            n = monitor.count(text)
+            run("ip", "-n", *command)
+            wait_for(f"events: {what}", lambda: monitor.count(text) > n)
+
+        def goes_to_spare():
+            s.call("testport/take", "spare")
+            run("ip", "netns", "exec", s.a, "ping", "-c", "1", "-W", "0.1", "10.95.0.2", check=False)
+            return json.loads(s.call("testport/take", "spare")) != []
+
+        if goes_to_spare():
+            failed.append("events: the spare port is used while the first is up")
+        for _ in range(3):
+            change("link down", "LINK_DOWN", s.b, "link", "set", "eth0", "down")
+            if not goes_to_spare():
+                failed.append("events: the link is down, and the group does not know")
+            change("link up", "LIVE", s.b, "link", "set", "eth0", "up")
+            wait_for("events: ping", s.reaches)
+        change("device gone", "LINK_DOWN", s.sw, "link", "del", s.vb)
+        n = monitor.count("LIVE")
+        s.add_veth()
+        wait_for("events: device back", lambda: monitor.count("LIVE") > n and s.reaches())
+        if goes_to_spare():
+            failed.append("events: the device is back, and the group does not know")
+    s.stop()
+    s.start()
+
+
 def main(binary, *args):
     if os.geteuid() != 0:
         print("skipped: needs root")
@@ -224,7 +274,7 @@ def main(binary, *args):
         at = args.index("--cycles")
         n = int(args[at + 1])
         del args[at:at + 2]
-    all_cases = {f.__name__: f for f in (netdev, tap, netns, killed, cycles)}
+    all_cases = {f.__name__: f for f in (netdev, tap, netns, events, killed, cycles)}
     s = Switch(binary)
     try:
         for name in args or all_cases:
