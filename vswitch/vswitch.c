@@ -144,21 +144,22 @@ int vswitch_open(struct vswitch **out, struct ev_loop *loop, struct clock *clock
                  struct errbuf *e)
 {
     struct vswitch *sw = calloc(1, sizeof *sw);
-    int err = sw ? 0 : errbuf_set(e, -ENOMEM, "not enough memory");
+    int err;
 
-    if (sw) {
-        sw->loop = loop;
-        sw->clock = clock;
-        list_init(&sw->bridges);
-        list_init(&sw->captures);
-        list_init(&sw->watches);
-        err = tls_new(&sw->tls);
-        err = err ? errbuf_set(e, err, "not enough memory") : open_datapath(sw, conf, e);
+    if (!sw) {
+        switch_conf_fini(conf);
+        return errbuf_set(e, -ENOMEM, "not enough memory");
     }
+    sw->loop = loop;
+    sw->clock = clock;
+    list_init(&sw->bridges);
+    list_init(&sw->captures);
+    list_init(&sw->watches);
+    err = tls_new(&sw->tls);
+    err = err ? errbuf_set(e, err, "not enough memory") : open_datapath(sw, conf, e);
     if (err) {
         switch_conf_fini(conf);
-        if (sw)
-            tls_free(sw->tls);
+        tls_free(sw->tls);
         free(sw);
         return err;
     }
