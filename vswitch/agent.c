@@ -13,6 +13,7 @@
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
 #include "vswitch/meter_table.h"
+#include "vswitch/packet_buffer.h"
 
 enum { ERROR_DATA = 64 }; /* bytes of the refused message that go back, 7.4.4 */
 
@@ -65,13 +66,13 @@ bool session_wants(const struct session *s, enum async_kind kind, unsigned reaso
 void session_send_async(struct session *s, const void *p, size_t n)
 {
     if (s->ops->send_async(s->arg, p, n))
-        s->agent->stats.async_dropped++;
+        s->agent->stats.async_dropped++; /* whoever does not read misses messages; replies keep their place */
 }
 
 bool agent_has_listener(const struct agent *a, enum async_kind kind, unsigned reason)
 {
     for_each_list (struct session, s, &a->sessions, link)
-        if (reasons_of(s, kind) >> reason & 1)
+        if (session_wants(s, kind, reason))
             return true;
     return false;
 }
@@ -84,9 +85,13 @@ void agent_broadcast(struct agent *a, enum async_kind kind, unsigned reason, str
     m->version = OFP_VERSION_13;
     m->xid = 0;
     ofp_encode(&a->out, m);
+    if (a->out.bad) {
+        a->stats.async_dropped++;
+        return;
+    }
     for_each_list (struct session, s, &a->sessions, link)
-        if (reasons_of(s, kind) >> reason & 1 && (a->out.bad || s->ops->send_async(s->arg, a->out.p, a->out.len)))
-            a->stats.async_dropped++; /* whoever does not read misses messages; replies keep their place */
+        if (session_wants(s, kind, reason))
+            session_send_async(s, a->out.p, a->out.len);
 }
 
 void session_send_error(struct session *s, const struct ofp_err *err, const uint8_t *p, size_t n, uint32_t xid)
@@ -167,6 +172,7 @@ static int handle_features(struct session *s, const struct ofp_msg *m, struct of
     struct ofp_msg reply = {
         .type = OFPT_FEATURES_REPLY,
         .features_reply = { .datapath_id = s->agent->conf.datapath_id,
+                            .n_buffers = PACKET_BUFFERS,
                             .n_tables = DP_TABLES,
                             .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS },
     };
@@ -411,7 +417,10 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         err = group_table_new(&a->groups, conf->bridge, conf->clock);
     if (!err)
         err = meter_table_new(&a->meters, conf->bridge, conf->clock);
+    if (!err)
+        err = packet_buffers_new(&a->buffers, conf->clock);
     if (err) {
+        meter_table_free(a->meters);
         group_table_free(a->groups);
         flow_table_free(a->flows);
         free(a);
@@ -426,6 +435,7 @@ void agent_free(struct agent *a)
     if (!a)
         return;
     assert(list_is_empty(&a->sessions) && !a->ports.n);
+    packet_buffers_free(a->buffers);
     flow_table_free(a->flows);
     group_table_free(a->groups);
     meter_table_free(a->meters);
@@ -466,6 +476,7 @@ bool agent_run(struct agent *a)
     bool has_more = false;
 
     flow_table_run(a->flows);
+    packet_buffers_run(a->buffers);
     for_each_list_safe (struct session, s, next, &a->sessions, link) {
         if (s->dump.is_active)
             has_more |= dump_run(s);
@@ -476,5 +487,7 @@ bool agent_run(struct agent *a)
 
 uint64_t agent_next_ns(const struct agent *a)
 {
-    return flow_table_next_ns(a->flows);
+    uint64_t flow = flow_table_next_ns(a->flows), frame = packet_buffers_next_ns(a->buffers);
+
+    return flow < frame ? flow : frame;
 }

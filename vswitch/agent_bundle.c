@@ -57,7 +57,7 @@ static const struct kind {
     handler_fn *prepare;
     void (*apply)(struct session *s, const struct ofp_msg *m);
 } kinds[] = {
-    { OFPT_FLOW_MOD, flow_mod_prepare, NULL },
+    { OFPT_FLOW_MOD, flow_mod_prepare, flow_mod_apply },
     { OFPT_GROUP_MOD, group_mod_prepare, NULL },
     { OFPT_METER_MOD, meter_mod_prepare, NULL },
     { OFPT_PORT_MOD, port_mod_check, port_mod_apply },

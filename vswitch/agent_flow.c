@@ -29,10 +29,10 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
     struct ofp_check check;
     int res;
 
-    if (m->buffer_id != OFP_NO_BUFFER) /* we buffer nothing */
-        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BUFFER_UNKNOWN);
     check_init(&check, a, m->table_id);
-    res = ofp_instructions_check(&check, match, m->instructions, m->n_instructions, err);
+    res = buffer_check(a, m->buffer_id, err);
+    if (!res)
+        res = ofp_instructions_check(&check, match, m->instructions, m->n_instructions, err);
     return res ? res : translate_instructions(&a->arena, m->instructions, m->n_instructions, code);
 }
 
@@ -118,9 +118,22 @@ int flow_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_er
     return res ? explain(res, err) : 0;
 }
 
+/* 7.3.4.1: a buffered frame goes through the tables, whichever it is that was changed; a deletion leaves it where it is. */
+void flow_mod_apply(struct session *s, const struct ofp_msg *m)
+{
+    bool is_delete = m->flow_mod.command == OFPFC_DELETE || m->flow_mod.command == OFPFC_DELETE_STRICT;
+
+    if (m->flow_mod.buffer_id != OFP_NO_BUFFER && !is_delete)
+        buffer_release(s->agent, m->flow_mod.buffer_id);
+}
+
 int handle_flow_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    return agent_finish(s->agent, flow_mod_prepare(s, m, err));
+    int res = agent_finish(s->agent, flow_mod_prepare(s, m, err));
+
+    if (!res)
+        flow_mod_apply(s, m);
+    return res;
 }
 
 int agent_add_normal_flow(struct agent *a)

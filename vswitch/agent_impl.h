@@ -21,6 +21,7 @@ struct agent {
     struct flow_table *flows;
     struct group_table *groups;
     struct meter_table *meters;
+    struct packet_buffers *buffers;
     struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
@@ -116,6 +117,7 @@ void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 void bundles_free(struct session *s);
 /* agent_flow.c */
 int flow_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err); /* agent_finish() follows */
+void flow_mod_apply(struct session *s, const struct ofp_msg *m); /* and then this, when it was committed */
 /* agent_group.c */
 int group_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 int group_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item); /* -ENOMEM */
@@ -130,6 +132,10 @@ int port_mod_check(struct session *s, const struct ofp_msg *m, struct ofp_err *e
 void port_mod_apply(struct session *s, const struct ofp_msg *m); /* of one that was checked */
 void port_describe(const struct agent_port *p, struct ofp_port *out);
 void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
+/* agent_packet.c */
+int buffer_check(struct agent *a, uint32_t buffer_id, struct ofp_err *err); /* 0 also for OFP_NO_BUFFER */
+/* Sends the frame that waits under that id through the tables, if it still does. */
+void buffer_release(struct agent *a, uint32_t buffer_id);
 /* agent_dump.c */
 int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow_stats_request *q, bool is_aggregate,
                struct ofp_err *err);

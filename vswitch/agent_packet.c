@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_packet.c - frames to and from controllers (OpenFlow 1.3.5, 7.3.7, 7.4.1).  Nothing is buffered here, so every
- * packet-in carries the whole frame, whatever max_len says (7.4.1: a switch without buffers must). */
+/* agent_packet.c - frames to and from controllers (OpenFlow 1.3.5, 7.3.7, 7.4.1).  A packet-in that is to carry less
+ * than the frame leaves it in a buffer; without room there, it carries all of it. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "datapath/offload.h"
 #include "vswitch/agent_impl.h"
+#include "vswitch/packet_buffer.h"
 
 /* --- packet-out --- */
 
@@ -21,37 +22,87 @@ static int check_in_port(const struct agent *a, uint32_t port, struct ofp_err *e
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
 }
 
+int buffer_check(struct agent *a, uint32_t buffer_id, struct ofp_err *err)
+{
+    int res = buffer_id == OFP_NO_BUFFER ? 0 : packet_buffers_check(a->buffers, buffer_id);
+
+    if (!res)
+        return 0;
+    return refuse(err, OFPET_BAD_REQUEST, res == -EALREADY ? OFPBRC_BUFFER_EMPTY : OFPBRC_BUFFER_UNKNOWN);
+}
+
+/* The frame's bytes in one piece; NULL: no memory. */
+static const uint8_t *bytes_of(struct arena *arena, struct rte_mbuf *m)
+{
+    uint32_t len = rte_pktmbuf_pkt_len(m);
+    uint8_t *room = m->nb_segs > 1 ? arena_calloc(arena, 1, len) : NULL;
+
+    return m->nb_segs > 1 && !room ? NULL : rte_pktmbuf_read(m, 0, len, room);
+}
+
+/* Has a worker do it.  -E2BIG: nothing is done; else what cannot be sent is lost, as a full queue drops a frame. */
+static int send_out(struct agent *a, uint32_t in_port, const struct act *acts, size_t n_acts, const uint8_t *p,
+                    size_t n)
+{
+    int res = p ? datapath_send(a->conf.bridge, in_port, acts, n_acts, p, n) : -ENOMEM;
+
+    if (!res || res == -E2BIG)
+        return res;
+    a->stats.packet_outs_dropped++;
+    log_limited(LOG_WARNING, "bridge %s: a packet-out was dropped: %s", a->name, strerror(-res));
+    return 0;
+}
+
+void buffer_release(struct agent *a, uint32_t buffer_id)
+{
+    struct act table = { .type = ACT_OUTPUT, .port = OFPP_TABLE };
+    struct rte_mbuf *frame;
+    uint32_t in_port;
+
+    if (packet_buffers_take(a->buffers, buffer_id, &frame, &in_port))
+        return;
+    (void)send_out(a, in_port, &table, 1, bytes_of(&a->arena, frame), rte_pktmbuf_pkt_len(frame));
+    rte_pktmbuf_free(frame);
+}
+
+/* Takes the frame only once its actions are found to fit. */
+static int send_buffered(struct agent *a, const struct ofp_packet_out *m, const struct act *acts, size_t n_acts)
+{
+    struct rte_mbuf *frame = packet_buffers_find(a->buffers, m->buffer_id);
+    int res = send_out(a, m->in_port, acts, n_acts, bytes_of(&a->arena, frame), rte_pktmbuf_pkt_len(frame));
+    uint32_t in_port;
+
+    if (!res && !packet_buffers_take(a->buffers, m->buffer_id, &frame, &in_port))
+        rte_pktmbuf_free(frame);
+    return res;
+}
+
 int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_err *err)
 {
     const struct ofp_packet_out *m = &msg->packet_out;
+    bool is_buffered = m->buffer_id != OFP_NO_BUFFER; /* then what comes with the message is not looked at */
     struct agent *a = s->agent;
     struct ofp_check check;
     struct act *acts;
     uint16_t n_acts;
     int res;
 
-    if (m->buffer_id != OFP_NO_BUFFER)
-        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BUFFER_UNKNOWN);
-    res = check_in_port(a, m->in_port, err);
+    res = buffer_check(a, m->buffer_id, err);
+    if (!res)
+        res = check_in_port(a, m->in_port, err);
     check_init(&check, a, OFPTT_ALL);
     check.is_packet_out = true;
     check.has_nx = has_nx;
     if (!res)
         res = ofp_actions_check(&check, NULL, m->actions, m->n_actions, err);
-    if (!res && m->n_data < FRAME_MIN)
+    if (!res && !is_buffered && m->n_data < FRAME_MIN)
         res = refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PACKET);
     if (!res)
         res = translate_actions_to_acts(&a->arena, m->actions, m->n_actions, &acts, &n_acts);
     if (res)
         return res == -EOPNOTSUPP ? refuse(err, OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE) : res;
-    res = datapath_send(a->conf.bridge, m->in_port, acts, n_acts, m->data, m->n_data);
-    if (res == -E2BIG)
-        return refuse(err, OFPET_BAD_ACTION, OFPBAC_TOO_MANY);
-    if (res) { /* as a full queue drops a frame */
-        a->stats.packet_outs_dropped++;
-        log_limited(LOG_WARNING, "bridge %s: a packet-out was dropped: %s", a->name, strerror(-res));
-    }
-    return 0;
+    res = is_buffered ? send_buffered(a, m, acts, n_acts) : send_out(a, m->in_port, acts, n_acts, m->data, m->n_data);
+    return res ? refuse(err, OFPET_BAD_ACTION, OFPBAC_TOO_MANY) : 0;
 }
 
 /* --- packet-in --- */
@@ -81,7 +132,8 @@ struct told {
     const struct event *ev;
     const struct ofp_match *match;
     const uint8_t *frame;
-    size_t n_frame;
+    size_t n_frame, n_data; /* bytes of all, and those told */
+    uint32_t buffer_id;
 };
 
 static void make_standard(struct ofp_msg *m, const struct told *t)
@@ -89,9 +141,9 @@ static void make_standard(struct ofp_msg *m, const struct told *t)
     *m = (struct ofp_msg){
         .type = OFPT_PACKET_IN,
         .packet_in = {
-            .buffer_id = OFP_NO_BUFFER, .total_len = (uint16_t)t->n_frame,
+            .buffer_id = t->buffer_id, .total_len = (uint16_t)t->n_frame,
             .reason = (enum ofp_packet_in_reason)t->ev->reason, .table_id = t->ev->table_id, .cookie = t->ev->cookie,
-            .match = *t->match, .data = t->frame, .n_data = t->n_frame,
+            .match = *t->match, .data = t->frame, .n_data = t->n_data,
         },
     };
 }
@@ -122,28 +174,32 @@ static int make_nx1(struct ofp_nx_message *m, struct arena *a, const struct told
     if (fields_of(a, t->match, &fields, &n))
         return -ENOMEM;
     padded = (n + 7) / 8 * 8 + 2;
-    rest = arena_calloc(a, 1, padded + t->n_frame);
+    rest = arena_calloc(a, 1, padded + t->n_data);
     if (!rest)
         return -ENOMEM;
     memcpy(rest, fields, n);
-    memcpy(rest + padded, t->frame, t->n_frame);
+    memcpy(rest + padded, t->frame, t->n_data);
     *m = (struct ofp_nx_message){
         .exp_type = NXT_PACKET_IN,
-        .packet_in = { OFP_NO_BUFFER, (uint16_t)t->n_frame, (enum ofp_packet_in_reason)t->ev->reason, t->ev->table_id,
-                       t->ev->cookie, (uint16_t)n, rest, padded + t->n_frame },
+        .packet_in = { t->buffer_id, (uint16_t)t->n_frame, (enum ofp_packet_in_reason)t->ev->reason, t->ev->table_id,
+                       t->ev->cookie, (uint16_t)n, rest, padded + t->n_data },
     };
     return 0;
 }
 
 static int make_nx2(struct ofp_nx_message *m, struct arena *a, const struct told *t)
 {
-    struct ofp_nx_packet_in_prop *p = arena_calloc(a, 6, sizeof *p);
+    struct ofp_nx_packet_in_prop *p = arena_calloc(a, 8, sizeof *p);
     const uint8_t *fields;
     size_t n_fields, n = 0;
 
     if (!p || fields_of(a, t->match, &fields, &n_fields))
         return -ENOMEM;
-    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_PACKET, .packet = { t->frame, t->n_frame } };
+    p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_PACKET, .packet = { t->frame, t->n_data } };
+    if (t->n_data < t->n_frame)
+        p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_FULL_LEN, .full_len = { (uint32_t)t->n_frame } };
+    if (t->buffer_id != OFP_NO_BUFFER)
+        p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_BUFFER_ID, .buffer_id = { t->buffer_id } };
     p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_TABLE_ID, .table_id = { t->ev->table_id } };
     if (t->ev->cookie != UINT64_MAX)
         p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_COOKIE, .cookie = { t->ev->cookie } };
@@ -180,40 +236,53 @@ static bool is_for(const struct session *s, const struct event *ev)
     return s->controller_id == ev->controller_id && session_wants(s, ASYNC_PACKET_IN, ev->reason);
 }
 
-/* One frame, whole and with its checksums done, to each session in the form that it asked for. */
-static void send_frame(struct agent *a, const struct told *t)
-{
-    a->stats.packet_ins++;
-    for (enum ofp_nx_packet_in_format format = NXPIF_STANDARD; format <= NXPIF_NXT_PACKET_IN2; format++) {
-        bool is_written = false;
-
-        for_each_list (struct session, s, &a->sessions, link) {
-            if (s->packet_in_format != format || !is_for(s, t->ev))
-                continue;
-            if (!is_written && !write_packet_in(a, format, t)) {
-                a->stats.async_dropped++;
-                break;
-            }
-            is_written = true;
-            session_send_async(s, a->out.p, a->out.len);
-        }
-    }
-}
-
 struct cut {
     struct agent *agent;
     const struct event *ev;
     const struct ofp_match *match;
 };
 
+/* How much of a frame goes to the session: what the action asks for, or where no action sends it, the session (7.3.2). */
+static uint16_t max_len_of(const struct session *s, const struct event *ev)
+{
+    return ev->reason == EVENT_INVALID_TTL ? s->miss_send_len : ev->max_len;
+}
+
+/* One frame, with its checksums done, to each session in the form that it asked for: whole, or its beginning and where the
+ * rest of it waits. */
+static void send_frame(const struct cut *c, struct rte_mbuf *frame, const uint8_t *p, size_t n)
+{
+    struct agent *a = c->agent;
+    struct told t = { .ev = c->ev, .match = c->match, .frame = p, .n_frame = n };
+    uint32_t id = OFP_NO_BUFFER;
+    bool has_tried = false;
+
+    a->stats.packet_ins++;
+    for_each_list (struct session, s, &a->sessions, link) {
+        uint16_t max_len = max_len_of(s, c->ev);
+
+        if (!is_for(s, c->ev))
+            continue;
+        if (max_len != OFPCML_NO_BUFFER && !has_tried) {
+            id = packet_buffers_put(a->buffers, frame, c->ev->in_port);
+            has_tried = true;
+        }
+        t.buffer_id = max_len == OFPCML_NO_BUFFER ? OFP_NO_BUFFER : id;
+        t.n_data = t.buffer_id != OFP_NO_BUFFER && max_len < n ? max_len : n;
+        if (write_packet_in(a, s->packet_in_format, &t))
+            session_send_async(s, a->out.p, a->out.len);
+        else
+            a->stats.async_dropped++;
+    }
+}
+
 static void send_mbuf(const struct cut *c, struct rte_mbuf *m)
 {
     uint32_t len = rte_pktmbuf_pkt_len(m);
-    uint8_t *room = m->nb_segs > 1 ? arena_calloc(&c->agent->arena, 1, len) : NULL;
-    const uint8_t *p = m->nb_segs > 1 && !room ? NULL : rte_pktmbuf_read(m, 0, len, room);
+    const uint8_t *p = bytes_of(&c->agent->arena, m);
 
     if (p && len <= UINT16_MAX)
-        send_frame(c->agent, &(struct told){ c->ev, c->match, p, len });
+        send_frame(c, m, p, len);
     else
         c->agent->stats.async_dropped++;
 }

@@ -117,7 +117,7 @@ class Basics(SwitchTest):
     def test_features(self):
         body = self.c.ask(wire.message(wire.FEATURES_REQUEST), wire.FEATURES_REPLY)[8:]
         dpid, buffers, tables, auxiliary, capabilities, _ = struct.unpack("!QIBB2xII", body)
-        self.assertEqual((dpid, buffers, tables, auxiliary), (0x1122334455667788, 0, 254, 0))
+        self.assertEqual((dpid, buffers, tables, auxiliary), (0x1122334455667788, 256, 254, 0))
         self.assertEqual(capabilities & 7, 7, "statistics of flows, tables and ports")
 
     def test_configuration(self):

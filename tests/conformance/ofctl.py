@@ -45,7 +45,7 @@ class Ofctl(SwitchTest):
         ports = "".join(f" {n}({name}): addr:{self.mac[name]}\n     config:     0\n     state:      LIVE\n     speed: 0 Mbps now, 0 Mbps max\n"
                         for name, n in self.PORTS.items())
         text = self.ofctl("show")
-        self.assertTrue(text.startswith("OFPT_FEATURES_REPLY (OF1.3) (): dpid:1122334455667788\nn_tables:254, n_buffers:0\ncapabilities: FLOW_STATS"
+        self.assertTrue(text.startswith("OFPT_FEATURES_REPLY (OF1.3) (): dpid:1122334455667788\nn_tables:254, n_buffers:256\ncapabilities: FLOW_STATS"
                                         " TABLE_STATS PORT_STATS"), text)
         self.assertTrue(text.endswith(f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}OFPT_GET_CONFIG_REPLY (OF1.3) (): frags=normal miss_send_len=0\n"), text)
         self.assertEqual(self.ofctl("dump-ports-desc"), f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}")

@@ -35,7 +35,7 @@ class PacketIn(SwitchTest):
         self.sw.give(port, frame)
         got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
         self.assertEqual(got["buffer"], wire.NO_BUFFER)
-        self.assertEqual((got["total_len"], got["data"]), (len(frame), frame), "nothing is buffered, so all of it comes")
+        self.assertEqual((got["total_len"], got["data"]), (len(frame), frame), "OFPCML_NO_BUFFER: all of it comes")
         self.assertEqual(got["match"]["in_port"], number)
         self.assertEqual({k: got[k] for k in want}, want)
         return got
@@ -64,11 +64,8 @@ class PacketIn(SwitchTest):
         self.assertEqual(got["match"], {"in_port": 11, "metadata": 0x55, "tunnel_id": 9})
 
     def test_lengths(self):
-        """Without buffers miss_send_len and max_len cut nothing."""
-        for length in (0, 20, 128, 0xffff):
-            self.c.do(flow_mod(apply(output(wire.CONTROLLER, max_len=length)), priority=7))
-            self.packet_in(ethernet(0x88b5, bytes(range(250)) * 4))
-        self.c.do(wire.set_config(miss_send_len=16), flow_mod(apply(TO_CONTROLLER), priority=0), flow_mod(command=wire.DELETE_STRICT, priority=7))
+        """What an action sends is as long as it says, whatever miss_send_len."""
+        self.c.do(wire.set_config(miss_send_len=16), flow_mod(apply(TO_CONTROLLER), priority=0))
         for size in (60, 61, 1514, 9000):
             self.packet_in(FRAME.ljust(size, b"x"), reason=MISS)
         self.sw.give("p1", FRAME[:14])
@@ -90,9 +87,14 @@ class PacketIn(SwitchTest):
         self.assertEqual((out[22], checksum(out[14:34])), (1, 0))
         self.c.silence()  # as long as nobody has asked for the reason
         self.c.do(wire.set_async(packet_in=(7, 0)))
-        frame = ipv4(ttl=1)
-        got = self.packet_in(frame, reason=INVALID_TTL, cookie=0x5, table=0)
-        self.assertEqual(got["data"], frame)
+        self.packet_in(ipv4(ttl=1), reason=INVALID_TTL, cookie=0x5, table=0)
+        for length in (1, 20, 60, 128):  # no action has sent it: miss_send_len
+            self.c.do(wire.set_config(miss_send_len=length))
+            self.sw.give("p1", ipv4(ttl=1))
+            got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+            self.assertEqual((got["total_len"], got["data"]), (60, ipv4(ttl=1)[:length]))
+            self.c.do(packet_out(b"", output(33), buffer=got["buffer"]))
+            self.assertEqual(self.sw.take_some("p3", 1), [ipv4(ttl=1)])
 
     def test_not_before_it_is_asked_for(self):
         quiet = self.sw.session()
@@ -100,6 +102,96 @@ class PacketIn(SwitchTest):
         self.packet_in(FRAME)
         quiet.silence()
         quiet.close()
+
+
+class Buffers(SwitchTest):
+    """7.4.1: a frame of which a controller has the beginning waits for what becomes of it."""
+    BUFFERS, SECONDS = 256, 5
+
+    def setUp(self):
+        super().setUp()
+        self.sw.warp(self.SECONDS)  # nothing waits from before
+        self.to_controller()
+
+    def to_controller(self, max_len=20):
+        self.c.do(flow_mod(apply(output(wire.CONTROLLER, max_len=max_len)), priority=0))
+
+    def buffered(self, frame=FRAME, port="p1"):
+        self.sw.give(port, frame)
+        got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+        self.assertNotEqual(got["buffer"], wire.NO_BUFFER)
+        self.assertEqual((got["total_len"], got["data"]), (len(frame), frame[:20]))
+        return got["buffer"]
+
+    def test_lengths(self):
+        for length, size in ((0, 60), (1, 60), (60, 60), (61, 60), (128, 60), (128, 1514), (2000, 9000), (0xfffe, 300)):
+            frame = FRAME.ljust(size, b"x")
+            self.to_controller(length)
+            self.sw.give("p1", frame)
+            got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+            self.assertEqual((got["total_len"], got["data"]), (size, frame[:length]))
+            self.c.do(packet_out(b"", output(22), buffer=got["buffer"]))
+            self.assertEqual(self.sw.take_some("p2", 1), [frame])
+
+    def test_packet_out(self):
+        a, b = self.buffered(), self.buffered(FRAME[:59] + b"b")
+        self.assertNotEqual(a, b)
+        self.c.do(packet_out(b"this is not looked at", wire.set_field("eth_dst", 0x020000000077), output(22), buffer=b))
+        self.assertEqual(self.sw.take_some("p2", 1), [b"\2\0\0\0\0\x77" + FRAME[6:59] + b"b"])
+        self.refused(packet_out(b"", output(22), buffer=b), BAD_REQUEST, 7, "used already")
+        self.refused(packet_out(b"", output(22), buffer=b ^ 0x100), BAD_REQUEST, 8, "another's turn")
+        self.refused(packet_out(b"", output(0), buffer=a), wire.BAD_ACTION, 4)
+        self.refused(packet_out(b"", output(22), in_port=44, buffer=a), BAD_REQUEST, 11)
+        self.c.do(packet_out(b"", buffer=a))  # without an action: dropped
+        self.refused(packet_out(b"", output(22), buffer=a), BAD_REQUEST, 7)
+        self.assertEqual(self.sw.take("p2"), [])
+
+    def test_flow_mod(self):
+        """7.3.4.1: as if a packet-out to OFPP_TABLE came behind it."""
+        first, second, third, fourth = (self.buffered(FRAME[:59] + bytes([i])) for i in range(4))
+        self.refused(flow_mod(apply(output(0)), buffer=first), wire.BAD_ACTION, 4)
+        self.c.do(flow_mod(apply(output(22)), match=match(in_port=11), buffer=first))
+        self.assertEqual(self.sw.take_some("p2", 1), [FRAME[:59] + b"\0"])
+        for command in (wire.ADD, wire.MODIFY, wire.MODIFY_STRICT):
+            self.refused(flow_mod(command=command, buffer=first), BAD_REQUEST, 7)
+        self.c.do(flow_mod(apply(output(33)), match=match(in_port=11), command=wire.MODIFY, buffer=second))
+        self.assertEqual(self.sw.take_some("p3", 1), [FRAME[:59] + b"\1"])
+        self.c.do(flow_mod(apply(output(22)), table=9, buffer=third))  # whichever table it names
+        self.assertEqual(self.sw.take_some("p3", 1), [FRAME[:59] + b"\2"])
+        self.c.do(flow_mod(command=wire.DELETE, match=match(in_port=11), buffer=fourth))
+        self.c.do(packet_out(b"", output(22), buffer=fourth))  # a deletion has left it
+        self.assertEqual(self.sw.take_some("p2", 1), [FRAME[:59] + b"\3"])
+
+    def test_time(self):
+        early = self.buffered()
+        self.sw.warp(self.SECONDS - 1)
+        late = self.buffered()
+        self.sw.warp(1)
+        self.refused(packet_out(b"", output(22), buffer=early), BAD_REQUEST, 8)
+        self.c.do(packet_out(b"", output(22), buffer=late))
+        self.sw.take_some("p2", 1)
+
+    def test_no_room(self):
+        ids = {self.buffered() for _ in range(self.BUFFERS)}
+        self.assertEqual(len(ids), self.BUFFERS)
+        self.sw.give("p1", FRAME)
+        got = wire.read_packet_in(self.c.next_async(wire.PACKET_IN))
+        self.assertEqual((got["buffer"], got["data"]), (wire.NO_BUFFER, FRAME), "all of it, when none is free")
+        self.c.do(packet_out(b"", buffer=ids.pop()))
+        self.assertNotIn(self.buffered(), ids)
+        self.sw.warp(self.SECONDS)
+        for old in ids:
+            self.assertEqual(self.c.refusal(packet_out(b"", buffer=old)), (BAD_REQUEST, 8))
+
+    def test_two_sessions(self):
+        """Both are told, whoever comes first has it."""
+        other = self.sw.session(hears=True)
+        self.assertEqual(self.buffered(), wire.read_packet_in(other.next_async(wire.PACKET_IN))["buffer"])
+        number = self.buffered()
+        other.do(packet_out(b"", output(22), buffer=number))
+        self.sw.take_some("p2", 1)
+        self.assertEqual(self.c.refusal(packet_out(b"", output(22), buffer=number)), (BAD_REQUEST, 7))
+        other.close()
 
 
 class Pipeline(SwitchTest):
