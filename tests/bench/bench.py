@@ -5,6 +5,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 
 import bench_datapath
@@ -34,6 +35,7 @@ def main():
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("script/bench: must be root, for namespaces and interfaces")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("script/bench: terminated"))  # what was made is undone
     try:
         result = {"bench": args.name, "machine": system.machine(), **BENCHES[args.name].measure(args)}
     except (RuntimeError, OSError) as error:

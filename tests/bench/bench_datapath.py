@@ -1,27 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """One core of a switch between two DPDK devices: net_pcap that plays a capture for ever, and net_null.  The same devices,
 the same core and the same rules for each switch, one after the other, several times; the medians count."""
+import contextlib
 import os
+import random
 import re
 import statistics
 import struct
 import time
 
-from system import ROOT, Scope, run, wait_for
+from system import ROOT, Hugepages, Scope, run, wait_for
 
 about = "one core forwarding captured frames between DPDK devices, against Open vSwitch with DPDK"
+
+ACL_RULES = 500
+
+
+def address(flow):
+    """Where a flow goes to: one of 1000 addresses."""
+    return f"10.{flow % 16}.{flow >> 8 & 255}.{flow & 255}"
+
+
+def route_rules():
+    return [f"priority=10,ip,nw_dst={address(flow)},actions=set_field:02:00:00:00:01:{flow & 255:02x}->eth_dst,dec_ttl,output:2"
+            for flow in range(1000)]
+
+
+def acl_rules():
+    """Rules of many shapes, none of which the traffic meets, though it agrees with each in part; what is left may pass."""
+    rnd = random.Random(1)
+    rules = ["priority=1,actions=output:2"]
+    for n in range(ACL_RULES):
+        src, dst = rnd.choice((0, 8, 16, 20, 24, 32)), rnd.choice((8, 16, 20, 24, 28, 32))
+        match = f"priority={1000 + n},udp,nw_dst=10.{rnd.randrange(16)}.{rnd.randrange(4)}.{rnd.randrange(256)}/{dst}"
+        match += f",nw_src=10.{rnd.randrange(100, 200)}.{rnd.randrange(256)}.{rnd.randrange(256)}/{src}" if src > 8 else ""
+        match += f",tp_dst={rnd.randrange(4096, 65536)}" if src <= 8 or n % 3 == 0 else ""
+        rules.append(match + ",actions=drop")
+    return rules
+
 
 # Name: flows in the capture, rules.
 CASES = {
     "port f1": (1, ["in_port=1,actions=output:2"]),
     "port f1000": (1000, ["in_port=1,actions=output:2"]),
-    "l3 f1": (1, None),
-    "l3 f1000": (1000, None),
     "vlan f1000": (1000, ["in_port=1,actions=push_vlan:0x8100,set_field:4106->vlan_vid,output:2"]),
+    "route f1000": (1000, route_rules()),
+    "acl f1000": (1000, acl_rules()),
 }
-for name in ("l3 f1", "l3 f1000"):
-    CASES[name] = (CASES[name][0], [f"priority=10,ip,nw_dst=10.{n}.0.0/16,actions=set_field:02:00:00:00:01:{n:02x}->eth_dst,"
-                                    "dec_ttl,output:2" for n in range(16)])
 
 
 def options(parser):
@@ -30,6 +55,8 @@ def options(parser):
     parser.add_argument("--cpu", type=int, default=(os.cpu_count() or 1) - 1, help="the worker's (default: the last)")
     parser.add_argument("--cases", help=f"some of: {', '.join(CASES)}; separated by commas")
     parser.add_argument("--switches", default="trama,ovs-dpdk", help="default: trama,ovs-dpdk")
+    parser.add_argument("--hugepages", type=int, default=1024,
+                        help="how many to take from the kernel meanwhile; 0: those there are, if any (default: 1024)")
 
 
 def frame(flow):
@@ -104,8 +131,9 @@ def one_run(make, case, args):
         write_capture(capture, n_flows)
         try:
             switch = make(scope, capture, args)
-            for rule in rules:
-                run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", switch.mgmt, rule)
+            with open(f"{scope.dir}/rules", "w", encoding="utf-8") as f:
+                f.write("\n".join(rules) + "\n")
+            run("ovs-ofctl", "-O", "OpenFlow13", "--bundle", "add-flows", switch.mgmt, f"{scope.dir}/rules")
             before = sent(switch)
             wait_for("frames", lambda: sent(switch) > before)
         except RuntimeError as error:
@@ -128,8 +156,16 @@ def chosen(text, known, what):
 def measure(args):
     cases = chosen(args.cases, CASES, "--cases")
     names = chosen(args.switches, SWITCHES, "--switches")
-    if "ovs-dpdk" in names and not has_hugepages():
-        raise RuntimeError("ovs-dpdk needs 1024 free hugepages (sysctl vm.nr_hugepages=1024); or --switches trama")
+    if args.rounds < 1 or args.seconds <= 0 or args.hugepages < 0:
+        raise RuntimeError("--rounds is at least 1, --seconds more than 0, --hugepages not negative")
+    with Hugepages(args.hugepages) if args.hugepages else contextlib.nullcontext():
+        return measure_all(cases, names, args)
+
+
+def measure_all(cases, names, args):
+    has_huge = has_hugepages()
+    if "ovs-dpdk" in names and not has_huge:
+        raise RuntimeError("ovs-dpdk needs 1024 free hugepages (--hugepages); or --switches trama")
     samples = {(case, name): [] for case in cases for name in names}
     for _ in range(args.rounds):
         for case in cases:
@@ -140,5 +176,5 @@ def measure(args):
         kpps = [statistics.median(samples[case, name]) for name in names]
         rows.append([case, *(round(v) for v in kpps), *([round(kpps[0] / kpps[1], 2)] if len(kpps) == 2 and kpps[1] else [])])
     ratio = [f"{names[0]}/{names[1]}"] if len(names) == 2 else []
-    return {"columns": ["case", *(f"{name} kpps" for name in names), *ratio], "hugepages": has_hugepages(), "rows": rows,
+    return {"columns": ["case", *(f"{name} kpps" for name in names), *ratio], "hugepages": has_huge, "rows": rows,
             "samples": {f"{case} {name}": values for (case, name), values in samples.items()}}

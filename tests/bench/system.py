@@ -84,3 +84,40 @@ class Scope:
     def log(self):
         with open(os.path.join(self.dir, "log"), encoding="utf-8") as f:
             return f.read()[-2000:]
+
+
+class Hugepages:
+    """`count` hugepages of 2 MB more than there are, and a hugetlbfs mount; both given back when the scope is left."""
+
+    SETTING = "/proc/sys/vm/nr_hugepages"
+
+    def __init__(self, count):
+        self.count = count
+        self.dir = None
+
+    def __enter__(self):
+        self.before = self.total()
+        try:
+            self.set_total(self.before + self.count)
+            if self.total() < self.before + self.count:
+                raise RuntimeError(f"the kernel gives {self.total() - self.before} of {self.count} hugepages (of 2 MB)")
+            self.dir = tempfile.mkdtemp(prefix="trama-bench-huge-")
+            run("mount", "-t", "hugetlbfs", "none", self.dir)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.dir:
+            run("umount", self.dir, check=False)
+            os.rmdir(self.dir)
+        self.set_total(self.before)
+
+    def total(self):
+        with open(self.SETTING, encoding="utf-8") as f:
+            return int(f.read())
+
+    def set_total(self, count):
+        with open(self.SETTING, "w", encoding="utf-8") as f:
+            f.write(str(count))
