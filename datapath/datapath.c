@@ -271,6 +271,15 @@ no_memory:
     return errbuf_set(e, -ENOMEM, "port %s: no memory", port->name);
 }
 
+/* Frames that the port's device would not take for their size. */
+static uint64_t too_big(struct port *p)
+{
+    struct port_stats st = { 0 };
+
+    p->ops->stats(p, &st);
+    return st.tx_too_big;
+}
+
 void datapath_port_remove(struct datapath *dp, uint16_t index)
 {
     struct dp_port *p = datapath_port(dp, index);
@@ -286,6 +295,7 @@ void datapath_port_remove(struct datapath *dp, uint16_t index)
     forget_programs(dp);
     rcu_wait(dp->rcu);
     mac_table_flush_port(p->bridge->macs, index);
+    dp->lost[DROP_TOO_BIG] += too_big(p->port);
     dp_port_free(dp, p);
 }
 
@@ -343,6 +353,12 @@ void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N])
         out[d] = dp->lost[d];
         for (unsigned i = 0; i < dp->n_workers; i++)
             out[d] += atomic_load_explicit(&dp->workers[i]->drops[d], memory_order_relaxed);
+    }
+    for (uint16_t i = 0; i < DP_PORTS_MAX; i++) {
+        const struct dp_port *p = datapath_port(dp, i);
+
+        if (p)
+            out[DROP_TOO_BIG] += too_big(p->port);
     }
 }
 

@@ -33,6 +33,7 @@ static const char *const names[] = {
     [DROP_NO_BRIDGE] = "no-bridge",
     [DROP_QUEUE_FULL] = "queue-full",
     [DROP_QUEUE_GONE] = "queue-gone",
+    [DROP_TOO_BIG] = "too-big",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

@@ -32,6 +32,7 @@ enum drop {
     DROP_NO_BRIDGE,      /* the port left its bridge while the frame was under way */
     DROP_QUEUE_FULL,     /* the port's queue holds as much as it may */
     DROP_QUEUE_GONE,     /* waited in a queue that was taken away or exchanged */
+    DROP_TOO_BIG,        /* larger than the outgoing device's MTU, and not to be cut; counted by the port */
     DROP_N
 };
 

@@ -107,4 +107,5 @@ void port_counters_sum(struct port_stats *out, const struct port_counters *c)
     out->tx_bytes += atomic_load_explicit(&c->tx_bytes, memory_order_relaxed);
     out->tx_dropped += atomic_load_explicit(&c->tx_dropped, memory_order_relaxed);
     out->tx_errors += atomic_load_explicit(&c->tx_errors, memory_order_relaxed);
+    out->tx_too_big += atomic_load_explicit(&c->tx_too_big, memory_order_relaxed);
 }

@@ -45,6 +45,7 @@ struct port_stats {
     uint64_t rx_dropped; /* the device had them, we could not take them (no mbuf) */
     uint64_t tx_dropped; /* the device did not take them */
     uint64_t rx_errors, tx_errors;
+    uint64_t tx_too_big; /* of tx_errors or tx_dropped: larger than the device takes, not to be cut (DROP_TOO_BIG) */
     uint64_t rx_frame_err, rx_over_err, rx_crc_err, collisions;
 };
 

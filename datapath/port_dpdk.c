@@ -57,8 +57,10 @@ struct dpdk_out {
 };
 
 /* Brings a frame into the form that drivers take.  NULL: it cannot be sent, and is freed. */
-static struct rte_mbuf *adapt(struct port_dpdk *d, struct rte_mbuf *m)
+static struct rte_mbuf *adapt(struct dpdk_out *o, struct rte_mbuf *m)
 {
+    struct port_dpdk *d = o->d;
+
     if (unlikely(offload_of(m) & OFFLOAD_ANY_SEG)) {
         if (offload_is_shared(m)) {
             struct rte_mbuf *copy = rte_pktmbuf_copy(m, d->pool, 0, UINT32_MAX);
@@ -71,6 +73,7 @@ static struct rte_mbuf *adapt(struct port_dpdk *d, struct rte_mbuf *m)
         offload_to_ethdev(m);
     }
     if (unlikely(m->nb_segs > 1 && !d->has_multi_segs && rte_pktmbuf_linearize(m))) {
+        counter_add(&d->count[o->queue].tx_too_big, 1);
         rte_pktmbuf_free(m);
         return NULL;
     }
@@ -84,7 +87,7 @@ static void dpdk_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
     bool has_offloads = false;
 
     for (uint16_t i = 0; i < n; i++) {
-        struct rte_mbuf *m = adapt(o->d, frames[i]);
+        struct rte_mbuf *m = adapt(o, frames[i]);
 
         if (unlikely(!m))
             continue;

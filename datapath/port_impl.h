@@ -30,7 +30,7 @@ int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *
 struct port_counters {
     _Alignas(64) _Atomic uint64_t rx_packets;
     _Atomic uint64_t rx_bytes, rx_dropped, rx_errors, rx_frame_err;
-    _Atomic uint64_t tx_packets, tx_bytes, tx_dropped, tx_errors;
+    _Atomic uint64_t tx_packets, tx_bytes, tx_dropped, tx_errors, tx_too_big;
 };
 
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n)

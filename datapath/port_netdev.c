@@ -198,7 +198,7 @@ struct netdev_out {
 static void send_messages(struct netdev_out *o, struct rte_mbuf **frames, unsigned first, unsigned last)
 {
     struct netdev_queue *q = o->q;
-    uint64_t bytes = 0, sent = 0, errors = 0, dropped = 0;
+    uint64_t bytes = 0, sent = 0, errors = 0, dropped = 0, too_big = 0;
 
     while (first < last) {
         int k = sendmmsg(o->fd, q->tx_msg + first, last - first, MSG_DONTWAIT);
@@ -212,6 +212,7 @@ static void send_messages(struct netdev_out *o, struct rte_mbuf **frames, unsign
         }
         if (errno == ENXIO || errno == ENETDOWN || errno == ENODEV)
             check_gone(o->nd, o->fd);
+        too_big += errno == EMSGSIZE;
         if (errno == EMSGSIZE || errno == EINVAL)
             errors++;
         else
@@ -221,6 +222,7 @@ static void send_messages(struct netdev_out *o, struct rte_mbuf **frames, unsign
     counter_add(&q->count.tx_packets, sent);
     counter_add(&q->count.tx_bytes, bytes);
     counter_add(&q->count.tx_errors, errors);
+    counter_add(&q->count.tx_too_big, too_big);
     counter_add(&q->count.tx_dropped, dropped);
 }
 
@@ -243,6 +245,7 @@ static void netdev_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
             send_messages(o, frames, first, i);
             first = i + 1;
             counter_add(&q->count.tx_errors, 1);
+            counter_add(&q->count.tx_too_big, 1);
             continue;
         }
         offload_to_vnet(frames[i], &q->tx_hdr[i]);

@@ -136,7 +136,7 @@ static void tap_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
 {
     struct tap_out *o = arg;
     struct iovec *iov = o->q->send;
-    uint64_t bytes = 0, sent = 0, errors = 0, dropped = 0;
+    uint64_t bytes = 0, sent = 0, errors = 0, dropped = 0, too_big = 0;
 
     for (uint16_t i = 0; i < n; i++) {
         struct virtio_net_hdr hdr;
@@ -149,6 +149,7 @@ static void tap_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
             bytes += frames[i]->pkt_len;
         } else if (!segs || errno == EINVAL || errno == EMSGSIZE) {
             errors++;
+            too_big += !segs || errno == EMSGSIZE;
         } else {
             dropped++;
         }
@@ -157,6 +158,7 @@ static void tap_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
     counter_add(&o->q->count.tx_packets, sent);
     counter_add(&o->q->count.tx_bytes, bytes);
     counter_add(&o->q->count.tx_errors, errors);
+    counter_add(&o->q->count.tx_too_big, too_big);
     counter_add(&o->q->count.tx_dropped, dropped);
 }
 

@@ -188,6 +188,7 @@ static json_t *show_counters(struct sw_port *p)
     add_u64(o, "tx_dropped", st.tx_dropped);
     add_u64(o, "rx_errors", st.rx_errors);
     add_u64(o, "tx_errors", st.tx_errors);
+    add_u64(o, "tx_too_big", st.tx_too_big);
     return o;
 }
 

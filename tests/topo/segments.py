@@ -27,6 +27,7 @@ class Net:
         self.sw, self.a, self.b = (f"tsg{os.getpid()}{c}" for c in "sab")
         self.tap = f"tsga{os.getpid()}"
         self.process = None
+        self.ctl = f"{self.dir}/trama-switchd.ctl"
         for ns in (self.sw, self.a, self.b):
             run("ip", "netns", "add", ns)
             run("ip", "-n", ns, "link", "set", "lo", "up")
@@ -71,8 +72,11 @@ bridges:
             self.flow(bridge, "priority=1,in_port=2,dl_vlan=10,actions=pop_vlan,output:1")
 
     def port_counter(self, port, name):
-        ports = json.loads(run("ovs-appctl", "-t", f"{self.dir}/trama-switchd.ctl", "port/stats"))
+        ports = json.loads(run("ovs-appctl", "-t", self.ctl, "port/stats"))
         return next(p[name] for p in ports if p["name"] == port)
+
+    def drops(self, reason):
+        return json.loads(run("ovs-appctl", "-t", self.ctl, "stats"))["drops"][reason]
 
     def in_ns(self, ns, *command, check=True):
         return run("ip", "netns", "exec", ns, *command, check=check)
@@ -130,11 +134,15 @@ def mtu(net, case):
     run("ip", "-n", net.sw, "link", "set", "vb", "mtu", "1400")
     for options in ((), ("-R",)):
         net.transfer(case, net.a, net.b, "10.94.0.2", *options)
-    before = net.port_counter("vb", "tx_errors")
+    before = net.port_counter("vb", "tx_errors"), net.drops("too-big")
     if "0 received" not in net.in_ns(net.a, "ping", "-c", "3", "-i", "0.05", "-W", "1", "-s", "1422", "10.94.0.2", check=False):
         failed.append("mtu: a ping that is too large passes")
-    if net.port_counter("vb", "tx_errors") - before != 3:
-        failed.append(f"mtu: tx_errors {before} and {net.port_counter('vb', 'tx_errors')} after three frames that are too large")
+    after = net.port_counter("vb", "tx_errors"), net.drops("too-big")
+    if after != (before[0] + 3, before[1] + 3) or net.port_counter("vb", "tx_too_big") != after[1]:
+        failed.append(f"mtu: tx_errors and drops {before}, then {after} after three frames that are too large")
+    run("ovs-appctl", "-t", net.ctl, "port/del", "br1", "vb")
+    if net.drops("too-big") != after[1]:
+        failed.append("mtu: drops are forgotten with their port")
 
 
 def xdp(net, case):
