@@ -312,7 +312,7 @@ static int attach(uint16_t *id, const char *devargs, const char *name, struct er
 int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool,
                    struct errbuf *e)
 {
-    uint16_t n = port_conf_queues(conf), id;
+    uint16_t n = port_conf_queues(conf), id = 0;
     size_t size = sizeof(struct port_dpdk) + n * sizeof(struct port_counters);
     struct rte_eth_dev_info info;
     struct port_dpdk *d;
