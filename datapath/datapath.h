@@ -13,6 +13,7 @@
 
 #include "base/errbuf.h"
 #include "datapath/drop.h"
+#include "datapath/learn.h"
 #include "datapath/rule.h"
 #include "datapath/stat.h"
 
@@ -126,7 +127,7 @@ struct worker_stats {
 void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_stats *out);
 
 /* --- frames to and from the control thread --- */
-enum event_type { EVENT_PACKET_IN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
+enum event_type { EVENT_PACKET_IN, EVENT_LEARN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
 enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
                     EVENT_NO_MATCH,
                     EVENT_ACTION,
@@ -144,7 +145,10 @@ struct event {
     uint16_t max_len; /* bytes asked for; 0xffff: all */
     uint16_t controller_id;
     uint16_t n_userdata;
-    uint8_t userdata[ACT_USERDATA_MAX];
+    union {
+        uint8_t userdata[ACT_USERDATA_MAX];
+        struct learned learned; /* EVENT_LEARN: has no frame */
+    };
     uint64_t fields[EVENT_FIELDS]; /* what the frame carries beside its bytes: of event_fields */
     uint64_t cookie;
     uint64_t time_ns;

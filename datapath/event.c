@@ -62,8 +62,7 @@ void events_close(struct events *ev)
     free(ev);
 }
 
-/* Takes the frame of `e`. */
-static void post(struct worker *w, const struct event *e)
+bool event_post(struct worker *w, const struct event *e)
 {
     struct events *ev = w->dp->events;
     struct event *note;
@@ -72,17 +71,18 @@ static void post(struct worker *w, const struct event *e)
     if (rte_mempool_get(ev->pool, (void **)&note)) {
         worker_drop(w, DROP_EVENT_FULL);
         rte_pktmbuf_free(e->frame);
-        return;
+        return false;
     }
     *note = *e;
     if (rte_ring_enqueue(ev->ring, note)) {
         worker_drop(w, DROP_EVENT_FULL);
         rte_pktmbuf_free(e->frame);
         rte_mempool_put(ev->pool, note);
-        return;
+        return false;
     }
     if (!atomic_exchange(&ev->is_signalled, true) && write(ev->fd, &one, sizeof one) < 0)
         atomic_store(&ev->is_signalled, false);
+    return true;
 }
 
 static void hold(struct rte_mbuf *m)
@@ -148,7 +148,7 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, co
         ev.frame = copy;
     else
         hold(p->m);
-    post(w, &ev);
+    (void)event_post(w, &ev);
 }
 
 void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen)
@@ -159,11 +159,11 @@ void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enu
         worker_drop(w, DROP_EVENT_FULL);
         return;
     }
-    post(w, &(struct event){ .type = type,
-                             .port = dp->index,
-                             .time_ns = w->now_ns,
-                             .frame_len = rte_pktmbuf_pkt_len(m),
-                             .frame = copy });
+    (void)event_post(w, &(struct event){ .type = type,
+                                         .port = dp->index,
+                                         .time_ns = w->now_ns,
+                                         .frame_len = rte_pktmbuf_pkt_len(m),
+                                         .frame = copy });
 }
 
 int datapath_event_fd(const struct datapath *dp)

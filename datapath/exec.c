@@ -214,12 +214,6 @@ static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const
 
 /* --- moves --- */
 
-static struct value take(struct pkt *p, struct subfield s)
-{
-    pkt_parse(p, 1u << field_table[s.field].layer);
-    return subfield_take(s, key_get(&p->key, s.field));
-}
-
 static int give(struct pkt *p, struct subfield s, struct value v)
 {
     int err = is_of_frame(s.field) ? pkt_writable(p) : 0;
@@ -238,9 +232,10 @@ static int move(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *
 
     switch (op_code(head)) {
     case OP_MOVE:
-        return give(p, subfield_unpack((uint32_t)(payload[0] >> 32)), take(p, subfield_unpack((uint32_t)payload[0])));
+        return give(p, subfield_unpack((uint32_t)(payload[0] >> 32)),
+                    pkt_take(p, subfield_unpack((uint32_t)payload[0])));
     case OP_STACK_PUSH:
-        r->stack[r->n_stack++] = take(p, subfield_unpack((uint32_t)op_arg(head)));
+        r->stack[r->n_stack++] = pkt_take(p, subfield_unpack((uint32_t)op_arg(head)));
         return 0;
     case OP_STACK_POP:
         return give(p, subfield_unpack((uint32_t)op_arg(head)), r->stack[--r->n_stack]);
@@ -252,7 +247,7 @@ static int move(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *
 /* To the port that the field says, by its number in OpenFlow 1.0. */
 static void output_field(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t arg, const uint64_t *payload)
 {
-    struct value v = take(p, subfield_unpack((uint32_t)arg));
+    struct value v = pkt_take(p, subfield_unpack((uint32_t)arg));
     struct packet_in in;
     uint32_t port = v.lo >= 0xff00 && v.lo <= UINT16_MAX ? 0xffff0000u | (uint32_t)v.lo : (uint32_t)v.lo;
 
@@ -395,6 +390,9 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             break;
         case OP_MISS:
             counter_add(&b->counters[w->id][arg].lookups, 1);
+            break;
+        case OP_LEARN:
+            learn_frame(w, b, p, payload, payload + LEARN_HEAD_WORDS);
             break;
         case OP_COUNT:
             stat_add(w->stats, (uint32_t)arg, 1, rte_pktmbuf_pkt_len(p->m), w->now_ns);

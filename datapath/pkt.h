@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/match.h"
+#include "base/subfield.h"
 
 struct rte_mbuf;
 
@@ -47,6 +48,12 @@ struct pkt {
 void pkt_init(struct pkt *p, struct rte_mbuf *m, uint32_t in_port);
 /* Parses what is missing of `layers`.  Never fails: a frame cut short lacks the fields that are cut off. */
 void pkt_parse(struct pkt *p, unsigned layers);
+/* Some bits of a field, as the frame is now; parses what it needs. */
+static inline struct value pkt_take(struct pkt *p, struct subfield s)
+{
+    pkt_parse(p, 1u << field_table[s.field].layer);
+    return subfield_take(s, key_get(&p->key, s.field));
+}
 /* The layers that hold the words of `map`. */
 unsigned key_map_layers(const struct key_map *map);
 

@@ -208,6 +208,23 @@ static void emit_stack_pop(struct walk *w, const struct act *a)
     give(w, a->dst, w->stack[--w->n_stack]);
 }
 
+static_assert(sizeof(struct learn_head) == LEARN_HEAD_WORDS * sizeof(uint64_t) &&
+                  sizeof(struct learn_step) == LEARN_STEP_WORDS * sizeof(uint64_t) &&
+                  sizeof(struct learn_step) == ACT_DATA_SIZE,
+              "programs and lists of actions hold them as they are");
+
+static void emit_learn(struct walk *w, const struct act *a)
+{
+    unsigned n = a->learn.n_steps;
+    uint64_t *p = program_add(w->out, OP_LEARN, LEARN_HEAD_WORDS + n * LEARN_STEP_WORDS, 0);
+
+    if (!p)
+        return;
+    memcpy(p, &a->learn, sizeof a->learn);
+    for (unsigned i = 0; i < n; i++)
+        memcpy(p + LEARN_HEAD_WORDS + i * LEARN_STEP_WORDS, a[1 + i].data, ACT_DATA_SIZE);
+}
+
 static void emit_output_field(struct walk *w, const struct act *a)
 {
     uint64_t *p = program_add(w->out, OP_OUTPUT_FIELD, 2, subfield_pack(a->src));
@@ -303,6 +320,9 @@ static void do_act(struct walk *w, const struct act *a)
         break;
     case ACT_OUTPUT_FIELD:
         emit_output_field(w, a);
+        break;
+    case ACT_LEARN:
+        emit_learn(w, a);
         break;
     case ACT_RESUBMIT: /* these lead elsewhere: step() */
     case ACT_CLONE:

@@ -76,6 +76,9 @@ int worker_open(struct worker **out, struct datapath *dp, unsigned id, const str
         err = ring_open(&w->handover, "hand", w, sizeof(struct handover), RING_F_SC_DEQ);
     if (!err)
         err = cache_new(&w->cache, conf->cache_bytes ? conf->cache_bytes : (size_t)8 << 20);
+    w->learned = err ? NULL : calloc(1, sizeof *w->learned);
+    if (!err && !w->learned)
+        err = -ENOMEM;
     if (err)
         goto fail;
     *out = w;
@@ -104,6 +107,7 @@ void worker_close(struct worker *w)
     rte_ring_free(w->jobs);
     rte_ring_free(w->handover);
     cache_free(w->cache);
+    free(w->learned);
     free(w->scratch.w);
     free(w->pkt);
     free(w->hot);

@@ -12,6 +12,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/cache.h"
+#include "datapath/learn.h"
 #include "datapath/port.h"
 #include "datapath/translate.h"
 
@@ -73,6 +74,7 @@ struct worker {
     alignas(64) uint64_t version; /* of the burst under way */
     uint64_t now_ns;
     struct cache *cache;
+    struct learn_memo *learned;
     struct program_buf scratch;
     struct resume resume;
     unsigned depth;
@@ -139,6 +141,7 @@ void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_la
 void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p);
 
 /* event.c */
+bool event_post(struct worker *w, const struct event *e); /* takes its frame; false: dropped and counted */
 struct packet_in {
     enum event_reason reason;
     uint8_t table_id;

@@ -102,12 +102,14 @@ void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *
 unsigned agent_controller_count(const struct agent *a); /* sessions of kind SESSION_CONTROLLER */
 /* A frame for the controllers (packet-in). */
 void agent_packet_in(struct agent *a, const struct event *ev);
+/* A flow that a frame has asked for (EVENT_LEARN). */
+void agent_learn(struct agent *a, const struct event *ev);
 
 /* Adds the flow that a bridge without controllers has in fail-standalone: everything NORMAL, in table 0 with priority 0. */
 int agent_add_normal_flow(struct agent *a);
 
 struct agent_stats {
-    uint64_t messages_in, errors_out, packet_ins, async_dropped, packet_outs_dropped;
+    uint64_t messages_in, errors_out, packet_ins, async_dropped, packet_outs_dropped, learn_failed;
 };
 void agent_stats(const struct agent *a, struct agent_stats *out);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_action_nx.c - Nicira's actions in the datapath's words; see agent_action.c. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#include "openflow/learn.h"
 #include "openflow/nx.h"
 #include "openflow/subfield.h"
 #include "vswitch/agent_impl.h"
@@ -30,9 +32,30 @@ bool has_nx(void *arg, unsigned subtype)
     case NXAST_STACK_POP:
     case NXAST_CLONE:
     case NXAST_CONJUNCTION:
+    case NXAST_LEARN:
         return true;
     }
     return false;
+}
+
+/* Of an action that was checked. */
+static int read_learn(struct learn *out, struct arena *a, const struct ofp_nx_action *in)
+{
+    struct ofp_err err;
+
+    return learn_decode(out, a, in, &err);
+}
+
+static size_t learn_act_count(const struct ofp_nx_action *in)
+{
+    struct arena arena;
+    struct learn l;
+    size_t n;
+
+    arena_init(&arena);
+    n = read_learn(&l, &arena, in) ? 1 : 1 + l.n_specs;
+    arena_fini(&arena);
+    return n;
 }
 
 size_t nx_act_count(const struct ofp_nx_action *in)
@@ -44,6 +67,8 @@ size_t nx_act_count(const struct ofp_nx_action *in)
         return 0;
     case NXAST_CLONE:
         return 1 + act_count(in->clone.actions, in->clone.n_actions);
+    case NXAST_LEARN:
+        return learn_act_count(in);
     case NXAST_CONTROLLER2:
         nx_controller_read(&c, in);
         return 1 + (c.n_userdata + ACT_DATA_SIZE - 1) / ACT_DATA_SIZE;
@@ -111,6 +136,52 @@ static int controller(const struct ofp_nx_action *in, struct act *out, size_t *n
     return 0;
 }
 
+static struct act learn_step(const struct learn_spec *s)
+{
+    struct act a = { .type = ACT_DATA };
+    struct learn_step step = { .kind = (uint8_t)s->kind,
+                               .is_value = s->is_immediate,
+                               .n_bits = s->n_bits,
+                               .src = s->is_immediate ? 0 : subfield_pack(s->src),
+                               .dst = s->kind == LEARN_OUTPUT ? 0 : subfield_pack(s->dst),
+                               .value = s->imm };
+
+    memcpy(a.data, &step, sizeof step);
+    return a;
+}
+
+static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
+{
+    struct arena arena;
+    struct learn l;
+    int err;
+
+    arena_init(&arena);
+    err = read_learn(&l, &arena, in);
+    if (!err && (l.flags & NX_LEARN_F_DELETE_LEARNED || l.fin_idle_timeout || l.fin_hard_timeout ||
+                 l.n_specs > LEARN_STEPS_MAX || l.table_id >= DP_TABLES))
+        err = -EOPNOTSUPP;
+    if (!err) {
+        out[0] = (struct act){ .type = ACT_LEARN,
+                               .learn = { .cookie = l.cookie,
+                                          .idle_s = l.idle_timeout,
+                                          .hard_s = l.hard_timeout,
+                                          .priority = l.priority,
+                                          .flags = l.flags & NX_LEARN_F_SEND_FLOW_REM ? FLOW_SEND_REMOVED : 0,
+                                          .table_id = l.table_id,
+                                          .n_steps = (uint8_t)l.n_specs } };
+        for (size_t i = 0; i < l.n_specs; i++)
+            out[1 + i] = learn_step(&l.specs[i]);
+        *n = 1 + l.n_specs;
+    }
+    arena_fini(&arena);
+    return err;
+}
+
+static_assert((int)LEARN_MATCH == LEARN_STEP_MATCH && (int)LEARN_LOAD == LEARN_STEP_LOAD &&
+                  (int)LEARN_OUTPUT == LEARN_STEP_OUTPUT,
+              "one kind is the other");
+
 int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
 {
     const struct ofp_oxm *o = &in->reg_load2.field;
@@ -166,6 +237,8 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
         *out = (struct act){ .type = in->subtype == NXAST_STACK_PUSH ? ACT_STACK_PUSH : ACT_STACK_POP };
         out->src = out->dst = (struct subfield){ in->stack_push.field, in->stack_push.ofs, in->stack_push.n_bits };
         return 0;
+    case NXAST_LEARN:
+        return learn(in, out, n);
     case NXAST_CONJUNCTION:
         *out = (struct act){ .type = ACT_CONJUNCTION,
                              .conjunction = { in->conjunction.id, in->conjunction.clause, in->conjunction.n_clauses } };

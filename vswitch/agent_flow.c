@@ -39,8 +39,11 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
 /* Bytes of a multipart reply with one flow, without match and instructions: what cannot be shown cannot be added. */
 enum { STATS_HEAD = 16 + 48 };
 
+enum origin { BY_CONTROLLER, BY_LEARNING };
+
 /* Runs the request; the caller commits or aborts. */
-static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code)
+static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code,
+               enum origin origin)
 {
     struct flow_query q = {
         .table_id = m->table_id,
@@ -61,6 +64,7 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
         .hard_s = m->hard_timeout,
         .flags = m->flags,
         .code = code,
+        .is_learned = origin == BY_LEARNING,
     };
     size_t n_match;
 
@@ -114,7 +118,7 @@ int flow_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_er
     if (res == -EBADMSG)
         return res;
     if (!res)
-        res = run(a, m, &match, &code);
+        res = run(a, m, &match, &code, BY_CONTROLLER);
     return res ? explain(res, err) : 0;
 }
 
@@ -151,7 +155,19 @@ int agent_add_normal_flow(struct agent *a)
     arena_reset(&a->arena);
     err = translate_instructions(&a->arena, &apply, 1, &code);
     if (!err)
-        err = run(a, &m, &any, &code);
+        err = run(a, &m, &any, &code, BY_CONTROLLER);
+    return agent_finish(a, err);
+}
+
+int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struct match *match)
+{
+    struct rule_code code;
+    int err;
+
+    arena_reset(&a->arena);
+    err = translate_instructions(&a->arena, m->instructions, m->n_instructions, &code);
+    if (!err)
+        err = run(a, m, match, &code, BY_LEARNING);
     return agent_finish(a, err);
 }
 

@@ -122,6 +122,8 @@ void flow_mod_apply(struct session *s, const struct ofp_msg *m); /* and then thi
 int group_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 int group_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item); /* -ENOMEM */
 int group_say_desc(struct ofp_mp *mp, struct arena *arena, const struct id_item *item);
+int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m,
+                      const struct match *match); /* commits, or an error */
 void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
 /* agent_meter.c */
 int meter_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err); /* agent_finish() follows */

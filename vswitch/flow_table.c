@@ -129,7 +129,7 @@ static uint64_t last_used_ns(const struct flow_table *ft, const struct flow *f)
 
 static uint64_t hard_end_ns(const struct flow *f)
 {
-    return f->hard_s ? f->created_ns + (uint64_t)f->hard_s * NSEC_PER_S : WHEEL_NEVER;
+    return f->hard_s ? f->hard_from_ns + (uint64_t)f->hard_s * NSEC_PER_S : WHEEL_NEVER;
 }
 
 static uint64_t idle_end_ns(const struct flow_table *ft, const struct flow *f)
@@ -320,6 +320,7 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
         .node.serial = ft->serial,
         .by_match.hash = hash,
         .created_ns = now,
+        .hard_from_ns = now,
         .idle_from_ns = now,
         .idle_s = s->idle_s,
         .hard_s = s->hard_s,
@@ -364,6 +365,12 @@ static bool has_overlap(const struct subtable *t, uint16_t priority, const struc
     return false;
 }
 
+static bool is_equal(const struct flow *f, const struct flow_spec *s)
+{
+    return f->rule->cookie == s->cookie && f->idle_s == s->idle_s && f->hard_s == s->hard_s && f->flags == s->flags &&
+           f->n_instructions == s->n_instructions && !memcmp(f->instructions, s->instructions, s->n_instructions);
+}
+
 int flow_add(struct flow_table *ft, const struct flow_spec *spec)
 {
     struct subtable *t = &ft->tables[spec->table_id];
@@ -377,6 +384,10 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec)
 
     struct flow *old = find_strict(t, spec->priority, &m.c, hash);
 
+    if (old && spec->is_learned && is_equal(old, spec)) {
+        old->hard_from_ns = clock_now(ft->conf.clock);
+        return 0;
+    }
     if (!old && t->index.n >= flow_table_limit(ft, spec->table_id))
         return -ENOSPC;
     if (log_reserve(ft, 1))
@@ -412,6 +423,7 @@ static int modify_one(struct flow_table *ft, struct flow *old, const struct flow
         return -ENOMEM;
     f->node.serial = old->node.serial;
     f->created_ns = old->created_ns;
+    f->hard_from_ns = old->hard_from_ns;
     f->idle_from_ns = old->idle_s ? last_used_ns(ft, old) : old->idle_from_ns;
     f->flags = old->flags;
 

@@ -53,6 +53,7 @@ struct flow {
     struct wheel_link timer;
     struct rule *rule; /* borrowed from the datapath: match, priority, table id, cookie */
     uint64_t created_ns;
+    uint64_t hard_from_ns;   /* the hard timeout counts from here: creation, or learned anew */
     uint64_t idle_from_ns;   /* idle at least from here on: creation, or the last use before its counters were reset */
     uint16_t idle_s, hard_s; /* 0: never */
     uint16_t flags;
@@ -86,6 +87,7 @@ struct flow_spec {
     const struct rule_code *code;
     const void *instructions; /* the same as `code`, as it came on the wire */
     uint16_t n_instructions;  /* bytes */
+    bool is_learned;          /* of a flow that is there and equal only the hard timeout begins anew */
 };
 
 /* Which flows are meant. */

@@ -29,12 +29,16 @@ static void on_event(void *arg, const struct event *ev)
     struct vswitch *sw = arg;
     struct sw_bridge *b;
 
-    if (ev->type != EVENT_PACKET_IN) {
+    if (ev->type != EVENT_PACKET_IN && ev->type != EVENT_LEARN) {
         capture_event(sw, ev);
         return;
     }
     b = bridge_of(sw, ev->bridge);
-    if (b) /* else it has been removed since */
+    if (!b)
+        return; /* it has been removed since */
+    if (ev->type == EVENT_LEARN)
+        agent_learn(b->agent, ev);
+    else
         agent_packet_in(b->agent, ev);
 }
 

@@ -284,6 +284,83 @@ static void masks_what_decides(void **state)
     world_free(w);
 }
 
+static void give_by(struct world *w, int port, uint8_t src, uint8_t dst)
+{
+    uint8_t frame[FRAME];
+
+    memcpy(frame, udp, sizeof frame);
+    frame[5] = dst;
+    frame[11] = src;
+    assert_int_equal(port_mem_give(w->ports[port].port, 0, frame, FRAME), 0);
+    world_turn(w);
+}
+
+/* ovs-actions(7): a learning switch, and flows that live as long as frames ask for them. */
+static void learns(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    uint64_t version;
+    char got[200];
+
+    tape_say_flow(t,
+                  "add actions=learn(table=1,hard_timeout=10,priority=7,cookie=0x9,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],"
+                  "output:NXM_OF_IN_PORT[]),goto_table:1");
+    tape_say_flow(t, "add table=1,priority=0,actions=output:300");
+    give(w, udp);
+    told(w, got, sizeof got);
+    assert_string_equal(got, "01>02/64"); /* it does not wait for its own flow */
+    assert_string_equal(tape_dump(t, "table=1,cookie=9/-1"),
+                        "table=1, n_packets=0, n_bytes=0, hard_timeout=10, priority=7,dl_dst=02:00:00:00:00:01 "
+                        "actions=output:7\n");
+    version = datapath_version(w->dp);
+    give(w, udp);
+    assert_int_equal(datapath_version(w->dp), version); /* asked for lately */
+    told(w, got, sizeof got);
+    give_by(w, 1, 0x55, 0x01);
+    told(w, got, sizeof got);
+    assert_string_equal(got, "7:55>01/64");
+
+    /* asked for anew, it lives on; else its time is over */
+    clock_warp(&w->clock, 6 * (uint64_t)NSEC_PER_S);
+    give(w, udp);
+    clock_warp(&w->clock, 6 * (uint64_t)NSEC_PER_S);
+    world_turn(w);
+    assert_string_equal(tape_dump(t, "table=1,cookie=9/-1"),
+                        "table=1, n_packets=1, n_bytes=60, hard_timeout=10, priority=7,dl_dst=02:00:00:00:00:01 "
+                        "actions=output:7\n");
+    clock_warp(&w->clock, 6 * (uint64_t)NSEC_PER_S);
+    world_turn(w);
+    assert_string_equal(tape_dump(t, "table=1,cookie=9/-1"), "");
+    world_free(w);
+}
+
+/* Values of the frame and of the action, in match and actions; a flow that cannot be is counted. */
+static void learns_fields(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    struct agent_stats stats;
+
+    tape_say_flow(t,
+                  "add udp,actions=load:0x5->NXM_NX_REG2[],learn(table=3,idle_timeout=4,send_flow_rem,eth_type=0x800,"
+                  "nw_proto=17,NXM_OF_UDP_SRC[]=NXM_OF_UDP_DST[],NXM_OF_VLAN_TCI[0..11],in_port=7,"
+                  "load:NXM_NX_REG2[0..3]->NXM_NX_REG1[4..7],load:0x3->NXM_NX_REG4[],output:NXM_OF_IN_PORT[])");
+    give(w, udp);
+    assert_string_equal(
+        tape_dump(t, "table=3"),
+        "table=3, n_packets=0, n_bytes=0, idle_timeout=4, send_flow_rem udp,in_port=7,vlan_tci=0x0000/0x0fff,"
+        "tp_src=9 actions=load:0x5->NXM_NX_REG1[4..7],load:0x3->NXM_NX_REG4[],output:7\n");
+    agent_stats(w->agent, &stats);
+    assert_int_equal(stats.learn_failed, 0);
+    tape_say_flow(t, "add udp,actions=load:0x12345->NXM_NX_REG2[],learn(table=4,output:NXM_NX_REG2[0..31])");
+    give(w, udp);
+    agent_stats(w->agent, &stats);
+    assert_int_equal(stats.learn_failed, 1);
+    assert_string_equal(tape_dump(t, "table=4"), "");
+    world_free(w);
+}
+
 static void say_nx(struct tape *t, struct ofp_nx_message nx)
 {
     struct ofp_msg m = { .type = OFPT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_NICIRA, .nicira = nx } };
@@ -356,6 +433,9 @@ static void refuses(void **state)
         "actions=output(port=300,max_len=100)",
         "actions=controller(pause)",
         "actions=pop_queue",
+        "actions=learn(table=1,delete_learned)",
+        "actions=learn(table=1,fin_idle_timeout=3)",
+        "actions=learn(table=1,limit=3)",
         "actions=write_actions(move:NXM_NX_REG0[]->NXM_NX_REG1[])",
     };
     struct world *w = world_new(0);
@@ -386,6 +466,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves),          cmocka_unit_test(matches_in_parts),
         cmocka_unit_test(is_bounded),      cmocka_unit_test(masks_what_decides),
+        cmocka_unit_test(learns),          cmocka_unit_test(learns_fields),
         cmocka_unit_test(packet_in_forms), cmocka_unit_test(refuses),
     };
 
