@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rewrite_field.c - sets fields and TTLs of a frame and keeps its checksums right; see pkt.h.
  * Flow: classify -> [rewrite] -> port tx.
- * Spec: OpenFlow 1.3.5, 5.12 and 7.2.5; RFC 1624 (incremental checksums), RFC 768 (UDP's zero), RFC 9260 (SCTP's CRC).
+ * Spec: OpenFlow 1.3.5, 5.12 and 7.2.5; RFC 1624 (incremental checksums), RFC 768 (UDP's zero), RFC 9260 (SCTP's CRC),
+ * RFC 3828 (UDP-Lite), RFC 4340 (DCCP).
  *
  * Theory: the key is changed first (key_edit.c), then the field is written from the key to its `struct spot`.  A frame
  * whose transport checksum is left to the device (`is_l4_todo`) has the pseudo-header's plain sum in its checksum field:
@@ -104,6 +105,8 @@ static int l4_csum_offset(uint8_t proto)
     case IP_PROTO_TCP:
         return 16;
     case IP_PROTO_UDP:
+    case IP_PROTO_DCCP:
+    case IP_PROTO_UDPLITE:
         return 6;
     case IP_PROTO_ICMP:
     case IP_PROTO_ICMPV6:
@@ -112,13 +115,25 @@ static int l4_csum_offset(uint8_t proto)
     return -1;
 }
 
+/* The protocol whose header has a checksum to be kept right.  DCCP and UDP-Lite have no fields, and are not parsed, but their
+ * sums cover the addresses, whatever part of the rest they cover (RFC 4340, 9.1; RFC 3828, 3.1). */
+static uint8_t summed_proto(const struct pkt *p)
+{
+    uint8_t proto = (uint8_t)key_get(&p->key, FIELD_IP_PROTO).lo;
+
+    if (p->l4_proto || (proto != IP_PROTO_DCCP && proto != IP_PROTO_UDPLITE))
+        return p->l4_proto;
+    return p->l4_ofs && p->l4_len >= 8 && p->l4_ofs + 8u <= rte_pktmbuf_data_len(p->m) ? proto : 0;
+}
+
 static void fix_l4(struct pkt *p, uint16_t delta, enum cover cover)
 {
-    int ofs = l4_csum_offset(p->l4_proto);
+    uint8_t proto = summed_proto(p);
+    int ofs = l4_csum_offset(proto);
     uint8_t *field;
     uint16_t now;
 
-    if (ofs < 0 || (cover == COVER_ADDRESS && p->l4_proto == IP_PROTO_ICMP))
+    if (ofs < 0 || (cover == COVER_ADDRESS && proto == IP_PROTO_ICMP))
         return;
     field = byte_at(p, p->l4_ofs + (uint32_t)ofs);
     now = be16_load(field);
@@ -127,10 +142,10 @@ static void fix_l4(struct pkt *p, uint16_t delta, enum cover cover)
             be16_store(field, csum_add(now, delta));
         return;
     }
-    if (p->l4_proto == IP_PROTO_UDP && !now)
+    if (proto == IP_PROTO_UDP && !now)
         return; /* sent without a checksum */
     now = csum_complete(now, delta);
-    if (p->l4_proto == IP_PROTO_UDP && !now)
+    if ((proto == IP_PROTO_UDP || proto == IP_PROTO_UDPLITE) && !now)
         now = 0xffff;
     be16_store(field, now);
 }

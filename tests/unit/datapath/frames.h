@@ -31,6 +31,7 @@ struct frame_form {
         *exthdrs; /* IPv6: h hop-by-hop, d destination, r routing (a segment left), a AH, f fragment, e ESP, n none */
     enum frame_frag frag; /* IPv6: needs an 'f' among the extension headers */
     bool is_unsummed;     /* UDP without checksum */
+    uint8_t coverage;     /* of UDP-Lite's or DCCP's checksum, as they say it; 0: everything */
     uint8_t icmp_type;
     uint8_t nd_option; /* its type; 0: none */
     uint16_t payload;  /* bytes behind the L4 header */
@@ -108,7 +109,9 @@ static inline uint32_t ref_crc32c(const uint8_t *p, unsigned n, unsigned hole)
 
 static inline int ref_csum_offset(uint8_t proto)
 {
-    return proto == IP_PROTO_TCP ? 16 : proto == IP_PROTO_UDP ? 6 : l4_header_size(proto) == 4 ? 2 : -1;
+    bool is_6 = proto == IP_PROTO_UDP || proto == IP_PROTO_DCCP || proto == IP_PROTO_UDPLITE;
+
+    return proto == IP_PROTO_TCP ? 16 : is_6 ? 6 : l4_header_size(proto) == 4 ? 2 : -1;
 }
 
 /* Sum of the pseudo-header of the frame whose bytes are at `b`, `n` of them. */
@@ -125,6 +128,16 @@ static inline uint32_t ref_pseudo(const struct frame *f, const uint8_t *b, unsig
         return ref_sum(ip + 12, 8, sum);
     sum = ref_sum(ip + 8, 16, sum);
     return ref_sum(f->is_routed ? f->final_dst : ip + 24, 16, sum);
+}
+
+/* How many bytes of the transport packet its checksum covers. */
+static inline unsigned ref_covered(uint8_t proto, const uint8_t *l4, unsigned len)
+{
+    unsigned n = proto == IP_PROTO_UDPLITE              ? be16_load(l4 + 4)
+                 : proto == IP_PROTO_DCCP && l4[5] & 15 ? (l4[4] + (l4[5] & 15) - 1u) * 4
+                                                        : 0;
+
+    return n ? n : len;
 }
 
 /* NULL, or what is wrong with the checksums of the bytes, a frame that `f` became. */
@@ -153,8 +166,8 @@ static inline const char *ref_check(const struct frame *f, const uint8_t *b, uns
         return field % 0xffff == pseudo % 0xffff ? NULL : "pseudo-header sum";
     if (f->is_unsummed)
         return field ? "UDP checksum where there was none" : NULL;
-    sum = ref_sum(f->tail, f->tail_len, ref_sum(l4, f->l4_len, pseudo));
-    if (f->proto == IP_PROTO_UDP && !field)
+    sum = ref_sum(f->tail, f->tail_len, ref_sum(l4, ref_covered(f->proto, l4, f->l4_len), pseudo));
+    if ((f->proto == IP_PROTO_UDP || f->proto == IP_PROTO_UDPLITE) && !field)
         return "UDP checksum lost";
     return sum == 0xffff ? NULL : "transport checksum";
 }
@@ -193,6 +206,20 @@ static inline void frame_l4(struct frame *f, const struct frame_form *form)
         frame_u16(f, 0x68ac);
         frame_fill(f, 4, 0x51);
         frame_u32(f, 0);
+        break;
+    case IP_PROTO_UDPLITE:
+        frame_u16(f, 0x79bd);
+        frame_u16(f, 0x8ace);
+        frame_u16(f, form->coverage);
+        frame_u16(f, 0);
+        break;
+    case IP_PROTO_DCCP:
+        frame_u16(f, 0x9bdf);
+        frame_u16(f, 0xace0);
+        frame_u8(f, 4); /* words of header */
+        frame_u8(f, (uint8_t)(0x30 + form->coverage));
+        frame_u16(f, 0);
+        frame_fill(f, 8, 0x45);
         break;
     case IP_PROTO_ICMP:
     case IP_PROTO_ICMPV6:
@@ -299,7 +326,8 @@ static inline void frame_ip(struct frame *f, const struct frame_form *form)
         uint32_t sum = ref_pseudo(f, f->b, f->n);
 
         if (!f->todo)
-            sum = 0xffff & ~ref_sum(f->tail, f->tail_len, ref_sum(f->b + l4, f->l4_len, sum));
+            sum = 0xffff &
+                  ~ref_sum(f->tail, f->tail_len, ref_sum(f->b + l4, ref_covered(last, f->b + l4, f->l4_len), sum));
         be16_store(f->b + l4 + ofs, (uint16_t)(sum || form->proto != IP_PROTO_UDP ? sum : 0xffff));
     } else if (f->l4_end && form->proto == IP_PROTO_SCTP && !f->todo) {
         uint32_t crc = ref_crc32c(f->b + l4, f->l4_len, 8);
@@ -470,6 +498,12 @@ static const struct frame_form frame_forms[] = {
     { "sctp4 first fragment", FRAME_V4, IP_PROTO_SCTP, .frag = FRAME_FIRST, .payload = 12 },
     { "udp4 later fragment", FRAME_V4, IP_PROTO_UDP, .frag = FRAME_LATER, .payload = 16 },
     { "other4", FRAME_V4, 47, .payload = 20 },
+    { "udplite4", FRAME_V4, IP_PROTO_UDPLITE, .n_tags = 1, .coverage = 12, .payload = 18 },
+    { "udplite4 all", FRAME_V4, IP_PROTO_UDPLITE, .n_option_words = 1, .payload = 13, .padding = 3 },
+    { "dccp4", FRAME_V4, IP_PROTO_DCCP, .coverage = 2, .payload = 18 },
+    { "udplite6", FRAME_V6, IP_PROTO_UDPLITE, .coverage = 8, .payload = 17 },
+    { "dccp6", FRAME_V6, IP_PROTO_DCCP, .exthdrs = "r", .payload = 17 },
+    { "dccp6 first fragment", FRAME_V6, IP_PROTO_DCCP, .exthdrs = "f", .frag = FRAME_FIRST, .payload = 16 },
     { "tcp6", FRAME_V6, IP_PROTO_TCP, .payload = 21 },
     { "udp6 tagged", FRAME_V6, IP_PROTO_UDP, .n_tags = 2, .payload = 22, .padding = 2 },
     { "sctp6", FRAME_V6, IP_PROTO_SCTP, .payload = 16 },
