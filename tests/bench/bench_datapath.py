@@ -98,17 +98,18 @@ class OvsDpdk:
 
     def __init__(self, scope, capture, args):
         self.mgmt = f"{scope.dir}/br0.mgmt"
+        netns = scope.netns("s")  # it makes taps
         env = {"OVS_RUNDIR": scope.dir, "OVS_LOGDIR": scope.dir, "OVS_DBDIR": scope.dir}
         db = f"unix:{scope.dir}/db.sock"
         run("ovsdb-tool", "create", f"{scope.dir}/conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
-        scope.start("ovsdb-server", f"{scope.dir}/conf.db", f"--remote=p{db}", env=env)
+        scope.start("ovsdb-server", f"{scope.dir}/conf.db", f"--remote=p{db}", netns=netns, env=env)
         wait_for("ovsdb-server", lambda: os.path.exists(f"{scope.dir}/db.sock"))
         vsctl = ["ovs-vsctl", "--timeout=20", f"--db={db}"]
         run(*vsctl, "--no-wait", "init")
         run(*vsctl, "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
             "other_config:dpdk-lcore-mask=0x1", f"other_config:pmd-cpu-mask={1 << args.cpu:#x}",
             f"other_config:dpdk-extra=\"--socket-mem 1024 --no-pci --file-prefix={scope.tag}\"")
-        scope.start("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", db, env=env)
+        scope.start("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", db, netns=netns, env=env)
         run(*vsctl, "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "protocols=OpenFlow13",
             "fail_mode=secure")
         for n, devargs in enumerate((f"net_pcap0,rx_pcap={capture},infinite_rx=1", "net_null1,no-rx=1")):
