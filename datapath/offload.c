@@ -527,6 +527,27 @@ int offload_from_vnet(struct rte_mbuf *m, const struct virtio_net_hdr *h)
     return 0;
 }
 
+void offload_guess(struct rte_mbuf *m)
+{
+    struct place p = { 0 };
+    const uint8_t *ip, *l4;
+    uint32_t size, sum;
+
+    if (!walk(m, &p) || p.is_fragment || !place_to_mbuf(m, &p))
+        return;
+    ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, p.l2_len);
+    l4 = ip + p.l3_len;
+    size = l4_size(m);
+    sum = p.is_ipv6 ? rte_raw_cksum(ip + 8, 32) : rte_raw_cksum(ip + 12, 8);
+    sum = fold(__builtin_bswap16((uint16_t)sum) + fold(size) + p.proto);
+    if ((p.proto == IPPROTO_TCP && be16_load(l4 + TCP_CKSUM_OFS) == sum) ||
+        (p.proto == IPPROTO_UDP && sum && be16_load(l4 + UDP_CKSUM_OFS) == sum) ||
+        (p.proto == IPPROTO_SCTP && !be32_load(l4 + SCTP_CKSUM_OFS)))
+        m->ol_flags |= cksum_flag(p.proto);
+    else
+        m->ol_flags &= ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
+}
+
 void offload_to_vnet(const struct rte_mbuf *m, struct virtio_net_hdr *h)
 {
     uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;

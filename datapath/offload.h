@@ -65,6 +65,10 @@ void offload_prepare(struct rte_mbuf **frames, uint16_t n, struct offload_out *o
  * mbufs cannot say (a checksum at another place than the frame's own L4 header, header lengths out of range) is summed at once.
  * -EBADMSG: the header does not fit the frame; the caller drops it as a receive error.  Trusts nothing. */
 int offload_from_vnet(struct rte_mbuf *m, const struct virtio_net_hdr *h);
+/* For frames that come by a way that cannot say that a checksum is still to be done (AF_XDP): a field that holds the
+ * pseudo-header's sum alone, or SCTP's zero, says so itself.  A frame that is complete, and looks so by chance, is summed up to
+ * the same again.  `m` has its headers in its first segment, no flags. */
+void offload_guess(struct rte_mbuf *m);
 /* The header to send a frame with.  It has no flag that the device cannot do (see offload_prepare), and not SCTP's. */
 void offload_to_vnet(const struct rte_mbuf *m, struct virtio_net_hdr *h);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -16,6 +17,7 @@
 #include "datapath/offload.h"
 #include "datapath/port.h"
 #include "datapath/port_impl.h"
+#include "datapath/port_netns.h"
 
 enum { DESCRIPTORS = 1024, TX_TRIES = 4, DRAIN_BURSTS = 64, DEVICE_NAME_SIZE = RTE_ETH_NAME_MAX_LEN };
 
@@ -27,6 +29,7 @@ struct port_dpdk {
     bool is_admin_up; /* C */
     uint16_t id;      /* of the ethdev */
     struct rte_device *device;
+    int ctl_fd, ifindex; /* of the interface of the kernel that it is on; ifindex 0: none */
     atomic_bool is_gone;
     struct port_counters count[];
 };
@@ -48,6 +51,9 @@ static uint16_t dpdk_rx(struct port *p, unsigned queue, struct rte_mbuf **frames
     got = rte_eth_rx_burst(d->id, (uint16_t)queue, frames, n);
     for (uint16_t i = 0; i < got; i++) /* what was received is complete, whatever a virtual device left in it */
         frames[i]->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    if (d->ifindex)
+        for (uint16_t i = 0; i < got; i++)
+            offload_guess(frames[i]);
     return got;
 }
 
@@ -138,10 +144,12 @@ static void dpdk_status(struct port *p, struct port_status *out)
     struct rte_eth_link link;
 
     memset(out, 0, sizeof *out);
-    if (rte_eth_dev_is_removed(d->id))
+    if (d->ifindex)
+        iface_status(d->ctl_fd, d->ifindex, out);
+    if (out->is_gone || rte_eth_dev_is_removed(d->id))
         atomic_store(&d->is_gone, true);
     out->is_gone = atomic_load(&d->is_gone);
-    if (out->is_gone)
+    if (out->is_gone || d->ifindex)
         return;
     out->is_admin_up = d->is_admin_up;
     if (rte_eth_macaddr_get(d->id, &mac) == 0)
@@ -158,7 +166,9 @@ static void dpdk_status(struct port *p, struct port_status *out)
 static int dpdk_set_admin_up(struct port *p, bool is_up)
 {
     struct port_dpdk *d = port_dpdk(p);
-    int err = is_up ? rte_eth_dev_set_link_up(d->id) : rte_eth_dev_set_link_down(d->id);
+    int err = d->ifindex ? iface_set_up(d->ctl_fd, d->ifindex, is_up)
+              : is_up    ? rte_eth_dev_set_link_up(d->id)
+                         : rte_eth_dev_set_link_down(d->id);
 
     if (err && err != -ENOTSUP)
         return err;
@@ -219,7 +229,15 @@ static void dpdk_close(struct port *p)
     rte_eth_dev_close(d->id);
     if (d->device)
         rte_dev_remove(d->device);
+    if (d->ifindex)
+        close(d->ctl_fd);
     free(d);
+}
+
+void port_dpdk_set_interface(struct port *p, int ctl_fd, int ifindex)
+{
+    port_dpdk(p)->ctl_fd = ctl_fd;
+    port_dpdk(p)->ifindex = ifindex;
 }
 
 static const struct port_ops dpdk_ops = {

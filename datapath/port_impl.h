@@ -25,6 +25,9 @@ extern const struct port_kind port_kind_tap, port_kind_netdev, port_kind_dpdk, p
 /* Opens an ethdev by devargs, for any kind of port that is one underneath. */
 int port_dpdk_open(struct port **out, const struct port_conf *conf, const char *devargs, struct rte_mempool *pool,
                    struct errbuf *e);
+/* It is on an interface of the kernel, which can tell how that is, and gives frames whose checksum may be missing.  Takes the
+ * control socket. */
+void port_dpdk_set_interface(struct port *p, int ctl_fd, int ifindex);
 
 /* Counters of one queue: only its worker writes, anyone reads. */
 struct port_counters {

@@ -440,33 +440,42 @@ static int make_netdev(void *arg)
     return 0;
 }
 
-/* AF_XDP is DPDK's: nothing to open here, but the interface must be there, and up. */
+/* AF_XDP is DPDK's: nothing to open here but the control socket, and the interface must be there, and up. */
 static int acquire_xdp(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
 {
+    int ctl, err;
+
     if (conf->netns)
         return errbuf_set(e, -EOPNOTSUPP, "port %s: mode xdp does not reach into a namespace; use mode packet",
                           conf->name);
-    h->ifindex = (int)if_nametoindex(device_name(conf));
-    if (!h->ifindex)
-        return errbuf_set(e, -ENODEV, "port %s: there is no interface %s", conf->name, device_name(conf));
-
-    int ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int err = ctl < 0 ? -errno : iface_set_up(ctl, h->ifindex, true);
-
-    if (ctl >= 0)
-        close(ctl);
+    ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (ctl < 0)
+        return errbuf_set(e, -errno, "port %s: no control socket: %s", conf->name, strerror(errno));
+    h->fds[h->n_fds++] = ctl;
+    h->ifindex = iface_index(ctl, device_name(conf));
+    if (h->ifindex < 0)
+        return errbuf_set(e, h->ifindex, "port %s: there is no interface %s", conf->name, device_name(conf));
+    err = iface_set_up(ctl, h->ifindex, true);
     return err ? errbuf_set(e, err, "port %s: interface %s does not come up: %s", conf->name, device_name(conf),
                             strerror(-err))
                : 0;
 }
 
-static int open_xdp(struct port **out, const struct port_conf *conf, struct rte_mempool *pool, struct errbuf *e)
+/* The index in the device's name: an interface that comes back is another one, while that of the old one is still there. */
+static int open_xdp(struct port **out, const struct port_conf *conf, struct port_handle *h, struct rte_mempool *pool,
+                    struct errbuf *e)
 {
     char devargs[128];
+    int err;
 
-    snprintf(devargs, sizeof devargs, "net_af_xdp_%.15s,iface=%.15s,start_queue=0,queue_count=%u", device_name(conf),
+    snprintf(devargs, sizeof devargs, "net_af_xdp_%d,iface=%.15s,start_queue=0,queue_count=%u", h->ifindex,
              device_name(conf), port_conf_queues(conf));
-    return port_dpdk_open(out, conf, devargs, pool, e);
+    err = port_dpdk_open(out, conf, devargs, pool, e);
+    if (err)
+        return err;
+    port_dpdk_set_interface(*out, h->fds[0], h->ifindex);
+    h->n_fds = 0;
+    return 0;
 }
 
 static int netdev_acquire(struct port_handle *h, const struct port_conf *conf, struct errbuf *e)
@@ -517,7 +526,7 @@ static int netdev_open(struct port **out, const struct port_conf *conf, struct p
     struct port_netdev *nd;
 
     if (conf->is_xdp)
-        return open_xdp(out, conf, pool, e);
+        return open_xdp(out, conf, h, pool, e);
     if (h->n_fds != n + 2)
         return errbuf_set(e, -EINVAL, "port %s: %d descriptors instead of %d", conf->name, h->n_fds, n + 2);
     nd = aligned_alloc(64, (size + 63) & ~(size_t)63);

@@ -206,6 +206,35 @@ def netns(s, _):
     back(s, s.ta, lambda: run("ip", "netns", "del", s.a), lambda: run("ip", "netns", "add", s.a))
 
 
+def xdp(s, _):
+    """An AF_XDP port carries traffic, hears that its device vanished, and takes the one that comes back."""
+    def add():
+        run("ip", "-n", s.sw, "link", "add", "x0", "type", "veth", "peer", "name", "eth1", "address",
+            "02:00:00:00:00:1b", "netns", s.b)
+        run("ip", "-n", s.b, "addr", "add", "10.95.1.2/24", "dev", "eth1")
+        run("ip", "-n", s.b, "link", "set", "eth1", "up")
+
+    def reaches():
+        return " 0% packet loss" in run("ip", "netns", "exec", s.a, "ping", "-c", "1", "-W", "1", "10.95.1.2", check=False)
+
+    add()
+    s.call("port/add", "br0", "x0", "{type: netdev, mode: xdp, ofport: 14}")
+    run("ip", "-n", s.a, "addr", "replace", "10.95.1.1/24", "dev", s.ta)
+    s.of("add-flow", "priority=5,in_port=14,actions=output:11")
+    s.of("add-flow", "priority=5,in_port=11,arp,arp_tpa=10.95.1.2,actions=output:14")
+    s.of("add-flow", "priority=5,in_port=11,ip,nw_dst=10.95.1.2,actions=output:14")
+    wait_for("xdp: ping", reaches)
+    run("ip", "-n", s.sw, "link", "del", "x0")
+    wait_for("xdp: gone", lambda: s.link("x0") == "gone")
+    if reaches():
+        failed.append("xdp: ping without a device")
+    add()
+    wait_for("xdp: back", lambda: s.link("x0") == "up" and reaches())
+    s.call("port/del", "br0", "x0")
+    s.of("del-flows", "in_port=14")
+    run("ip", "-n", s.sw, "link", "del", "x0")
+
+
 def killed(s, _):
     """The guard of a netdev port goes with the process, and the next one makes its own."""
     if "drop" not in run("ip", "netns", "exec", s.sw, "nft", "list", "ruleset"):
@@ -274,7 +303,7 @@ def main(binary, *args):
         at = args.index("--cycles")
         n = int(args[at + 1])
         del args[at:at + 2]
-    all_cases = {f.__name__: f for f in (netdev, tap, netns, events, killed, cycles)}
+    all_cases = {f.__name__: f for f in (netdev, tap, netns, events, xdp, killed, cycles)}
     s = Switch(binary)
     try:
         for name in args or all_cases:

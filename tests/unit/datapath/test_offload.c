@@ -278,6 +278,41 @@ static void completes_checksums(void **state)
     }
 }
 
+/* Without a header that says it: a checksum that is to be done is done, one that is done stays, fragments are let alone. */
+static void guesses_what_is_missing(void **state)
+{
+    static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+    static struct sample s;
+    static uint8_t done[FRAME_MAX], again[FRAME_MAX];
+
+    for (unsigned i = 0; i < 600; i++) {
+        struct rte_mbuf *m;
+        unsigned n;
+
+        make_sample(&s, protos[i % 3], i & 1, pick(1400));
+        m = to_mbuf(s.data, s.len, s.payload);
+        offload_guess(m);
+        assert_int_not_equal(offload_of(m), 0);
+        assert_int_equal(prepare(m, 0), 0);
+        n = flatten(sent[0], done);
+        free_sent();
+        check_sums(&s, done, n);
+        m = to_mbuf(done, n, s.payload);
+        offload_guess(m);
+        assert_int_equal(prepare(m, 0), 0);
+        assert_int_equal(flatten(sent[0], again), n);
+        assert_memory_equal(again, done, n);
+        free_sent();
+        if (!s.is_ipv6)
+            be16_store(s.data + s.l3 + 6, 0x2000);
+        n = s.is_ipv6 ? pick(s.payload) : s.len; /* or cut somewhere in its headers */
+        m = to_mbuf(s.data, n ? n : 1, n ? n : 1);
+        offload_guess(m);
+        assert_int_equal(offload_of(m), 0);
+        rte_pktmbuf_free(m);
+    }
+}
+
 static void leaves_padding_out(void **state)
 {
     static struct sample s;
@@ -569,11 +604,12 @@ int main(void)
     struct errbuf e = { "" };
     int failed;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(completes_checksums),    cmocka_unit_test(leaves_padding_out),
-        cmocka_unit_test(cuts_into_segments),     cmocka_unit_test(hands_headers_on),
-        cmocka_unit_test(refuses_lies),           cmocka_unit_test(takes_merged_frames),
-        cmocka_unit_test(sums_what_does_not_fit), cmocka_unit_test(spares_shared_frames),
-        cmocka_unit_test(suits_ethdev),           cmocka_unit_test(survives_noise),
+        cmocka_unit_test(completes_checksums),     cmocka_unit_test(leaves_padding_out),
+        cmocka_unit_test(guesses_what_is_missing), cmocka_unit_test(cuts_into_segments),
+        cmocka_unit_test(hands_headers_on),        cmocka_unit_test(refuses_lies),
+        cmocka_unit_test(takes_merged_frames),     cmocka_unit_test(sums_what_does_not_fit),
+        cmocka_unit_test(spares_shared_frames),    cmocka_unit_test(suits_ethdev),
+        cmocka_unit_test(survives_noise),
     };
 
     if (!mkdtemp(dir) ||
