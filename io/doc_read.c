@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,26 @@ static int unknown_key(const struct doc_node *key, const struct doc_field *field
     return err;
 }
 
+/* What is wrong with a value says of which key: "FILE:LINE: KEY: sentence".  Maps are left to their own keys. */
+static int name_key(const struct doc_pair *p, int err, struct errbuf *e)
+{
+    const struct doc_node *v = p->value;
+    const char *file = v->doc->name;
+    char sentence[sizeof e->text];
+    size_t at = strlen(file);
+
+    if (!e || v->kind == DOC_MAP || (v->kind == DOC_SEQ && v->n && v->items[0]->kind == DOC_MAP))
+        return err;
+    if (strncmp(e->text, file, at) != 0 || e->text[at] != ':')
+        return err;
+    at++;
+    at += strspn(e->text + at, "0123456789");
+    at += strspn(e->text + at, ": ");
+    memcpy(sentence, e->text + at, sizeof sentence - at);
+    snprintf(e->text + at, sizeof e->text - at, "%.64s: %s", p->key->text, sentence);
+    return err;
+}
+
 int doc_read_map(const struct doc_node *n, const struct doc_field *fields, void *out, struct errbuf *e)
 {
     bool is_empty = doc_is_null(n);
@@ -44,7 +65,7 @@ int doc_read_map(const struct doc_node *n, const struct doc_field *fields, void 
             int err = f ? f->read(p->value, f->arg, (char *)out + f->offset, e) : unknown_key(p->key, fields, e);
 
             if (err)
-                return err;
+                return f ? name_key(p, err, e) : err;
         }
     }
     for (const struct doc_field *f = fields; f->key; f++) {
@@ -293,6 +314,27 @@ struct unit {
     uint64_t factor;
 };
 
+/* The largest unit that a value is a multiple of; of the ones with a name. */
+static const struct unit *best_unit(const struct unit *units, uint64_t v)
+{
+    const struct unit *best = NULL;
+
+    for (; units->name; units++)
+        if (units->name[0] && v % units->factor == 0 && (!best || units->factor > best->factor))
+            best = units;
+    return best;
+}
+
+static int out_of_range(const struct doc_node *n, const struct unit *units, const struct doc_range *range,
+                        const char *what, struct errbuf *e)
+{
+    uint64_t min = range ? range->min : 0, max = range ? range->max : UINT64_MAX;
+    const struct unit *low = best_unit(units, min), *high = best_unit(units, max);
+
+    return doc_error(n, e, "the %s '%.64s' is out of range: %ju%s to %ju%s are possible", what, n->text,
+                     (uintmax_t)(min / low->factor), low->name, (uintmax_t)(max / high->factor), high->name);
+}
+
 static int read_unit(const struct doc_node *n, const struct unit *units, const struct doc_range *range,
                      const char *const what[2], uint64_t *out, struct errbuf *e)
 {
@@ -305,11 +347,11 @@ static int read_unit(const struct doc_node *n, const struct unit *units, const s
         return err;
     errno = 0;
     v = strtoull(text, &end, 10);
-    for (; units->name; units++) {
-        if (!isdigit((unsigned char)text[0]) || errno || strcmp(end, units->name) != 0)
+    for (const struct unit *unit = units; unit->name; unit++) {
+        if (!isdigit((unsigned char)text[0]) || errno || strcmp(end, unit->name) != 0)
             continue;
-        if (__builtin_mul_overflow(v, units->factor, &v) || (range && (v < range->min || v > range->max)))
-            return doc_error(n, e, "the %s '%.64s' is out of range", what[0] + 2, text);
+        if (__builtin_mul_overflow(v, unit->factor, &v) || (range && (v < range->min || v > range->max)))
+            return out_of_range(n, units, range, what[0] + 2, e);
         *out = v;
         return 0;
     }

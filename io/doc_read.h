@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doc_read.h - a small schema for documents: a table says which keys a map may have and which function reads each value
  * into which member.  A key that no row names, a missing required one, a wrong kind, a value out of range: each is refused
- * with "FILE:LINE: sentence".
+ * with "FILE:LINE: KEY: sentence".
  *
  *     static const struct doc_field port_fields[] = {
  *         { "ofport", doc_read_u32, offsetof(struct port_doc, ofport), &(struct doc_range){ 1, 0xffffff00 } },
