@@ -154,7 +154,7 @@ static json_t *show_port(struct sw_port *p)
     add(o, "bridge", json_string(p->bridge->name));
     add(o, "name", json_string(p->at.name));
     add_u64(o, "ofport", p->at.number);
-    add(o, "type", json_string(p->at.port->ops->type_name));
+    add(o, "type", json_string(switch_conf_port_type(p->at.port->type)));
     add(o, "mac", json_string(mac_format(st->mac, mac, sizeof mac)));
     add_u64(o, "mtu", st->mtu);
     add_u64(o, "queues", p->at.port->n_queues);

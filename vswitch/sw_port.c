@@ -70,7 +70,8 @@ int sw_port_attach(struct sw_port **out, struct sw_bridge *b, const struct sw_po
     agent_port_set_flags(&p->at, conf->flags);
     if (sw_port_set_queues(p, &conf->queues))
         log_error("port %s: not enough memory for its queues", p->at.name);
-    log_info("port %s: %s on bridge %s as port %u", p->at.name, port->ops->type_name, b->name, p->at.number);
+    log_info("port %s: %s on bridge %s as port %u", p->at.name, switch_conf_port_type(port->type), b->name,
+             p->at.number);
     if (out)
         *out = p;
     return 0;

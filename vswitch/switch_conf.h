@@ -70,6 +70,9 @@ int switch_conf_parse(struct switch_conf *c, const char *name, const char *text,
                       const struct switch_conf_opts *opts, struct errbuf *e);
 void switch_conf_fini(struct switch_conf *c);
 
+/* The word of the file for a kind of port: "tap", "test". */
+const char *switch_conf_port_type(enum port_type type);
+
 /* One port on its own, "{type: tap, netns: h1}", as in the switch file.  `d` owns what `out` borrows, end with doc_fini. */
 int switch_conf_parse_port(struct sw_port_conf *out, struct doc *d, const char *name, const char *text,
                            const struct switch_conf_opts *opts, struct errbuf *e);

@@ -2,6 +2,7 @@
 /* switch_conf_port.c - what a switch file says of one port: which keys go with which kind, and how VLANs are written. */
 #include "vswitch/switch_conf_port.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,13 @@ struct port_doc {
 static const char *const types[] = {
     [PORT_TAP] = "tap", [PORT_NETDEV] = "netdev", [PORT_DPDK] = "dpdk", [PORT_MEM] = "test", NULL,
 };
+static_assert(sizeof types / sizeof *types == PORT_TYPES + 1, "name every kind");
+
+const char *switch_conf_port_type(enum port_type type)
+{
+    return types[type];
+}
+
 enum { MODE_PACKET, MODE_XDP };
 static const char *const modes[] = { [MODE_PACKET] = "packet", [MODE_XDP] = "xdp", NULL };
 
