@@ -276,6 +276,32 @@ static void output_field(struct worker *w, const struct bridge *b, struct pkt *p
     output_port(w, b, p, bridge_port_index(b, port), false);
 }
 
+/* Chooses by the frame's hash, and tells the choice or sends the frame there. */
+static int choose(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *payload, unsigned n_payload)
+{
+    const uint64_t *ports = payload + CHOICE_WORDS;
+    struct link_choice c;
+    uint64_t chosen;
+
+    memcpy(&c, payload, sizeof c);
+    pkt_parse(p, 1u << LAYER_L2 | 1u << LAYER_L3 | 1u << LAYER_L4);
+    if (n_payload == CHOICE_WORDS)
+        return give(p, subfield_unpack(c.dst), value_of(link_choose(&c, &p->key, NULL)));
+    chosen = ports[link_choose(&c, &p->key, ports)];
+    if (c.dst != (uint32_t)LINK_NO_DST)
+        return give(p, subfield_unpack(c.dst), value_of(chosen & UINT16_MAX));
+    output_port(w, b, p, bridge_port_index(b, (uint32_t)chosen), false);
+    return 0;
+}
+
+/* The operations after which the frame, or what goes with it, is another. */
+static int change(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at)
+{
+    if (op_code(*at) == OP_CHOOSE)
+        return choose(w, b, p, at + 1, op_payload(*at));
+    return is_move(op_code(*at)) ? move(w, p, *at, at + 1) : edit(w, p, *at, at + 1);
+}
+
 /* --- branches --- */
 
 /* Runs the body on a copy of the frame; their bytes are shared until one of the two changes them. */
@@ -451,10 +477,11 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_DEC_MPLS_TTL:
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
+        case OP_CHOOSE:
         case OP_MOVE:
         case OP_STACK_PUSH:
         case OP_STACK_POP:
-            err = is_move(op_code(head)) ? move(w, p, head, payload) : edit(w, p, head, payload);
+            err = change(w, b, p, at);
             if (err && edit_failed(w, b, p, head, payload, err)) {
                 rte_pktmbuf_free(p->m);
                 p->m = NULL;

@@ -112,7 +112,7 @@ const struct group *group_find(const struct bridge *b, uint32_t id, uint64_t ver
     return (const struct group *)object_find(&b->groups, id, version);
 }
 
-static bool port_is_live(const struct bridge *b, uint32_t number)
+bool port_is_live(const struct bridge *b, uint32_t number)
 {
     const struct dp_port *dp = datapath_port(b->dp, bridge_port_index(b, number));
 

@@ -60,6 +60,7 @@ void group_free_object(struct object *o); /* of bridge->groups */
 /* --- thread: W (or C), inside an RCU section --- */
 const struct group *group_find(const struct bridge *b, uint32_t id, uint64_t version);
 /* Is the port or the group live that the bucket watches?  A bucket that watches nothing is (6.5). */
+bool port_is_live(const struct bridge *b, uint32_t number); /* OpenFlow number */
 bool bucket_is_live(const struct bridge *b, const struct bucket *k, uint64_t version);
 
 #endif

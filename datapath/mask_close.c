@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 
-/* The stack stands as FIELD_NONE on its side. */
+/* The stack stands as FIELD_NONE on its side, and a hash over the frame as FIELD_N. */
 struct move {
     struct hmap_link link;
     struct subfield src, dst;
@@ -42,6 +42,11 @@ static bool move_of(const struct act *a, struct subfield *src, struct subfield *
         *src = a->src;
         *dst = stack;
         return true;
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
+        *src = (struct subfield){ .field = (enum field_id)FIELD_N };
+        *dst = subfield_unpack(a->choice.dst);
+        return a->choice.dst != (uint32_t)LINK_NO_DST;
     case ACT_STACK_POP:
         *src = stack;
         *dst = a->dst;
@@ -84,6 +89,9 @@ static bool is_tag_push(const struct act *a)
     case ACT_MOVE:
     case ACT_STACK_POP:
         return a->dst.field == FIELD_VLAN_TCI;
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
+        return subfield_unpack(a->choice.dst).field == FIELD_VLAN_TCI;
     }
     return false;
 }
@@ -187,6 +195,16 @@ static void read_bits(struct key *mask, struct subfield s)
     key_set_masked(mask, s.field, bits, bits);
 }
 
+static void read_source(struct key *mask, struct subfield src)
+{
+    if (src.field != (enum field_id)FIELD_N) {
+        read_bits(mask, src);
+        return;
+    }
+    for (unsigned i = 0; i < LINK_FIELDS; i++)
+        key_set(mask, link_fields[i], field_ones(link_fields[i]));
+}
+
 static void close_moves(struct key *mask, const struct act_counts *c)
 {
     bool is_stack_read = false;
@@ -197,7 +215,7 @@ static void close_moves(struct key *mask, const struct act_counts *c)
         if (m->src.field == FIELD_NONE)
             continue;
         if (m->dst.field == FIELD_NONE ? is_stack_read : reads_any(mask, m->dst.field, subfield_mask(m->dst)))
-            read_bits(mask, m->src);
+            read_source(mask, m->src);
     }
 }
 

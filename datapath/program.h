@@ -51,6 +51,7 @@ enum op {
     OP_CLONE,    /* arg: words of the body behind it | 1 << 32 when the body edits the frame */
     OP_SELECT,   /* arg: salt of the hash.  Payload, of each choice: sum of weights up to and with it << 32 | offset */
     OP_MOVE,     /* payload: where from | where to << 32, packed subfields */
+    OP_CHOOSE,   /* payload: struct link_choice, then the ports that are chosen among, or none */
     OP_LEARN,    /* payload: struct learn_head, then struct learn_step each */
     OP_STACK_PUSH,   /* arg: packed subfield */
     OP_STACK_POP,    /* arg: packed subfield */
@@ -61,7 +62,7 @@ enum op {
     OP_N
 };
 
-enum { LEARN_HEAD_WORDS = 3, LEARN_STEP_WORDS = 4 };
+enum { CHOICE_WORDS = 2, LEARN_HEAD_WORDS = 3, LEARN_STEP_WORDS = 4 };
 enum { PROGRAM_WORDS_MAX = 16384, PROGRAM_DEPTH_MAX = 32 };
 
 #define CLONE_EDITS (UINT64_C(1) << 32)

@@ -12,6 +12,7 @@
 #include "base/match.h"
 #include "base/subfield.h"
 #include "datapath/learn.h"
+#include "datapath/link_choice.h"
 
 /* The datapath's own actions; vswitch/ translates OpenFlow's to these. */
 enum act_type {
@@ -40,6 +41,8 @@ enum act_type {
     ACT_CLONE,        /* n_body actions that follow are done to a copy of the frame */
     ACT_CONJUNCTION,  /* conjunction: the rule is a part of it; nothing else is done */
     ACT_LEARN,        /* learn; then ACT_DATA, a struct learn_step each */
+    ACT_MULTIPATH,    /* choice */
+    ACT_BUNDLE,       /* choice among live ports: ACT_DATA, eight numbers each */
     ACT_EXIT,         /* nothing more is done, the action set neither, whatever led here */
     ACT_GOTO,         /* table_id; only here in what is left to do after a continuation, as the next three are */
     ACT_CLEAR_SET,
@@ -105,6 +108,7 @@ struct act {
             uint8_t clause, n_clauses; /* of 2 to 64; the first is 0 */
         } conjunction;
         struct learn_head learn;
+        struct link_choice choice;
         uint8_t data[ACT_DATA_SIZE];
     };
 };

@@ -208,6 +208,51 @@ static void emit_stack_pop(struct walk *w, const struct act *a)
     give(w, a->dst, w->stack[--w->n_stack]);
 }
 
+static_assert(sizeof(struct link_choice) == CHOICE_WORDS * sizeof(uint64_t), "programs hold it as it is");
+enum { PORTS_A_DATA = ACT_DATA_SIZE / sizeof(uint32_t) };
+
+static uint64_t *emit_choice(struct walk *w, const struct link_choice *c, unsigned n_ports)
+{
+    uint64_t *p = program_add(w->out, OP_CHOOSE, CHOICE_WORDS + n_ports, 0);
+
+    if (p)
+        memcpy(p, c, sizeof *c);
+    return p ? p + CHOICE_WORDS : NULL;
+}
+
+static void emit_multipath(struct walk *w, const struct act *a)
+{
+    (void)emit_choice(w, &a->choice, 0);
+    give(w, subfield_unpack(a->choice.dst), value_of(link_choose(&a->choice, w->key, NULL)));
+}
+
+/* Which ports are live is decided here: a change of that is a new version. */
+static void emit_bundle(struct walk *w, const struct act *a)
+{
+    struct link_choice c = a->choice;
+    uint64_t live[LINK_HRW_MAX], *p;
+
+    c.n_links = 0;
+    for (unsigned i = 0; i < a->choice.n_links; i++) {
+        uint32_t port;
+
+        memcpy(&port, a[1 + i / PORTS_A_DATA].data + i % PORTS_A_DATA * sizeof port, sizeof port);
+        if (port_is_live(w->b, port))
+            live[c.n_links++] = port;
+    }
+    if (!c.n_links) /* told as "no port", as OpenFlow 1.0 numbers it */
+        live[c.n_links++] = DP_PORT_NONE;
+    if (c.algorithm == LINK_FIRST)
+        c.n_links = 1;
+    p = emit_choice(w, &c, c.n_links);
+    if (p)
+        memcpy(p, live, c.n_links * sizeof *p);
+    if (c.dst == (uint32_t)LINK_NO_DST)
+        w->has_output = true;
+    else
+        give(w, subfield_unpack(c.dst), value_of(live[link_choose(&c, w->key, live)] & UINT16_MAX));
+}
+
 static_assert(sizeof(struct learn_head) == LEARN_HEAD_WORDS * sizeof(uint64_t) &&
                   sizeof(struct learn_step) == LEARN_STEP_WORDS * sizeof(uint64_t) &&
                   sizeof(struct learn_step) == ACT_DATA_SIZE,
@@ -239,6 +284,34 @@ static void emit_output_field(struct walk *w, const struct act *a)
 
 static void emit_group(struct walk *w, uint32_t id);
 static void emit_group_copy(struct walk *w, uint32_t id);
+
+/* Nicira's actions that work on one frame. */
+static void do_nx(struct walk *w, const struct act *a)
+{
+    switch ((int)a->type) {
+    case ACT_MOVE:
+        emit_move(w, a);
+        break;
+    case ACT_STACK_PUSH:
+        emit_stack_push(w, a);
+        break;
+    case ACT_STACK_POP:
+        emit_stack_pop(w, a);
+        break;
+    case ACT_OUTPUT_FIELD:
+        emit_output_field(w, a);
+        break;
+    case ACT_LEARN:
+        emit_learn(w, a);
+        break;
+    case ACT_MULTIPATH:
+        emit_multipath(w, a);
+        break;
+    case ACT_BUNDLE:
+        emit_bundle(w, a);
+        break;
+    }
+}
 
 static void do_act(struct walk *w, const struct act *a)
 {
@@ -310,19 +383,13 @@ static void do_act(struct walk *w, const struct act *a)
         w->n_edits++;
         break;
     case ACT_MOVE:
-        emit_move(w, a);
-        break;
     case ACT_STACK_PUSH:
-        emit_stack_push(w, a);
-        break;
     case ACT_STACK_POP:
-        emit_stack_pop(w, a);
-        break;
     case ACT_OUTPUT_FIELD:
-        emit_output_field(w, a);
-        break;
     case ACT_LEARN:
-        emit_learn(w, a);
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
+        do_nx(w, a);
         break;
     case ACT_RESUBMIT: /* these lead elsewhere: step() */
     case ACT_CLONE:

@@ -33,6 +33,9 @@ bool has_nx(void *arg, unsigned subtype)
     case NXAST_CLONE:
     case NXAST_CONJUNCTION:
     case NXAST_LEARN:
+    case NXAST_MULTIPATH:
+    case NXAST_BUNDLE:
+    case NXAST_BUNDLE_LOAD:
         return true;
     }
     return false;
@@ -58,6 +61,13 @@ static size_t learn_act_count(const struct ofp_nx_action *in)
     return n;
 }
 
+enum { PORTS_A_DATA = ACT_DATA_SIZE / sizeof(uint32_t) };
+
+static size_t bundle_data(size_t n_members)
+{
+    return (n_members + PORTS_A_DATA - 1) / PORTS_A_DATA;
+}
+
 size_t nx_act_count(const struct ofp_nx_action *in)
 {
     struct nx_controller c;
@@ -67,6 +77,10 @@ size_t nx_act_count(const struct ofp_nx_action *in)
         return 0;
     case NXAST_CLONE:
         return 1 + act_count(in->clone.actions, in->clone.n_actions);
+    case NXAST_BUNDLE:
+        return 1 + bundle_data(in->bundle.n_members);
+    case NXAST_BUNDLE_LOAD:
+        return 1 + bundle_data(in->bundle_load.n_members);
     case NXAST_LEARN:
         return learn_act_count(in);
     case NXAST_CONTROLLER2:
@@ -133,6 +147,40 @@ static int controller(const struct ofp_nx_action *in, struct act *out, size_t *n
         out[*n] = (struct act){ .type = ACT_DATA };
         memcpy(out[*n].data, c.userdata + at, left < ACT_DATA_SIZE ? left : ACT_DATA_SIZE);
     }
+    return 0;
+}
+
+static int multipath(const struct ofp_nx_multipath *m, struct act *out)
+{
+    uint32_t n_links = m->max_link + 1u;
+
+    if (m->algorithm == NX_MP_ALG_HRW && n_links > LINK_HRW_MAX)
+        return -EOPNOTSUPP; /* each link costs every frame */
+    *out = (struct act){ .type = ACT_MULTIPATH,
+                         .choice = { .fields = (uint8_t)m->fields,
+                                     .algorithm = (uint8_t)m->algorithm,
+                                     .basis = m->basis,
+                                     .arg = m->arg,
+                                     .n_links = n_links,
+                                     .dst = subfield_pack(subfield_of(m->dst, m->ofs_nbits)) } };
+    return 0;
+}
+
+static int bundle(struct link_choice c, enum ofp_nx_bd_algorithm algorithm, const uint8_t *ports, struct act *out,
+                  size_t *n)
+{
+    if (c.n_links > LINK_HRW_MAX)
+        return -EOPNOTSUPP;
+    c.algorithm = algorithm == NX_BD_ALG_HRW ? LINK_HRW : LINK_FIRST;
+    out[0] = (struct act){ .type = ACT_BUNDLE, .choice = c };
+    for (uint32_t i = 0; i < c.n_links; i++) {
+        struct act *a = &out[1 + i / PORTS_A_DATA];
+        uint32_t port = nx_port_widen(be16_load(ports + 2 * (size_t)i));
+
+        a->type = ACT_DATA;
+        memcpy(a->data + i % PORTS_A_DATA * sizeof port, &port, sizeof port);
+    }
+    *n = 1 + bundle_data(c.n_links);
     return 0;
 }
 
@@ -237,6 +285,21 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
         *out = (struct act){ .type = in->subtype == NXAST_STACK_PUSH ? ACT_STACK_PUSH : ACT_STACK_POP };
         out->src = out->dst = (struct subfield){ in->stack_push.field, in->stack_push.ofs, in->stack_push.n_bits };
         return 0;
+    case NXAST_MULTIPATH:
+        return multipath(&in->multipath, out);
+    case NXAST_BUNDLE:
+        return bundle((struct link_choice){ .fields = (uint8_t)in->bundle.fields,
+                                            .basis = in->bundle.basis,
+                                            .n_links = in->bundle.n_members,
+                                            .dst = (uint32_t)LINK_NO_DST },
+                      in->bundle.algorithm, in->bundle.ports, out, n);
+    case NXAST_BUNDLE_LOAD:
+        return bundle(
+            (struct link_choice){ .fields = (uint8_t)in->bundle_load.fields,
+                                  .basis = in->bundle_load.basis,
+                                  .n_links = in->bundle_load.n_members,
+                                  .dst = subfield_pack(subfield_of(in->bundle_load.dst, in->bundle_load.ofs_nbits)) },
+            in->bundle_load.algorithm, in->bundle_load.ports, out, n);
     case NXAST_LEARN:
         return learn(in, out, n);
     case NXAST_CONJUNCTION:

@@ -173,13 +173,17 @@ class Rules:
 
     def register_action(self, known):
         r, fields = self.r, self.settable(*known)
-        what = r.choice(["move", "load", "load", "push", "pop", "out"])
+        what = r.choice(["move", "load", "load", "push", "pop", "out"] + ["bundle"] * ("bundle" in self.features))
         if what == "move":
             src, n = self.subfield(fields, is_read=True)
             return f"move:{src}->{self.subfield(fields, n)[0]}"
         if what == "load":
             dst, n = self.subfield(fields)
             return f"load:{r.randrange(1 << min(n, 3)):#x}->{dst}"
+        if what == "bundle":
+            members = ",".join(str(r.randrange(1, PORTS + 1)) for _ in range(2))
+            return f"bundle_load(eth_src,0,active_backup,ofport,NXM_NX_REG3[0..15],members:{members})" if r.randrange(2) else \
+                f"bundle(eth_src,0,active_backup,ofport,members:{members})"
         if what == "out":
             return f"load:{r.randrange(PORTS + 2)}->NXM_NX_REG3[0..15],output:NXM_NX_REG3[0..15]"
         return f"{what}:{self.subfield(fields)[0]}"

@@ -132,7 +132,7 @@ def main():
     p.add_argument("--rounds", type=int, default=30)
     p.add_argument("--rules", type=int, default=120)
     p.add_argument("--frames", type=int, default=100)
-    p.add_argument("--features", default="reg,resubmit,clone,exit,conjunction")
+    p.add_argument("--features", default="reg,resubmit,clone,exit,conjunction,bundle")
     args = p.parse_args()
     if not ovs.is_installed():
         print("there is no Open vSwitch")

@@ -361,6 +361,63 @@ static void learns_fields(void **state)
     world_free(w);
 }
 
+/* Of 64 flows, how many leave by port 300; the others come back, and none takes another way the second time. */
+static unsigned by_300(struct world *w)
+{
+    unsigned n = 0;
+    char got[2][200];
+
+    for (uint8_t i = 1; i <= 64; i++) {
+        for (int round = 0; round < 2; round++) {
+            give_by(w, 0, i, 2);
+            told(w, got[round], sizeof got[round]);
+        }
+        assert_string_equal(got[0], got[1]);
+        n += got[0][0] && strncmp(got[0], "7:", 2);
+    }
+    return n;
+}
+
+/* multipath and bundle_load tell what they chose to a later lookup; a bundle passes over ports that are down. */
+static void chooses_links(void **state)
+{
+    static const char *const choices[] = {
+        "multipath(eth_src,50,modulo_n,2,0,NXM_NX_REG0[0..7])",
+        "multipath(symmetric_l4,50,hash_threshold,2,0,NXM_NX_REG0[0..7])",
+        "multipath(symmetric_l4,50,hrw,2,0,NXM_NX_REG0[0..7])",
+        "multipath(symmetric_l4,50,iter_hash,2,7,NXM_NX_REG0[0..7])",
+        "bundle_load(eth_src,0,hrw,ofport,NXM_NX_REG0[0..15],members:300,7)",
+    };
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    char flow[200], got[200];
+
+    tape_say_flow(t, "add table=1,reg0=0,actions=output:300");
+    tape_say_flow(t, "add table=1,reg0=300,actions=output:300");
+    tape_say_flow(t, "add table=1,reg0=1,actions=in_port");
+    tape_say_flow(t, "add table=1,reg0=7,actions=in_port");
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        snprintf(flow, sizeof flow, "add actions=%s,goto_table:1", choices[i]);
+        tape_say_flow(t, flow);
+        assert_in_range(by_300(w), 10, 54);
+    }
+    tape_say_flow(t, "add actions=multipath(nw_src,50,hrw,2,0,NXM_NX_REG0[0..7]),goto_table:1");
+    assert_int_equal(by_300(w) % 64, 0); /* one address, one link */
+    tape_say_flow(t, "add actions=bundle(eth_src,0,hrw,ofport,members:300,7)");
+    assert_in_range(by_300(w), 10, 54); /* what would go back is not sent */
+    tape_say_flow(
+        t, "add actions=bundle_load(eth_src,0,active_backup,ofport,NXM_NX_REG0[0..15],members:300,7),goto_table:1");
+    assert_int_equal(by_300(w), 64);
+    assert_silence(t);
+    port_mem_set_link(w->ports[1].port, false);
+    agent_port_check(&w->ports[1]);
+    assert_int_equal(by_300(w), 0);
+    give(w, udp);
+    told(w, got, sizeof got);
+    assert_string_equal(got, "7:01>02/64");
+    world_free(w);
+}
+
 static void say_nx(struct tape *t, struct ofp_nx_message nx)
 {
     struct ofp_msg m = { .type = OFPT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_NICIRA, .nicira = nx } };
@@ -467,7 +524,8 @@ int main(void)
         cmocka_unit_test(leaves),          cmocka_unit_test(matches_in_parts),
         cmocka_unit_test(is_bounded),      cmocka_unit_test(masks_what_decides),
         cmocka_unit_test(learns),          cmocka_unit_test(learns_fields),
-        cmocka_unit_test(packet_in_forms), cmocka_unit_test(refuses),
+        cmocka_unit_test(packet_in_forms), cmocka_unit_test(chooses_links),
+        cmocka_unit_test(refuses),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
