@@ -430,6 +430,102 @@ static void is_met_whole(void **state)
     world_free(w);
 }
 
+/* A meter, and a flow that uses it, come and go together too. */
+static void meters_too(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    struct ofp_msg add = { .type = OFPT_METER_MOD, .meter_mod = { .meter_id = 5 } };
+    struct ofp_msg del = { .type = OFPT_METER_MOD, .meter_mod = { .command = OFPMC_DELETE, .meter_id = OFPM_ALL } };
+
+    control(t, OFPBCT_OPEN_REQUEST, 1, BOTH);
+    say_add(t, 1, BOTH, &add, 0);
+    add_flow(t, 1, "priority=1,in_port=1,actions=meter:5,output:7");
+    control(t, OFPBCT_COMMIT_REQUEST, 1, BOTH);
+    control(t, OFPBCT_OPEN_REQUEST, 2, BOTH);
+    say_add(t, 2, BOTH, &del, 0);
+    say_add(t, 2, BOTH, &add, 0);
+    say_add(t, 2, BOTH, &add, 0);
+    say_control(t, OFPBCT_COMMIT_REQUEST, 2, BOTH);
+    assert_int_equal(tape_hear(t)->error.code, OFPMMFC_METER_EXISTS);
+    assert_refused(t, OFPET_EXPERIMENTER, OFPBFC_MSG_FAILED, "commit");
+    assert_string_equal(tape_dump(t, ""),
+                        "table=0, n_packets=0, n_bytes=0, priority=1,in_port=1 actions=meter:5,output:7\n");
+    control(t, OFPBCT_OPEN_REQUEST, 3, BOTH);
+    say_add(t, 3, BOTH, &del, 0);
+    control(t, OFPBCT_COMMIT_REQUEST, 3, BOTH);
+    assert_string_equal(tape_dump(t, ""), "");
+    world_free(w);
+}
+
+/* A frame that is marked by a flow, and by two groups one behind the other: all three marks are of the same bundle. */
+static void count_marks(struct feeder *f, unsigned i)
+{
+    uint8_t in[FRAME] = { 2, 0, 0, (uint8_t)(i >> 8), (uint8_t)i, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5 }, out[FRAME + 4];
+
+    (void)port_mem_give(f->w->ports[0].port, 0, in, sizeof in);
+    while (port_mem_take(f->w->ports[1].port, 0, out, sizeof out)) {
+        unsigned marks = (out[5] == 9) + (out[11] == 9) + (out[15] == 9);
+
+        atomic_fetch_add(marks == 3 ? &f->n_new : marks ? &f->n_mixed : &f->n_old, 1);
+    }
+}
+
+static void *feed_groups(void *arg)
+{
+    struct feeder *f = arg;
+
+    for (unsigned i = 0; !atomic_load(&f->stop); i++) {
+        count_marks(f, i);
+        if (i % 64 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void turn_groups_over(struct tape *t, uint32_t id, bool is_new, bool is_first)
+{
+    enum ofp_group_mod_command cmd = is_first ? OFPGC_ADD : OFPGC_MODIFY;
+    unsigned mark = is_new ? 9 : 8;
+    char text[160];
+
+    control(t, OFPBCT_OPEN_REQUEST, id, BOTH);
+    snprintf(text, sizeof text, "group_id=2,type=all,bucket=push_vlan:0x8100,set_field:%u->vlan_vid,output:300",
+             0x1000 | mark);
+    say_add_group(t, id, text, cmd);
+    snprintf(text, sizeof text, "group_id=1,type=select,bucket=set_field:02:00:00:00:00:0%u->dl_dst,group:2", mark);
+    say_add_group(t, id, text, cmd);
+    for (unsigned i = 0; i < FLOWS; i++) { /* what takes its time */
+        snprintf(text, sizeof text, "table=9,priority=%u,actions=drop", i);
+        add_flow(t, id, text);
+    }
+    snprintf(text, sizeof text, "actions=set_field:02:00:00:00:00:0%u->dl_src,group:1", mark);
+    add_flow(t, id, text);
+    control(t, OFPBCT_COMMIT_REQUEST, id, BOTH);
+}
+
+static void groups_are_met_whole(void **state)
+{
+    struct world *w = world_new_live();
+    struct tape *t = &w->tape;
+    struct feeder f = { .w = w };
+    pthread_t thread;
+
+    tape_say_flow(
+        t, "add priority=60000,dl_dst=02:ff:ff:ff:ff:ff,actions=drop"); /* so that few frames meet a cached program */
+    turn_groups_over(t, 99, false, true);
+    assert_int_equal(pthread_create(&thread, NULL, feed_groups, &f), 0);
+    wait_for(&f.n_old);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        turn_groups_over(t, round, round % 2 == 0, false);
+        wait_for(round % 2 == 0 ? &f.n_new : &f.n_old);
+    }
+    atomic_store(&f.stop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&f.n_mixed), 0);
+    world_free(w);
+}
+
 static int group_start(void **state)
 {
     return world_start();
@@ -448,6 +544,7 @@ int main(void)
         cmocka_unit_test(sets_ports),    cmocka_unit_test(faults_of_control),
         cmocka_unit_test(faults_of_add), cmocka_unit_test(belongs_to_a_session),
         cmocka_unit_test(is_met_whole),  cmocka_unit_test(groups_too),
+        cmocka_unit_test(meters_too),    cmocka_unit_test(groups_are_met_whole),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
