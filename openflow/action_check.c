@@ -221,7 +221,7 @@ int walk_list(struct walk *w, const struct ofp_action *acts, size_t n)
 static int check_list(const struct ofp_check *c, const struct match *m, const struct ofp_instruction_actions *list,
                       bool is_set, struct ofp_err *err)
 {
-    struct walk w = { .check = c, .err = err, .is_known = m, .is_set = is_set };
+    struct walk w = { .check = c, .err = err, .is_known = m, .is_set = is_set || c->is_bucket };
 
     if (m) {
         w.frame = *m;

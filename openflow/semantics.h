@@ -45,6 +45,7 @@ struct ofp_check {
     uint8_t n_tables;     /* goto and table ids end before this */
     uint16_t max_actions; /* of one list; 0: no limit */
     bool is_packet_out;   /* output to TABLE is allowed */
+    bool is_bucket;       /* the lists are those of a group's buckets, which are done as action sets */
     bool can_mask_set;    /* set-field may have a mask (OpenFlow 1.5) */
     void *arg;            /* given to the callbacks */
     bool (*has_group)(void *arg, uint32_t group_id);

@@ -58,6 +58,7 @@ static int check_buckets(struct agent *a, const struct ofp_group_mod *m, struct 
     if (m->n_buckets > GROUP_BUCKETS_MAX)
         return group_failed(err, OFPGMFC_OUT_OF_BUCKETS);
     check_init(&check, a, OFPTT_ALL);
+    check.is_bucket = true;
     check.has_group = has_group;
     check.arg = &self;
     for (size_t i = 0; i < m->n_buckets && !res; i++) {

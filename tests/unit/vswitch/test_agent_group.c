@@ -201,6 +201,7 @@ static void refusals(void **state)
         { "mod group_id=1,type=select,bucket=actions=group:3", OFPET_GROUP_MOD_FAILED, OFPGMFC_LOOP },
         { "add group_id=7,type=all,bucket=actions=group:8", OFPET_BAD_ACTION, OFPBAC_BAD_OUT_GROUP },
         { "add group_id=7,type=all,bucket=actions=output:TABLE", OFPET_BAD_ACTION, OFPBAC_BAD_OUT_PORT },
+        { "add group_id=7,type=all,bucket=actions=resubmit(,3)", OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE },
         { "del group_id=2", OFPET_GROUP_MOD_FAILED, OFPGMFC_CHAINED_GROUP },
     };
     struct world *w = world_new(0);
