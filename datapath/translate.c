@@ -692,6 +692,8 @@ static void push_rule(struct walk *w, const struct rule *r)
     const struct rule_code *c = &r->code;
 
     program_add(w->out, OP_HIT, 0, (uint64_t)r->table_id << 32 | r->stat);
+    w->context =
+        (struct act_context){ r->cookie, r->table_id, (uint8_t)(r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION) };
     if (w->n_todo == RESUBMIT_DEPTH_MAX) {
         fail(w, DROP_RESUBMIT_DEPTH);
         return;
@@ -702,7 +704,7 @@ static void push_rule(struct walk *w, const struct rule *r)
         .at = c->apply,
         .end = c->apply + c->n_apply,
         .code = c,
-        .context = { r->cookie, r->table_id, (uint8_t)(r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION) },
+        .context = w->context,
     };
 }
 

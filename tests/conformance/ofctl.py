@@ -202,7 +202,7 @@ class Ofctl(SwitchTest):
         try:
             def is_listening():
                 self.sw.give("p1", bytes.fromhex(FRAME))
-                return any("OFPT_PACKET_IN (OF1.3)" in line for line in list(heard))
+                return any("NXT_PACKET_IN2 (OF1.3)" in line for line in list(heard))
             until(is_listening, "the monitor hears no packet-in")
             says("cookie=0x9 total_len=60 in_port=11 (via action) data_len=60 (unbuffered)")
             says("dl_src=02:00:00:00:00:ab,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x88b5")

@@ -263,14 +263,17 @@ class Rules:
             "actions=" + self.instructions(table, (kind, proto, tagged))
 
     def conjunctions(self, table, id_):
-        """The parts, all of one priority that nothing else in the table has, and the rule that they lead to."""
+        """The parts, all of one priority that nothing else in the table has, and the rule that they lead to.
+
+        No other rule has a part's match (which nw_frag sees to): Open vSwitch, when a conjunction is whole but leads nowhere,
+        does not see a rule of lower priority behind an equal match."""
         r, priority, n = self.r, 1000 + id_, self.r.choice([2, 2, 3])
         dimensions = [[f"nw_src={a}" for a in V4], [f"nw_dst={a}" for a in V4], [f"in_port={p}" for p in range(1, PORTS + 1)],
                       [f"dl_src={m}" for m in MACS]]
         rules = []
         for k, dimension in enumerate(r.sample(dimensions, n), 1):
             for words in r.sample(dimension, r.choice([1, 2, 3])):
-                rules.append(f"table={table},priority={priority},ip,{words},actions=conjunction({id_},{k}/{n})")
+                rules.append(f"table={table},priority={priority},ip,nw_frag=no,{words},actions=conjunction({id_},{k}/{n})")
         final = f"table={table},priority={2000 + id_},conj_id={id_},ip,actions=" + self.instructions(table, ("ip", None, None))
         return rules + ([final] if r.randrange(5) else [])
 
