@@ -65,7 +65,7 @@ const struct endpoint *stream_peer(const struct stream *s);
 /* Ends the stream from the next turn of the loop, with `closed` called: for a reader that found an error. */
 void stream_fail(struct stream *s, int err, const char *why);
 
-/* Gives a connected non-blocking socket. */
+/* Gives a connected non-blocking socket; the callee closes it, in any case. */
 typedef void listener_accepted_fn(void *arg, int fd, const struct endpoint *peer);
 
 /* Listens at a passive endpoint.  A unix socket is made with mode 0600, in place of one that nobody listens on.

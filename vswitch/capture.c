@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_mbuf.h>
 
@@ -23,7 +24,7 @@ struct capture {
     uint16_t index; /* of the port, the datapath's */
     uint32_t snaplen;
     char name[PORT_NAME_SIZE];
-    struct listener *listener; /* until the reader came */
+    struct listener *listener; /* takes one reader, and refuses more */
     struct stream *stream;
     ev_timer timeout;
     uint64_t n_lost; /* frames that the reader was too slow for */
@@ -197,11 +198,18 @@ static void on_accepted(void *arg, int fd, const struct endpoint *peer)
     struct capture *c = arg;
     struct stream_conf conf = { .events = &events, .arg = c, .max_in = 4096, .max_out = MAX_OUT };
 
-    if (c->stream || stream_from_fd(&c->stream, c->sw->loop, fd, peer, &conf)) {
+    int err;
+
+    if (c->stream) {
+        close(fd);
         log_limited(LOG_WARNING, "port %s: a capture has one reader, a second one was refused", c->name);
         return;
     }
-    ev_timer_stop(c->sw->loop, &c->timeout);
+    err = stream_from_fd(&c->stream, c->sw->loop, fd, peer, &conf);
+    if (err)
+        log_limited(LOG_WARNING, "port %s: the reader of a capture cannot be served: %s", c->name, strerror(-err));
+    else
+        ev_timer_stop(c->sw->loop, &c->timeout);
 }
 
 static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "vswitch/vswitch_impl.h"
@@ -149,6 +150,8 @@ static void on_accepted(void *arg, int fd, const struct endpoint *peer)
         c->is_accepted = true;
         channel_conf(&conf, c, name, sizeof name);
         err = of_conn_accept(&c->conn, d->bridge->sw->loop, fd, peer, &conf);
+    } else {
+        close(fd);
     }
     if (err) {
         log_limited(LOG_WARNING, "bridge %s: a connection was not accepted: %s", d->bridge->name, strerror(-err));

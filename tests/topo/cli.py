@@ -611,6 +611,19 @@ def capture_end(p, code=0):
     return out, err
 
 
+def capture_second_reader():
+    """One reader a capture: whoever comes second is told so by the end, and costs the daemon no descriptor."""
+    path = rpc("capture/start", "pa").strip().strip("\"")
+    readers = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for s in readers:
+        s.settimeout(PATIENCE_S)
+        s.connect(path)
+    check(readers[0].recv(4) == b"\x0a\x0d\x0d\x0a", "the first reader gets no pcapng")
+    same(readers[1].recv(4), b"", "what the second reader gets")
+    for s in readers:
+        s.close()
+
+
 def capture():
     path = directory / "cap.pcapng"
     good("flow", "add", "-b", "br0", "in_port=pa,actions=output:pb", "in_port=pb,actions=output:pa")
@@ -746,7 +759,7 @@ trama() {{ :; }}
     same(complete("flow", "add", "--no"), ["--no-bundle"])
 
 
-CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, group, meter, queue, stats, mac, attach, remote, remote_ovs, capture, net, completion]
+CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, group, meter, queue, stats, mac, attach, remote, remote_ovs, capture, capture_second_reader, net, completion]
 
 
 def make_world():
