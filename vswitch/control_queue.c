@@ -67,8 +67,9 @@ static void set(struct rpc_request *r, struct sw_port *p, const struct shaper_co
 
 void run_queue_set(struct rpc_request *r, json_t *params, void *arg)
 {
+    const char *text =
+        rpc_param_text(params, 1, "settings"); /* first: without a port, there is a reply, and no params */
     struct sw_port *p = port_of(r, arg, params);
-    const char *text = rpc_param_text(params, 1, "settings");
     struct shaper_conf conf;
     struct errbuf e = { 0 };
 
