@@ -61,13 +61,10 @@ static void run_wait(struct rpc_request *r, json_t *params, void *arg)
 {
     struct control *c = arg;
     const char *text = rpc_param_text(params, 0, "timeout_ms");
-    const json_t *number = json_is_object(params) ? json_object_get(params, "timeout_ms") : json_array_get(params, 0);
-    long ms = text                      ? strtol(text, NULL, 10)
-              : json_is_integer(number) ? (long)json_integer_value(number)
-                                        : WAIT_DEFAULT_MS;
+    long ms = text ? strtol(text, NULL, 10) : WAIT_DEFAULT_MS;
     struct waiter *w = calloc(1, sizeof *w);
 
-    if (!w || ms < 0 || (text && (!*text || text[strspn(text, "0123456789")]))) {
+    if (!w || (text && (!*text || text[strspn(text, "0123456789")]))) {
         rpc_reply_error(r, "net/wait: %s", w ? "the time is a number of milliseconds" : "not enough memory");
         free(w);
         return;
@@ -252,7 +249,7 @@ static const struct rpc_method methods[] = {
     { "net/apply", "FILE TEXT", 2, 2, run_apply },
     { "net/diff", "[FILE TEXT]", 0, 2, run_diff },
     { "net/flows", "[SWITCH]", 0, 1, run_flows },
-    { "net/wait", "[MILLISECONDS]", 0, 1, run_wait },
+    { "net/wait", "[TIMEOUT_MS]", 0, 1, run_wait },
     { "version", "", 0, 0, run_version },
     { "log/level", "LEVEL", 1, 1, run_log_level },
     { "exit", "", 0, 0, run_exit },

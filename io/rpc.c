@@ -155,12 +155,81 @@ static void list_commands(struct rpc_request *r, const struct rpc_method *method
     str_fini(&text);
 }
 
+/* Is `key` one of the words of "[BRIDGE [NAME]]", in any case? */
+static bool is_param(const char *usage, const char *key)
+{
+    static const char between[] = "[] ";
+    size_t len = strlen(key);
+
+    for (const char *p = usage + strspn(usage, between); *p; p += strspn(p, between)) {
+        size_t n = strcspn(p, between);
+
+        if (n == len && !strncasecmp(p, key, n))
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+/* Numbers become text, which is what ovs-appctl sends for them; false: there is something else. */
+static bool params_to_text(json_t *params)
+{
+    json_t *value;
+    const char *key;
+    size_t i;
+
+    json_array_foreach(params, i, value)
+    {
+        if (json_is_integer(value))
+            json_array_set_new(params, i, json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+        else if (!json_is_string(value))
+            return false;
+    }
+    json_object_foreach(params, key, value)
+    {
+        if (json_is_integer(value)) /* the key is there already: the iterator stays good */
+            json_object_set_new(params, key, json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+        else if (!json_is_string(value))
+            return false;
+    }
+    return true;
+}
+
+/* Whether the method can have them; replies when not. */
+static bool check_params(struct rpc_request *r, const struct rpc_method *m, json_t *params)
+{
+    const char *usage = m->usage ? m->usage : "", *key;
+    size_t n = json_array_size(params);
+    json_t *value;
+
+    if (json_is_array(params) && n < m->min) {
+        rpc_reply_error(r, "\"%s\" command requires at least %zu arguments", m->name, m->min);
+        return false;
+    }
+    if (json_is_array(params) && n > m->max) {
+        rpc_reply_error(r, "\"%s\" command takes at most %zu arguments", m->name, m->max);
+        return false;
+    }
+    json_object_foreach(params, key, value)
+    {
+        if (is_param(usage, key))
+            continue;
+        rpc_reply_error(r, "\"%s\" command has no argument '%.64s'%s%s", m->name, key, *usage ? "; it takes " : "",
+                        usage);
+        return false;
+    }
+    if (!params_to_text(params)) {
+        rpc_reply_error(r, "\"%s\" command: an argument is neither text nor a whole number", m->name);
+        return false;
+    }
+    return true;
+}
+
 static void request_run(struct rpc_request *r, const struct rpc_server *s)
 {
     const char *name = json_string_value(json_object_get(r->message, "method"));
     json_t *params = json_object_get(r->message, "params");
     const struct rpc_method *m = s->methods;
-    size_t n = json_array_size(params);
 
     if (!name || (!json_is_array(params) && !json_is_object(params))) {
         rpc_reply_error(r, "a request is an object with id, method (text) and params (array or object)");
@@ -174,11 +243,7 @@ static void request_run(struct rpc_request *r, const struct rpc_server *s)
         m++;
     if (!m->name)
         rpc_reply_error(r, "\"%.64s\" is not a valid command (use \"list-commands\" to see a list of them)", name);
-    else if (json_is_array(params) && n < m->min)
-        rpc_reply_error(r, "\"%s\" command requires at least %zu arguments", name, m->min);
-    else if (json_is_array(params) && n > m->max)
-        rpc_reply_error(r, "\"%s\" command takes at most %zu arguments", name, m->max);
-    else
+    else if (check_params(r, m, params))
         m->run(r, params, s->arg);
 }
 

@@ -20,13 +20,15 @@ struct rpc_client;
 enum { RPC_REQUEST_MAX = 64 << 20, RPC_REPLY_MAX = 512 << 20, RPC_CLIENTS_MAX = 256 };
 
 /* Answers with exactly one rpc_reply..., at once or later; until then `r` stays good, whether the client is there or not.
- * `params` (array or object) is borrowed until the reply. */
+ * `params` (array or object) is borrowed until the reply.  They have been checked: as many as the table says, or keys that it
+ * names, and all text; a whole number that came has become text. */
 typedef void rpc_method_fn(struct rpc_request *r, json_t *params, void *arg);
 
 struct rpc_method {
-    const char *name;  /* NULL ends the table */
-    const char *usage; /* "[BRIDGE] [TABLE]", for list-commands */
-    size_t min, max;   /* how many params, when they are an array */
+    const char *name; /* NULL ends the table */
+    const char
+        *usage;      /* "[BRIDGE] [TABLE]": for list-commands, and in small letters the keys that an object may have */
+    size_t min, max; /* how many params, when they are an array */
     rpc_method_fn *run;
 };
 
@@ -50,7 +52,7 @@ int rpc_notify(struct rpc_request *r, const char *method, json_t *params);
 /* `gone` is called when the client leaves before the reply (which is still due). */
 void rpc_on_gone(struct rpc_request *r, void (*gone)(struct rpc_request *r, void *arg), void *arg);
 bool rpc_is_gone(const struct rpc_request *r);
-/* The i-th param as text, or the member `key` of an object; NULL when there is none or it is no string. */
+/* The i-th param as text, or the member `key` of an object; NULL when there is none. */
 const char *rpc_param_text(const json_t *params, size_t i, const char *key);
 
 /* One call, waiting for the reply.  `params`: taken; NULL stands for none.  `timeout_ms`: -1 waits for ever.

@@ -74,7 +74,7 @@ static void run_wake(struct rpc_request *r, json_t *params, void *arg)
 }
 
 static const struct rpc_method methods[] = {
-    { "test/echo", "ANYTHING...", 0, 10, run_echo },
+    { "test/echo", "[X [LONG_Y [Z]]]", 0, 3, run_echo },
     { "test/text", "TEXT", 1, 1, run_text },
     { "test/big", "", 0, 0, run_big },
     { "test/later", "", 0, 0, run_later },
@@ -137,9 +137,17 @@ static void calls(void **state)
         const char *want; /* result as JSON, or the error's text */
     } cases[] = {
         { "test/echo", "[]", 0, "[]" },
-        { "test/echo", "[\"a\\\"b{\", \"\\\\\", {\"k\":[1,2.5,null]}]", 0,
-          "[\"a\\\"b{\",\"\\\\\",{\"k\":[1,2.5,null]}]" },
-        { "test/echo", "{\"x\":7}", 0, "{\"x\":7}" },
+        { "test/echo", "[\"a\\\"b{\", \"\\\\\", \"]}\"]", 0, "[\"a\\\"b{\",\"\\\\\",\"]}\"]" },
+        { "test/echo", "[\"a\", -7, \"z\"]", 0, "[\"a\",\"-7\",\"z\"]" },
+        { "test/echo", "{\"x\":7, \"long_y\":\"\"}", 0, "{\"x\":\"7\",\"long_y\":\"\"}" },
+        { "test/echo", "{\"y\":7}", -EREMOTEIO,
+          "\"test/echo\" command has no argument 'y'; it takes [X [LONG_Y [Z]]]" },
+        { "test/echo", "{\"\":7}", -EREMOTEIO, "\"test/echo\" command has no argument ''; it takes [X [LONG_Y [Z]]]" },
+        { "test/big", "{\"x\":\"7\"}", -EREMOTEIO, "\"test/big\" command has no argument 'x'" },
+        { "test/echo", "[\"a\", {\"k\":[1,2.5,null]}]", -EREMOTEIO,
+          "\"test/echo\" command: an argument is neither text nor a whole number" },
+        { "test/echo", "{\"x\":null}", -EREMOTEIO,
+          "\"test/echo\" command: an argument is neither text nor a whole number" },
         { "test/text", "[\"h\\u00e9\"]", 0, "\"h\xc3\xa9\"" },
         { "test/text", "{\"text\":\"t\"}", 0, "\"t\"" },
         { "test/text", "{}", -EREMOTEIO, "text is missing" },
