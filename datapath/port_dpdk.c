@@ -218,6 +218,8 @@ static void drain(struct port_dpdk *d)
         }
 }
 
+/* What a driver forgets stays in DPDK's heap: net_null of DPDK 22.11 keeps 384 bytes for each pair of queues, as it frees none
+ * when it is closed (net_ring keeps nothing). */
 static void dpdk_close(struct port *p)
 {
     struct port_dpdk *d = port_dpdk(p);
