@@ -28,7 +28,7 @@ static int has_device(const char *netns, const char *name, struct errbuf *e)
     struct netlink *nl;
     int err;
 
-    if (strlen(name) >= NETLINK_NAME_SIZE)
+    if (!*name || strlen(name) >= NETLINK_NAME_SIZE)
         return 0;
     err = netlink_open(&nl, netns, e);
     if (err)
@@ -213,7 +213,7 @@ static int run_detach(struct cli *c)
         return code;
     port = *c->args[0] ? find_port(list, c->args[0], &n) : NULL;
     if (!port)
-        code = cli_fail(CLI_FAILED, "nothing called %s is attached", c->args[0]);
+        code = cli_fail(CLI_FAILED, "nothing called '%s' is attached", c->args[0]);
     else if (n > 1)
         code = cli_fail(CLI_FAILED, "%zu ports are in %s; name the port instead", n, c->args[0]);
     else

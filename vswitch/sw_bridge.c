@@ -101,9 +101,10 @@ void sw_bridge_close(struct sw_bridge *b)
     for_each_list_safe (struct sw_port, p, next, &b->ports, link)
         sw_port_close(p);
     channels_close(b);
+    list_remove(&b->link);
     agent_free(b->agent);
     bridge_close(b->bridge);
-    list_remove(&b->link);
+    vswitch_finish_events(b->sw);
     log_info("bridge %s: removed", b->name);
     free(b);
 }

@@ -84,6 +84,7 @@ void sw_port_close(struct sw_port *p)
     capture_end_port(sw, p);
     agent_port_remove(p->bridge->agent, &p->at);
     datapath_port_remove(sw->dp, p->at.index);
+    vswitch_finish_events(sw);
     port_close(p->at.port);
     list_remove(&p->link);
     link_watch_put(p->watch);

@@ -42,6 +42,12 @@ static void on_event(void *arg, const struct event *ev)
         agent_packet_in(b->agent, ev);
 }
 
+void vswitch_finish_events(struct vswitch *sw)
+{
+    while (datapath_events(sw->dp, EVENTS_A_TURN, on_event, sw) == EVENTS_A_TURN)
+        ;
+}
+
 static void on_events(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct vswitch *sw = w->data;

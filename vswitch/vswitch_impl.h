@@ -77,6 +77,10 @@ struct doorway {
     struct listener *listener;
 };
 
+/* vswitch.c: handles every event that workers have left so far.  For who takes a port or a bridge away: another may get its
+ * index or its address next, and must not get its frames. */
+void vswitch_finish_events(struct vswitch *sw);
+
 /* channel.c */
 int channel_connect(struct sw_bridge *b, const struct endpoint *to, struct errbuf *e);
 int channel_listen(struct sw_bridge *b, const struct endpoint *at, enum session_kind kind, struct errbuf *e);
