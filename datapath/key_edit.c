@@ -55,6 +55,8 @@ bool key_meets_needs(const struct key *k, enum field_id id)
 static bool is_there(const struct key *k, enum field_id id)
 {
     switch ((int)id) {
+    case FIELD_ETH_TYPE:
+        return eth_type(k) >= ETH_TYPE_MIN;
     case FIELD_VLAN_VID:
         return get(k, FIELD_VLAN_VID) != 0;
     case FIELD_ND_SLL:
@@ -65,6 +67,12 @@ static bool is_there(const struct key *k, enum field_id id)
         return !get(k, FIELD_IP_FRAG);
     }
     return true;
+}
+
+/* A type, and not one of a tag: those are pushed and popped, and a mask that reads tags need not read eth_type. */
+static bool is_type_to_set(uint64_t type)
+{
+    return type >= ETH_TYPE_MIN && !is_vlan_tpid((uint16_t)type);
 }
 
 /* The type of an ICMPv6 message decides whether its body has neighbour discovery fields. */
@@ -78,6 +86,12 @@ static int icmpv6_type_changed(struct key *k, uint64_t old)
         return -EAGAIN;
     zero_words(k, FIELD_ND_TARGET, FIELD_TUN_METADATA0);
     return 0;
+}
+
+/* What says how to read all that is behind it. */
+static int type_changed(const struct key *k, enum field_id id, uint64_t old)
+{
+    return get(k, id) == old ? 0 : -EAGAIN;
 }
 
 /* The bottom-of-stack bit decides whether there are labels behind. */
@@ -129,11 +143,15 @@ int key_set_field(struct key *k, enum field_id id, struct value v, struct value 
     if (!key_meets_needs(k, id) || !is_there(k, id))
         return -ENOENT;
     old = get(k, id);
+    if (id == FIELD_ETH_TYPE && !is_type_to_set((old & ~mask.lo) | (v.lo & mask.lo)))
+        return -EINVAL;
     key_set_masked(k, id, v, mask);
     if (id == FIELD_VLAN_VID)
         key_set_u64(k, id, get(k, id) | VLAN_PRESENT);
     if (id == FIELD_IN_PORT16)
         widen_in_port(k);
+    if (id == FIELD_ETH_TYPE || id == FIELD_IP_PROTO)
+        return type_changed(k, id, old);
     if (id == FIELD_ICMPV6_TYPE)
         return icmpv6_type_changed(k, old);
     if (id == FIELD_MPLS_BOS)

@@ -209,6 +209,7 @@ static ALWAYS_INLINE void parse_ipv4(struct pkt *p, const struct window *w)
     if (frag & 0x1fff)
         frag_bits |= IP_FRAG_LATER;
     p->l3_len = (uint16_t)header_len;
+    p->ip_proto_at = 9;
     p->is_fragment = frag_bits != 0;
     if (!(frag_bits & IP_FRAG_LATER)) {
         p->l4_ofs = (uint16_t)(p->l3_ofs + header_len);
@@ -221,11 +222,12 @@ static ALWAYS_INLINE void parse_ipv4(struct pkt *p, const struct window *w)
 /* One IPv6 header chain while it is walked. */
 struct chain {
     uint32_t ofs, end; /* next header's place; end of what may be read */
+    uint32_t proto_at; /* of the byte that says `proto` */
     unsigned exthdr;   /* OFPIEH_* */
     unsigned frag;     /* IP_FRAG_* */
     uint8_t proto;     /* type of the header at `ofs` */
     uint8_t rank;      /* order of RFC 8200, 4.1, reached so far */
-    uint8_t n_dest, n_routing;
+    uint8_t n_hop, n_dest;
 };
 
 /* Notes an extension header of kind `bit` whose place in the recommended order is `rank`. */
@@ -233,9 +235,13 @@ static void chain_note(struct chain *c, unsigned bit, uint8_t rank)
 {
     if (bit == IPV6_EXT_DEST) {
         /* May stand before the routing header and once more at the end. */
-        if (++c->n_dest > 2)
+        if (++c->n_dest > 2) {
             c->exthdr |= IPV6_EXT_UNREP;
-        rank = c->rank <= 1 && !c->n_routing && c->n_dest == 1 ? 2 : 7;
+            return;
+        }
+        if (c->rank == 7)
+            c->exthdr |= IPV6_EXT_UNSEQ;
+        rank = c->rank < 2 ? 2 : 7;
     } else if (c->exthdr & bit) {
         c->exthdr |= IPV6_EXT_UNREP;
     }
@@ -244,6 +250,17 @@ static void chain_note(struct chain *c, unsigned bit, uint8_t rank)
     else
         c->rank = rank;
     c->exthdr |= bit;
+}
+
+/* The bit of hop-by-hop options says that they are "the first extension header in the packet" (7.2.3.7). */
+static void chain_note_hop(struct chain *c, bool is_first)
+{
+    if (is_first)
+        chain_note(c, IPV6_EXT_HOP, 1);
+    else
+        c->exthdr |= IPV6_EXT_UNSEQ;
+    if (c->n_hop++)
+        c->exthdr |= IPV6_EXT_UNREP;
 }
 
 /* Steps over one extension header.  False: `c->proto` is no such header, or one that is not there in full. */
@@ -266,11 +283,8 @@ static bool chain_step(struct chain *c, const struct window *w, struct pkt *p)
     if (len < 8 || c->end < c->ofs + len)
         return false;
     if (c->proto == IP_PROTO_HOPOPTS) {
-        if (c->ofs != p->l3_ofs + 40u)
-            c->exthdr |= IPV6_EXT_UNSEQ;
-        chain_note(c, IPV6_EXT_HOP, 1);
+        chain_note_hop(c, c->ofs == p->l3_ofs + 40u);
     } else if (c->proto == IP_PROTO_ROUTING) {
-        c->n_routing = 1;
         p->is_source_routed |= h[3] != 0;
         chain_note(c, IPV6_EXT_ROUTER, 3);
     } else if (c->proto == IP_PROTO_DSTOPTS) {
@@ -286,6 +300,7 @@ static bool chain_step(struct chain *c, const struct window *w, struct pkt *p)
         c->frag |= place & 0xfff8 ? IP_FRAG_LATER : 0;
     }
     c->proto = h[0];
+    c->proto_at = c->ofs;
     c->ofs += len;
     return !(c->frag & IP_FRAG_LATER);
 }
@@ -294,7 +309,7 @@ static void parse_ipv6(struct pkt *p, const struct window *w)
 {
     const uint8_t *ip = w->p + p->l3_ofs;
     uint32_t first, payload_len, left = w->frame_len - p->l3_ofs;
-    struct chain c = { .ofs = p->l3_ofs + 40u };
+    struct chain c = { .ofs = p->l3_ofs + 40u, .proto_at = p->l3_ofs + 6u };
 
     if (w->n < c.ofs || ip[0] >> 4 != 6)
         return;
@@ -307,6 +322,7 @@ static void parse_ipv6(struct pkt *p, const struct window *w)
     while (chain_step(&c, w, p))
         ;
     p->l3_len = (uint16_t)(c.ofs - p->l3_ofs);
+    p->ip_proto_at = (uint16_t)(c.proto_at - p->l3_ofs);
     p->is_fragment = c.frag != 0;
     if (!(c.frag & IP_FRAG_LATER)) {
         p->l4_ofs = (uint16_t)c.ofs;

@@ -32,9 +32,10 @@ struct pkt {
     uint16_t l3_ofs;       /* what follows the ethertype (or SNAP header); 0 for MPLS */
     uint16_t mpls_ofs;     /* first label, or 0 */
     /* LAYER_L3 */
-    uint16_t l3_len; /* IP header with options and extension headers, or ARP packet; 0: none that is sound */
-    uint16_t l4_ofs; /* transport header; 0 in later fragments */
-    uint16_t l4_len; /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    uint16_t l3_len;      /* IP header with options and extension headers, or ARP packet; 0: none that is sound */
+    uint16_t l4_ofs;      /* transport header; 0 in later fragments */
+    uint16_t l4_len;      /* bytes from l4_ofs to the end of the L3 payload (Ethernet padding excluded) */
+    uint16_t ip_proto_at; /* of the byte that ip_proto was read from, counted from l3_ofs */
     /* LAYER_L4 */
     uint16_t nd_option_ofs;   /* of the link-layer address option that nd_sll or nd_tll was read from */
     uint8_t l4_proto;         /* IP protocol whose whole fixed header is there, of those that are parsed; 0: none */
@@ -61,9 +62,10 @@ unsigned key_map_layers(const struct key_map *map);
  * each, also those of frames whose checksum or segmentation is still to be done (port.h).  All but pkt_writable need a
  * writable first segment that holds the headers: pkt_writable() sees to it.  Each returns 0, or leaves the frame as it is:
  * -ENOENT it has no such header, -EINVAL the field or the ethertype is not one for this, -ENOSPC no room (headroom, tags,
- * or a frame still to be cut whose headers would get too long), -ENOMEM.  Thread: W. --- */
+ * or a frame still to be cut that cannot be cut any more after the change), -ENOMEM.  Thread: W. --- */
 /* A frame shared with another holder gets headers of its own (p->m may change); they are made contiguous. */
 int pkt_writable(struct pkt *p);
+/* Setting eth_type or ip_proto leaves what is behind as it is, and its checksum right for the new pseudo-header. */
 int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value mask);
 int pkt_push_vlan(struct pkt *p, uint16_t tpid);
 int pkt_pop_vlan(struct pkt *p);

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "datapath/checksum.h"
 #include "datapath/key_edit.h"
+#include "datapath/offload.h"
 #include "datapath/proto.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 /* Where a field lies on the wire: `len` bytes (2, 4, 6 or 16) at `ofs` behind the start of a header, in them from
  * bit `shift` up; and which checksums cover it. */
-enum base { BASE_NONE, BASE_FRAME, BASE_MPLS, BASE_L3, BASE_L4, BASE_ND_OPTION };
+enum base { BASE_NONE, BASE_FRAME, BASE_TYPE, BASE_MPLS, BASE_L3, BASE_L4, BASE_ND_OPTION };
 enum cover { COVER_NONE, COVER_IPV4, COVER_ADDRESS, COVER_L4 };
 
 struct spot {
@@ -29,6 +30,7 @@ struct spot {
 /* Fields without an entry are in the key alone. */
 static const struct spot spots[FIELD_N] = {
     [FIELD_ETH_DST] = { BASE_FRAME, 0, 6, 0, COVER_NONE },    [FIELD_ETH_SRC] = { BASE_FRAME, 6, 6, 0, COVER_NONE },
+    [FIELD_ETH_TYPE] = { BASE_TYPE, 0, 2, 0, COVER_NONE },    [FIELD_IP_PROTO] = { BASE_L3, 9, 1, 0, COVER_ADDRESS },
     [FIELD_VLAN_PCP] = { BASE_FRAME, 14, 2, 13, COVER_NONE }, [FIELD_VLAN_VID] = { BASE_FRAME, 14, 2, 0, COVER_NONE },
     [FIELD_PBB_ISID] = { BASE_L3, 0, 4, 0, COVER_NONE },      [FIELD_PBB_UCA] = { BASE_L3, 0, 4, 27, COVER_NONE },
     [FIELD_MPLS_LABEL] = { BASE_MPLS, 0, 4, 12, COVER_NONE }, [FIELD_MPLS_TC] = { BASE_MPLS, 0, 4, 9, COVER_NONE },
@@ -57,6 +59,8 @@ static struct spot spot_of(const struct pkt *p, enum field_id id)
 {
     struct spot s = spots[id];
 
+    if (id == FIELD_IP_PROTO)
+        s.ofs = (uint8_t)p->ip_proto_at;
     if (s.cover == COVER_IPV4 && is_ipv6(p)) {
         s.cover = COVER_NONE;
         if (id == FIELD_IP_TTL)
@@ -75,6 +79,10 @@ static int spot_offset(const struct pkt *p, const struct spot *s)
     switch ((enum base)s->base) {
     case BASE_NONE:
     case BASE_FRAME:
+        break;
+    case BASE_TYPE:
+        if (key_get(&p->key, FIELD_ETH_TYPE).lo >= ETH_TYPE_MIN)
+            start = (p->l3_ofs ? p->l3_ofs : p->mpls_ofs) - 2u;
         break;
     case BASE_MPLS:
         start = p->mpls_ofs;
@@ -190,6 +198,9 @@ static void write_spot(const struct pkt *p, enum field_id id, const struct spot 
     uint64_t bits = id == FIELD_VLAN_VID ? 0xfff : field_ones(id).lo, word;
 
     switch (s->len) {
+    case 1:
+        *at = (uint8_t)v.lo;
+        return;
     case 2:
         word = (be16_load(at) & ~(bits << s->shift)) | (v.lo & bits) << s->shift;
         be16_store(at, (uint16_t)word);
@@ -209,6 +220,28 @@ static void write_spot(const struct pkt *p, enum field_id id, const struct spot 
     }
 }
 
+/* Sum of the bytes of a field; a single one lies in the lower half of its word in every sum. */
+static uint16_t sum_of(const uint8_t *at, unsigned len)
+{
+    return len == 1 ? *at : csum_words(at, len);
+}
+
+/* The layers that are read another way when the field changes. */
+static unsigned layers_behind(enum field_id id)
+{
+    switch ((int)id) {
+    case FIELD_ETH_TYPE:
+        return REWRITE_STRUCTURE;
+    case FIELD_IP_PROTO:
+        return 1 << LAYER_L3 | 1 << LAYER_L4;
+    case FIELD_ICMPV6_TYPE: /* another body */
+        return 1 << LAYER_L4;
+    case FIELD_MPLS_BOS: /* more or fewer labels */
+        return 1 << LAYER_MPLS;
+    }
+    return 0;
+}
+
 int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value mask)
 {
     enum layer layer = field_table[id].layer;
@@ -217,6 +250,7 @@ int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value 
     uint16_t old;
     uint8_t *at;
     int ofs, err;
+    bool is_type = id == FIELD_ETH_TYPE || id == FIELD_IP_PROTO;
 
     if (spots[id].cover != COVER_NONE)
         needed |= 1 << LAYER_L4; /* its checksum may cover the field */
@@ -234,19 +268,22 @@ int pkt_set_field(struct pkt *p, enum field_id id, struct value v, struct value 
     ofs = spot_offset(p, &s);
     if (ofs < 0)
         return field_table[id].is_settable ? ofs : -EINVAL;
+    if (is_type && offload_of(p->m) & OFFLOAD_ANY_SEG)
+        return -ENOSPC; /* nobody could cut it any more */
     err = key_set_field(&p->key, id, v, mask);
     if (err && err != -EAGAIN)
         return err;
+    if (is_type)
+        (void)offload_checksum(p->m); /* a device would not find its header any more */
     at = byte_at(p, (uint32_t)ofs);
-    old = csum_words(at, s.len);
+    old = sum_of(at, s.len);
     write_spot(p, id, &s, at);
-    fix_checksums(p, id, (enum cover)s.cover, old, csum_words(at, s.len));
-    if (id == FIELD_ICMPV6_TYPE) {
-        p->layers &= (uint16_t) ~(1 << LAYER_L4); /* another body */
-        pkt_parse(p, 1 << LAYER_L4);
-    } else if (id == FIELD_MPLS_BOS) {
-        p->layers &= (uint16_t) ~(1 << LAYER_MPLS); /* more or fewer labels */
-        pkt_parse(p, 1 << LAYER_MPLS);
+    if (id == FIELD_IP_PROTO)
+        key_set_u64(&p->key, id, old); /* the sum is that of what it was; the key is read anew below */
+    fix_checksums(p, id, (enum cover)s.cover, old, sum_of(at, s.len));
+    if (layers_behind(id)) {
+        p->layers &= (uint16_t)~layers_behind(id);
+        pkt_parse(p, needed);
     }
     return 0;
 }
@@ -312,21 +349,27 @@ int pkt_dec_ip_ttl(struct pkt *p)
     return err;
 }
 
-/* The TTL byte of what follows the outermost label: the next label, or an IP header when that was the last.
- * NULL: neither.  `ip`: start of the IPv4 header, whose checksum covers the byte; else NULL. */
+/* The TTL byte of what follows the outermost label: the next label, or an IP header when that was the last (nothing says
+ * so, hence its lengths must agree with the frame's).  NULL: neither.
+ * `ip`: start of the IPv4 header, whose checksum covers the byte; else NULL. */
 static uint8_t *inner_ttl(const struct pkt *p, uint8_t **ip)
 {
-    uint32_t ofs = p->mpls_ofs + 4u, n = rte_pktmbuf_data_len(p->m);
+    uint32_t ofs = p->mpls_ofs + 4u, n = rte_pktmbuf_data_len(p->m), header_len, len;
     uint8_t *inner = byte_at(p, ofs);
 
     *ip = NULL;
     if (!(be32_load(inner - 4) & MPLS_BOS))
         return n >= ofs + 4 ? inner + 3 : NULL;
-    if (n >= ofs + 20 && *inner >> 4 == 4 && (*inner & 0xf) >= 5) {
-        *ip = inner;
-        return inner + 8;
-    }
-    return n >= ofs + 40 && *inner >> 4 == 6 ? inner + 7 : NULL;
+    if (n < ofs + 20)
+        return NULL;
+    if (*inner >> 4 == 6)
+        return n >= ofs + 40 && be16_load(inner + 4) + ofs + 40 <= rte_pktmbuf_pkt_len(p->m) ? inner + 7 : NULL;
+    header_len = (*inner & 0xfu) * 4;
+    len = be16_load(inner + 2);
+    if (*inner >> 4 != 4 || header_len < 20 || len < header_len || ofs + len > rte_pktmbuf_pkt_len(p->m))
+        return NULL;
+    *ip = inner;
+    return inner + 8;
 }
 
 int pkt_copy_ttl_out(struct pkt *p)

@@ -48,12 +48,17 @@ void walk_forget(struct walk *w, enum field_id id)
     key_set(&w->frame.mask, id, value_of(0));
 }
 
+static void forget_layers(struct walk *w, enum layer first)
+{
+    for (int i = 0; i < FIELD_N; i++)
+        if (field_table[i].layer >= first)
+            walk_forget(w, (enum field_id)i);
+}
+
 /* Nothing is known any more of what lies behind the Ethernet header, but its type (0: not even that). */
 static void forget_payload(struct walk *w, uint64_t type)
 {
-    for (int i = 0; i < FIELD_N; i++)
-        if (field_table[i].layer >= LAYER_MPLS)
-            walk_forget(w, (enum field_id)i);
+    forget_layers(w, LAYER_MPLS);
     walk_forget(w, FIELD_ETH_TYPE);
     walk_forget(w, FIELD_PBB_ISID);
     walk_forget(w, FIELD_PBB_UCA);
@@ -142,6 +147,12 @@ static int check_pop(struct walk *w, const struct ofp_action *act)
     }
 }
 
+/* A length is no type, and tags are pushed and popped. */
+static bool is_type_to_set(uint64_t type)
+{
+    return type >= 0x600 && type != 0x8100 && type != 0x88a8;
+}
+
 static int check_set_field(struct walk *w, const struct ofp_oxm *o)
 {
     struct value mask;
@@ -154,15 +165,22 @@ static int check_set_field(struct walk *w, const struct ofp_oxm *o)
         return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT);
     if (o->value.hi & ~mask.hi || o->value.lo & ~mask.lo)
         return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT);
+    if (o->field == FIELD_ETH_TYPE && !o->has_mask && !is_type_to_set(o->value.lo))
+        return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT);
     if (o->field == FIELD_VLAN_VID && mask.lo & OFPVID_PRESENT && !(o->value.lo & OFPVID_PRESENT))
         return walk_refuse(w, OFPBAC_BAD_SET_ARGUMENT); /* a tag is taken off by pop, not by set */
     if (o->field == FIELD_VLAN_VID || o->field == FIELD_VLAN_PCP)
         err = walk_ask(w, w->n_tags > 0);
     else
         err = walk_ask(w, match_allows_field(&w->frame, o->field));
-    if (!err)
-        match_set_masked(&w->frame, o->field, o->value, mask);
-    return err;
+    if (err)
+        return err;
+    if (o->field == FIELD_ETH_TYPE)
+        forget_payload(w, 0);
+    if (o->field == FIELD_IP_PROTO)
+        forget_layers(w, LAYER_L4);
+    match_set_masked(&w->frame, o->field, o->value, mask);
+    return 0;
 }
 
 static int check_action(struct walk *w, const struct ofp_action *act)

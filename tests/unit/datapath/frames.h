@@ -44,7 +44,7 @@ struct frame {
     unsigned n;
     unsigned l3_end, l4_end; /* bytes from the start of that header to the end of the frame; 0: none */
     unsigned l4_len;
-    uint8_t proto;
+    uint8_t proto, named_proto; /* of the L4 header that is there, and what the IP header calls it */
     bool is_v6, is_unsummed;
     uint8_t final_dst[16]; /* of a source route */
     bool is_routed;
@@ -119,7 +119,7 @@ static inline uint32_t ref_pseudo(const struct frame *f, const uint8_t *b, unsig
 {
     const uint8_t *ip = b + n - f->l3_end;
     unsigned len = f->l4_len + f->tail_len;
-    uint8_t rest[4] = { 0, f->proto, (uint8_t)(len >> 8), (uint8_t)len };
+    uint8_t rest[4] = { 0, f->named_proto, (uint8_t)(len >> 8), (uint8_t)len };
     uint32_t sum = ref_sum(rest, 4, 0);
 
     if (f->proto == IP_PROTO_ICMP)
@@ -309,7 +309,7 @@ static inline void frame_ip(struct frame *f, const struct frame_form *form)
     frame_l4(f, form);
     f->is_v6 = form->l3 == FRAME_V6;
     f->is_unsummed = form->is_unsummed;
-    f->proto = last;
+    f->proto = f->named_proto = last;
     if (form->frag == FRAME_FIRST)
         for (f->tail_len = 0; f->tail_len < sizeof f->tail; f->tail_len++)
             f->tail[f->tail_len] = (uint8_t)(f->tail_len * 5 + 3);
@@ -471,10 +471,12 @@ static inline const char *pkt_differs(const struct pkt *a, const struct pkt *b)
 
     if (field)
         return field;
-    return a->eth_type_ofs != b->eth_type_ofs           ? "eth_type_ofs"
-           : a->l3_ofs != b->l3_ofs                     ? "l3_ofs"
-           : a->mpls_ofs != b->mpls_ofs                 ? "mpls_ofs"
-           : a->l3_len != b->l3_len                     ? "l3_len"
+    return a->eth_type_ofs != b->eth_type_ofs ? "eth_type_ofs"
+           : a->l3_ofs != b->l3_ofs           ? "l3_ofs"
+           : a->mpls_ofs != b->mpls_ofs       ? "mpls_ofs"
+           : a->l3_len != b->l3_len           ? "l3_len"
+           : a->l3_len && is_ip_type((uint16_t)key_get(&a->key, FIELD_ETH_TYPE).lo) && a->ip_proto_at != b->ip_proto_at
+               ? "ip_proto_at"
            : a->l4_ofs != b->l4_ofs                     ? "l4_ofs"
            : a->l4_len != b->l4_len                     ? "l4_len"
            : a->nd_option_ofs != b->nd_option_ofs       ? "nd_option_ofs"

@@ -167,7 +167,14 @@ static const struct {
       ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=130 " V6_ADDRESSES
                       " tcp_src=1357 tcp_dst=2468" },
     { "hop-by-hop not first", ETH "86dd" V6("0018", "3c") "0000010400000000 1100010400000000 1357 2468 0008 0000",
-      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=148 " V6_ADDRESSES
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=108 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
+    { "hop-by-hop twice", ETH "86dd" V6("0018", "00") "0000010400000000 1100010400000000 1357 2468 0008 0000",
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=1c0 " V6_ADDRESSES
+                      " tcp_src=1357 tcp_dst=2468" },
+    { "destination twice at the end",
+      ETH "86dd" V6("0020", "2b") "3c00010400000000 3c00010400000000 1100010400000000 1357 2468 0008 0000",
+      ETH_KEY("86dd") " ip_proto=11 " V6_KEY " ipv6_flabel=54321 ipv6_exthdr=128 " V6_ADDRESSES
                       " tcp_src=1357 tcp_dst=2468" },
     { "destination three times",
       ETH "86dd" V6("0020", "3c") "3c00010400000000 3c00010400000000 1100010400000000 1357 2468 0008 0000",

@@ -151,7 +151,7 @@ static const char *op_text(const struct op *o)
 }
 
 /* Does `o` to the frame, of which nothing but `layers` is parsed before, and checks all that must hold.  Returns what it gave. */
-static int op_check(const struct op *o, struct pkt *p, const struct frame *f, const char *name)
+static int op_check(const struct op *o, struct pkt *p, struct frame *f, const char *name)
 {
     static uint8_t before[FRAME_MAX], after[FRAME_MAX];
     struct pkt was, now, all = *p;
@@ -180,6 +180,10 @@ static int op_check(const struct op *o, struct pkt *p, const struct frame *f, co
         return err;
     }
     CHECK(key_err == 0 || key_err == -EAGAIN, "%s: %s: the key alone gave %d", name, op_text(o), key_err);
+    if (!(p->m->ol_flags & RTE_MBUF_F_TX_L4_MASK))
+        f->todo = FRAME_DONE; /* had to be finished in software */
+    if (o->type == OP_SET_FIELD && o->field == FIELD_IP_PROTO)
+        f->named_proto = (uint8_t)key_get(&k, FIELD_IP_PROTO).lo; /* of `now`: behind extension headers that it made */
     what = key_err ? NULL : key_differs(&k, &now.key, FRAME_LAYERS);
     CHECK(!what, "%s: %s: %s of the key alone is another", name, op_text(o), what);
     as = *f;
@@ -229,7 +233,7 @@ static void check_set_field(const struct frame_form *form, enum frame_todo todo,
         pkt_parse(&p, FRAME_LAYERS);
     pkt_parse(&p, 1u << field_table[id].layer);
     old = key_get(&p.key, id);
-    if (!op_check(&o, &p, &f, form->name) && id != FIELD_VLAN_TCI) {
+    if (!op_check(&o, &p, &f, form->name) && id != FIELD_VLAN_TCI && !(id == FIELD_IP_PROTO && f.is_v6)) {
         uint64_t lo = (old.lo & ~o.mask.lo) | (o.v.lo & o.mask.lo);
 
         got = key_get(&p.key, id);
@@ -256,8 +260,6 @@ static void cut_anywhere(void **state)
     static const uint16_t types[] = {
         [OP_PUSH_VLAN] = 0x88a8, [OP_PUSH_MPLS] = 0x8847, [OP_POP_MPLS] = 0x0800, [OP_PUSH_PBB] = 0x88e7, [OP_TYPES] = 0
     };
-    static const struct frame unknown; /* its sums cannot be right */
-
     for (int i = 0; i < FRAME_FORMS; i++)
         for (int op = 0; op < OP_TYPES - 1 + FIELD_N; op++) {
             struct op o = { .type = op < FIELD_N ? OP_SET_FIELD : (enum op_type)(op - FIELD_N + 1), .ttl = 9 };
@@ -270,6 +272,7 @@ static void cut_anywhere(void **state)
             o.ethertype = types[o.type];
             frame_build(&f, &frame_forms[i], FRAME_DONE);
             for (unsigned n = 0; n < f.n; n++) {
+                struct frame unknown = { 0 }; /* its sums cannot be right */
                 struct frame_mbuf fm;
                 struct pkt p;
 
@@ -322,7 +325,8 @@ static void fields_that_are_there_can_be_set(void **state)
     static const struct {
         const char *form, *fields;
     } cases[] = {
-        { "tcp4", "eth_dst eth_src ip_dscp ip_ecn ip_ttl ipv4_src ipv4_dst tcp_src tcp_dst metadata reg3 tunnel_id" },
+        { "tcp4",
+          "eth_type ip_proto eth_dst eth_src ip_dscp ip_ecn ip_ttl ipv4_src ipv4_dst tcp_src tcp_dst metadata reg3 tunnel_id" },
         { "tcp4 tagged", "vlan_vid vlan_pcp tcp_dst" },
         { "udp4 unsummed", "udp_src udp_dst ipv4_dst" },
         { "udp4 later fragment", "ipv4_src ipv4_dst ip_dscp" },
@@ -333,11 +337,12 @@ static void fields_that_are_there_can_be_set(void **state)
         { "icmp6", "icmpv6_type icmpv6_code" },
         { "ns", "nd_target nd_sll" },
         { "na", "nd_target nd_tll" },
-        { "tcp6 all headers", "tcp_src ipv6_src ipv6_dst" },
+        { "tcp6 all headers", "ip_proto tcp_src ipv6_src ipv6_dst" },
+        { "tcp6 later fragment", "ip_proto" },
         { "arp", "arp_op arp_spa arp_tpa arp_sha arp_tha" },
-        { "mpls three", "mpls_label mpls_tc mpls_bos mpls_ttl" },
+        { "mpls three", "eth_type mpls_label mpls_tc mpls_bos mpls_ttl" },
         { "pbb", "pbb_isid pbb_uca eth_dst" },
-        { "snap", "ipv4_src udp_dst" },
+        { "snap", "eth_type ip_proto ipv4_src udp_dst" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -356,6 +361,8 @@ static void fields_that_are_there_can_be_set(void **state)
 
             frame_build(&f, form, FRAME_DONE);
             pkt_init(&p, frame_mbuf_init(&fm, f.b, f.n, f.n), 3);
+            if (id == FIELD_ETH_TYPE)
+                o.v.lo |= ETH_TYPE_MIN; /* none of the few that cannot be set */
             CHECK(!op_check(&o, &p, &f, form->name), "%s: cannot set %s", form->name, name);
             frame_mbuf_fini(&fm);
         }
@@ -383,8 +390,9 @@ static void what_is_not_there_is_refused(void **state)
         { "mpls ip4", "ipv4_src", -ENOENT },
         { "pbb", "ipv4_src", -ENOENT },
         { "arp", "ip_dscp", -ENOENT },
-        { "tcp4", "eth_type", -EINVAL },
-        { "tcp4", "ip_proto", -EINVAL },
+        { "tcp4", "ipv6_exthdr", -EINVAL },
+        { "llc", "eth_type", -ENOENT },
+        { "arp", "ip_proto", -ENOENT },
         { "tcp4", "in_port", -EINVAL },
         { "tcp4", "tcp_flags", -EINVAL },
         { "esp6", "tcp_src", -ENOENT },
@@ -424,7 +432,7 @@ static struct op random_op(struct pkt *p, const struct frame *f)
     case OP_SET_FIELD:
         do
             o.field = (enum field_id)(random_u64() % FIELD_N);
-        while (o.field == FIELD_MPLS_BOS);
+        while (o.field == FIELD_MPLS_BOS || o.field == FIELD_ETH_TYPE || o.field == FIELD_IP_PROTO);
         o.v = random_value(o.field);
         o.mask = random_u64() % 2 ? field_ones(o.field) : random_value(o.field);
         break;
@@ -473,8 +481,6 @@ static void random_sequences(void **state)
                 pkt_parse(&p, (unsigned)random_u64() & FRAME_LAYERS);
             }
             op_check(&o, &p, &f, form->name);
-            if (!(p.m->ol_flags & RTE_MBUF_F_TX_L4_MASK))
-                f.todo = FRAME_DONE; /* had to be finished in software */
         }
         frame_mbuf_fini(&fm);
     }
@@ -615,6 +621,15 @@ static const struct bytes_case byte_cases[] = {
                 "0a010203"
                 "0a040506"
                 "0035003600080000" },
+    { "copy TTL, no IP packet but like one",
+      { { OP_COPY_TTL_IN } },
+      ADDRESSES "8847 12345b08 4500001d000040000711 5fc4 0a010203 0a040506 0035003600080000",
+      ADDRESSES "8847 12345b08 4500001d000040000711 5fc4 0a010203 0a040506 0035003600080000",
+      -ENOENT },
+    { "protocol of IP: sums of both headers",
+      { { OP_SET_FIELD, .field = FIELD_IP_PROTO, .v = { 0, 6 }, .mask = { 0, 0xff } } },
+      ADDRESSES "0800 4500001c0000400007115fc40a0102030a040506 0035003600081234",
+      ADDRESSES "0800 4500001c0000400007065fcf0a0102030a040506 003500360008123f" },
     { "copy TTL without label", { { OP_COPY_TTL_IN } }, ADDRESSES "0800" IP4, ADDRESSES "0800" IP4, -ENOENT },
     { "decrement of MPLS TTL 1",
       { { OP_DEC_MPLS_TTL } },
@@ -734,7 +749,6 @@ static void l2_len_does_not_overflow(void **state)
             assert_int_equal(p.m->l2_len, 122);
             assert_int_equal(op_check(&push, &p, &f, forms[i].name), 0);
             assert_int_equal(p.m->l2_len, 126);
-            f.todo = todo == FRAME_TSO ? FRAME_TSO : FRAME_DONE;
             err = op_check(&push, &p, &f, forms[i].name);
             assert_int_equal(err, todo == FRAME_TSO ? -ENOSPC : 0);
             assert_int_equal(!!(p.m->ol_flags & RTE_MBUF_F_TX_L4_MASK), todo == FRAME_TSO);

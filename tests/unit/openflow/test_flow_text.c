@@ -301,7 +301,7 @@ static const struct {
     { FLOW_TEXT_ADD, "actions=set_field:5", "set_field: '5' is not of the form VALUE->FIELD" },
     { FLOW_TEXT_ADD, "actions=set_field:5->", "set_field: '5->' is not of the form VALUE->FIELD" },
     { FLOW_TEXT_ADD, "actions=set_field:5->foo", "set_field: 'foo' is not a field of OpenFlow 1.3" },
-    { FLOW_TEXT_ADD, "actions=set_field:5->eth_type", "set_field: eth_type cannot be set" },
+    { FLOW_TEXT_ADD, "actions=set_field:5->ipv6_exthdr", "set_field: ipv6_exthdr cannot be set" },
     { FLOW_TEXT_ADD, "actions=set_field:->reg0", "reg0 needs a value" },
     { FLOW_TEXT_ADD, "dl_vlan=4,actions=set_field:5->vlan_vid",
       "set_field:5->vlan_vid: the field cannot have this value; a VLAN id needs bit 0x1000 (or write mod_vlan_vid)" },
