@@ -40,7 +40,7 @@ enum {
 struct place {
     uint16_t l2_len, l3_len;
     uint8_t proto;
-    bool is_ipv6, is_fragment;
+    bool is_ipv6, is_fragment, has_labels;
 };
 
 static inline uint32_t fold(uint32_t sum)
@@ -168,6 +168,83 @@ int offload_checksum(struct rte_mbuf *m)
     if (len < (l4 == RTE_MBUF_F_TX_TCP_CKSUM ? 20 : 8))
         return -EBADMSG;
     return sum_to(m, start, len, start + (l4 == RTE_MBUF_F_TX_TCP_CKSUM ? TCP_CKSUM_OFS : UDP_CKSUM_OFS));
+}
+
+/* --- where the headers lie --- */
+
+/* Walks IPv6 extension headers; false: cut short, or none of those that precede TCP or UDP. */
+static bool walk_ipv6(struct rd *r, struct place *p)
+{
+    size_t before = r->left;
+    uint8_t next;
+
+    rd_skip(r, 6);
+    next = rd_u8(r);
+    rd_skip(r, 33);
+    for (int i = 0; i < IPV6_EXTENSIONS_MAX && !r->bad; i++) {
+        if (next == IPPROTO_FRAGMENT) {
+            next = rd_u8(r);
+            rd_skip(r, 7);
+            p->is_fragment = true;
+        } else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
+            next = rd_u8(r);
+            rd_skip(r, rd_u8(r) * 8u + 6);
+        } else {
+            break;
+        }
+    }
+    p->proto = next;
+    p->l3_len = (uint16_t)(before - r->left);
+    p->is_ipv6 = true;
+    return !r->bad;
+}
+
+static bool walk_ipv4(struct rd *r, struct place *p)
+{
+    uint8_t version = rd_u8(r);
+
+    rd_skip(r, 5);
+    p->is_fragment = rd_u16(r) & 0x3fff;
+    rd_skip(r, 1);
+    p->proto = rd_u8(r);
+    p->l3_len = (uint16_t)((version & 15) * 4);
+    if (version >> 4 != 4 || p->l3_len < 20)
+        return false;
+    rd_skip(r, p->l3_len - 10u);
+    return !r->bad;
+}
+
+/* Skips MPLS labels; returns the type of what follows the last, which its first bits must tell. */
+static uint16_t walk_labels(struct rd *r, struct place *p)
+{
+    p->has_labels = true;
+    for (uint32_t entry = 0; !(entry & 0x100) && !r->bad;)
+        entry = rd_u32(r);
+    if (r->bad || !r->left)
+        return 0;
+    return *r->p >> 4 == 4 ? 0x0800 : *r->p >> 4 == 6 ? 0x86dd : 0;
+}
+
+/* Finds the L4 header of an Ethernet frame, with VLAN tags and MPLS labels or not; all of it must be in the first segment. */
+static bool walk(const struct rte_mbuf *m, struct place *p)
+{
+    struct rd r = rd_init(rte_pktmbuf_mtod(m, const void *), m->data_len);
+    uint16_t type;
+
+    rd_skip(&r, 12);
+    type = rd_u16(&r);
+    for (int i = 0; i < VLAN_TAGS_MAX && (type == 0x8100 || type == 0x88a8); i++) {
+        rd_skip(&r, 2);
+        type = rd_u16(&r);
+    }
+    if (type == 0x8847 || type == 0x8848)
+        type = walk_labels(&r, p);
+    p->l2_len = (uint16_t)(m->data_len - r.left);
+    if (r.bad)
+        return false;
+    if (type == 0x0800)
+        return walk_ipv4(&r, p);
+    return type == 0x86dd && walk_ipv6(&r, p);
 }
 
 /* --- software segmentation --- */
@@ -351,19 +428,31 @@ static void cut(struct batch *b, struct rte_mbuf *m, struct offload_out *out)
     rte_pktmbuf_free(m);
 }
 
+/* What of the work on a frame the device cannot do.  None cuts what lies behind labels or another Ethernet header: its own
+ * stack would take the frame for what the outermost type says. */
+static unsigned lacking(const struct rte_mbuf *m, unsigned caps)
+{
+    unsigned needed = offload_of(m);
+    struct place p = { 0 };
+
+    if (likely(!(needed & OFFLOAD_ANY_SEG)) || (walk(m, &p) && !p.has_labels && p.l2_len == m->l2_len))
+        return needed & ~caps;
+    return needed & (~caps | OFFLOAD_ANY_SEG);
+}
+
 void offload_prepare(struct rte_mbuf **frames, uint16_t n, struct offload_out *out)
 {
     struct batch b = { .n = 0 };
     unsigned missing = 0;
 
     for (uint16_t i = 0; i < n; i++)
-        missing |= offload_of(frames[i]) & ~out->caps;
+        missing |= lacking(frames[i], out->caps);
     if (likely(!missing)) {
         out->emit(out->arg, frames, n);
         return;
     }
     for (uint16_t i = 0; i < n; i++) {
-        if (offload_of(frames[i]) & ~out->caps & OFFLOAD_ANY_SEG)
+        if (lacking(frames[i], out->caps) & OFFLOAD_ANY_SEG)
             cut(&b, frames[i], out);
         else
             finish(&b, frames[i], out);
@@ -372,68 +461,6 @@ void offload_prepare(struct rte_mbuf **frames, uint16_t n, struct offload_out *o
 }
 
 /* --- struct virtio_net_hdr --- */
-
-/* Walks IPv6 extension headers; false: cut short, or none of those that precede TCP or UDP. */
-static bool walk_ipv6(struct rd *r, struct place *p)
-{
-    size_t before = r->left;
-    uint8_t next;
-
-    rd_skip(r, 6);
-    next = rd_u8(r);
-    rd_skip(r, 33);
-    for (int i = 0; i < IPV6_EXTENSIONS_MAX && !r->bad; i++) {
-        if (next == IPPROTO_FRAGMENT) {
-            next = rd_u8(r);
-            rd_skip(r, 7);
-            p->is_fragment = true;
-        } else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
-            next = rd_u8(r);
-            rd_skip(r, rd_u8(r) * 8u + 6);
-        } else {
-            break;
-        }
-    }
-    p->proto = next;
-    p->l3_len = (uint16_t)(before - r->left);
-    p->is_ipv6 = true;
-    return !r->bad;
-}
-
-static bool walk_ipv4(struct rd *r, struct place *p)
-{
-    uint8_t version = rd_u8(r);
-
-    rd_skip(r, 5);
-    p->is_fragment = rd_u16(r) & 0x3fff;
-    rd_skip(r, 1);
-    p->proto = rd_u8(r);
-    p->l3_len = (uint16_t)((version & 15) * 4);
-    if (version >> 4 != 4 || p->l3_len < 20)
-        return false;
-    rd_skip(r, p->l3_len - 10u);
-    return !r->bad;
-}
-
-/* Finds the L4 header of an Ethernet frame with VLAN tags or not; all of it must be in the first segment. */
-static bool walk(const struct rte_mbuf *m, struct place *p)
-{
-    struct rd r = rd_init(rte_pktmbuf_mtod(m, const void *), m->data_len);
-    uint16_t type;
-
-    rd_skip(&r, 12);
-    type = rd_u16(&r);
-    for (int i = 0; i < VLAN_TAGS_MAX && (type == 0x8100 || type == 0x88a8); i++) {
-        rd_skip(&r, 2);
-        type = rd_u16(&r);
-    }
-    p->l2_len = (uint16_t)(m->data_len - r.left);
-    if (r.bad)
-        return false;
-    if (type == 0x0800)
-        return walk_ipv4(&r, p);
-    return type == 0x86dd && walk_ipv6(&r, p);
-}
 
 /* Stores the places in the mbuf; false when its bit fields cannot hold them, or the L4 header is cut off. */
 static bool place_to_mbuf(struct rte_mbuf *m, const struct place *p)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Large TCP transfers through flows that change every segment of 64 KB: a VLAN pushed and popped over a trunk between two
-bridges, addresses rewritten both ways, a smaller MTU behind; over AF_XDP too.  No checksum may be wrong at the hosts.
+"""Large TCP transfers through flows that change every segment of 64 KB: a VLAN or MPLS labels pushed and popped over a trunk
+between two bridges, addresses rewritten both ways, a smaller MTU behind; over AF_XDP too.  No checksum may be wrong at the hosts.
     segments.py TRAMA_SWITCHD [CASE...]
 Exit: 0 all passed, 1 something failed, 77 skipped (not root, or a tool is missing)."""
 import json
@@ -152,7 +152,23 @@ def xdp(net, case):
         net.transfer(case, net.a, net.b, "10.94.0.2", *options)
 
 
-CASES = {"vlan": (vlan, ""), "rewrite": (rewrite, ""), "mtu": (mtu, ""), "xdp": (xdp, ", mode: xdp")}
+def mpls(net, case):
+    """Two labels, the inner one for the kind of packet behind; nothing on the way can cut what is behind labels."""
+    for device in ("t0", "t1"):
+        run("ip", "-n", net.sw, "link", "set", device, "mtu", "1508")
+    for bridge in ("br0", "br1"):
+        for port in (1, 2):
+            net.flow(bridge, f"in_port={port},arp,actions=output:{3 - port}")
+        for kind, label, ethertype in (("ip", 4, "0x0800"), ("ipv6", 6, "0x86dd")):
+            push = f"push_mpls:0x8847,set_field:{label}->mpls_label,push_mpls:0x8847"
+            net.flow(bridge, f"in_port=1,{kind},actions={push},output:2")
+            net.flow(bridge, f"in_port=2,mpls,mpls_label={label},actions=pop_mpls:0x8847,pop_mpls:{ethertype},output:1")
+    for options in ((), ("-R",)):
+        net.transfer(case, net.a, net.b, "10.94.0.2", *options)
+        net.transfer(case, net.a, net.b, "fd94::2", *options)
+
+
+CASES = {"vlan": (vlan, ""), "mpls": (mpls, ""), "rewrite": (rewrite, ""), "mtu": (mtu, ""), "xdp": (xdp, ", mode: xdp")}
 
 
 def main(binary, *names):

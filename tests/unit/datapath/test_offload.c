@@ -141,6 +141,26 @@ static void make_sample(struct sample *s, uint8_t proto, bool is_ipv6, unsigned 
         be16_store(l4 + field_offset(proto), (uint16_t)pseudo_sum(s, l4_len + n_payload));
 }
 
+/* What is in front of the L3 header grows by `n` bytes at `ofs`, which are to be written. */
+static uint8_t *open_up(struct sample *s, unsigned ofs, unsigned n)
+{
+    memmove(s->data + ofs + n, s->data + ofs, s->len - ofs);
+    s->l3 += n;
+    s->l4 += n;
+    s->payload += n;
+    s->len += n;
+    return s->data + ofs;
+}
+
+static void add_labels(struct sample *s, unsigned n)
+{
+    uint8_t *label = open_up(s, s->l3, 4 * n);
+
+    be16_store(label - 2, 0x8847);
+    for (unsigned i = 0; i < n; i++)
+        be32_store(label + (size_t)4 * i, pick(1 << 20) << 12 | (i + 1 == n ? 0x100u : 0u) | 64);
+}
+
 static struct virtio_net_hdr sample_hdr(const struct sample *s, unsigned gso_size)
 {
     struct virtio_net_hdr h = {
@@ -394,6 +414,45 @@ static void cuts_into_segments(void **state)
     }
 }
 
+/* No device cuts them, whatever it says; they may come with labels, or get them (or PBB's header) on the way. */
+static void cuts_what_is_behind_other_headers(void **state)
+{
+    static struct sample s;
+    static uint8_t got[FRAME_MAX];
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        bool is_pbb = i % 3 == 0;
+        struct virtio_net_hdr h;
+        struct rte_mbuf *m;
+
+        make_sample(&s, i & 1 ? IPPROTO_UDP : IPPROTO_TCP, i & 2, 2500);
+        if (!is_pbb)
+            add_labels(&s, 1 + pick(4));
+        h = sample_hdr(&s, 1000);
+        m = to_mbuf(s.data, s.len, s.payload);
+        assert_int_equal(offload_from_vnet(m, &h), 0);
+        assert_true(offload_of(m) & OFFLOAD_ANY_SEG);
+        assert_int_equal(m->l2_len, s.l3);
+        if (is_pbb) {
+            uint8_t *header = open_up(&s, 0, 18);
+
+            memcpy(header, header + 18, 12);
+            be16_store(header + 12, 0x88e7);
+            be32_store(header + 14, 0x1234);
+            memcpy(rte_pktmbuf_prepend(m, 18), header, 18);
+            m->l2_len += 18;
+        }
+        assert_int_equal(prepare(m, ALL_CAPS), 0);
+        assert_int_equal(n_sent, 3);
+        for (unsigned k = 0; k < n_sent; k++) {
+            assert_int_equal(offload_checksum(sent[k]), 0);
+            check_segment(&s, got, flatten(sent[k], got), k, k == 2, 1000);
+        }
+        free_sent();
+    }
+}
+
 static void hands_headers_on(void **state)
 {
     static struct sample s;
@@ -578,6 +637,8 @@ static void survives_noise(void **state)
         struct rte_mbuf *m;
 
         make_sample(&s, (const uint8_t[]){ IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP }[pick(3)], pick(2), pick(300));
+        if (pick(4) == 0)
+            add_labels(&s, 1 + pick(30));
         h = sample_hdr(&s, 1 + pick(200));
         h.flags = (uint8_t)(pick(4) ? h.flags : pick(256));
         h.gso_type = pick(3) ? h.gso_type : types[pick(8)];
@@ -609,7 +670,7 @@ int main(void)
         cmocka_unit_test(hands_headers_on),        cmocka_unit_test(refuses_lies),
         cmocka_unit_test(takes_merged_frames),     cmocka_unit_test(sums_what_does_not_fit),
         cmocka_unit_test(spares_shared_frames),    cmocka_unit_test(suits_ethdev),
-        cmocka_unit_test(survives_noise),
+        cmocka_unit_test(survives_noise),          cmocka_unit_test(cuts_what_is_behind_other_headers),
     };
 
     if (!mkdtemp(dir) ||
