@@ -11,7 +11,7 @@ import struct
 from support import wire
 from support.model import ARP, AUTH, DESTINATION, ESP, FRAGMENT, Frame, Gone, HOP, IPV4, IPV6, MASKABLE, MPLS, NO_NEXT, PBB, ROUTING
 from support.switch import SwitchTest, run, until
-from support.wire import apply, flow_mod, goto, match, oxm, output
+from support.wire import apply, flow_mod, goto, match, oxm, output, packet_out
 
 PREREQUISITES = ["eth_type", "vlan_vid", "ip_proto", "icmpv4_type", "icmpv6_type"]
 BATCH, STEPS = 100, 5
@@ -180,6 +180,29 @@ def applicable(r, frame):
     return action, action[0] == "set_field" and action[1] in ("eth_type", "ip_proto", "mpls_bos")
 
 
+def anything(r, frame):
+    """One action, whether the frame has the header for it or not."""
+    h = frame.headers()
+    if r.random() < .5:
+        return applicable(r, frame)
+    name = r.choice([name for name in wire.FIELDS if name not in ("in_port", "in_phy_port", "metadata", "ipv6_exthdr")])
+    action = r.choice([("push_vlan", 0x88a8), ("pop_vlan",), ("push_mpls", 0x8847), ("push_pbb", PBB), ("pop_pbb",), ("copy_ttl_in",),
+                       ("copy_ttl_out",), ("dec_nw_ttl",), ("dec_mpls_ttl",), ("set_nw_ttl", 7), ("set_mpls_ttl", 9),
+                       ("pop_mpls", payload_type(frame, h) if h.label is not None else IPV4)]
+                      + [("set_field", name, random_value(r, frame, name))] * 12)
+    return action, action[0] == "set_field" and action[1] in ("eth_type", "ip_proto", "mpls_bos")
+
+
+def do(frame, actions):
+    """Does them in the model; False: the frame goes no further."""
+    try:
+        for action in actions:
+            getattr(frame, action[0])(*action[1:])
+    except Gone:
+        return False
+    return True
+
+
 def on_wire(action):
     return {"copy_ttl_out": lambda: wire.action(11, bytes(4)), "copy_ttl_in": lambda: wire.action(12, bytes(4)),
             "set_mpls_ttl": lambda x: wire.action(15, struct.pack("!B3x", x))}.get(action[0]) or getattr(wire, action[0])
@@ -245,9 +268,7 @@ class Case:
             if action[0] == "set_field" and action[1] == "vlan_vid":
                 also = ["vlan_vid"]
             self.flow(table, match(oxm("metadata", self.serial), *describe(r, fields, also)), apply(encode([action])), goto(table + 1))
-            try:
-                getattr(self.frame, action[0])(*action[1:])
-            except Gone:
+            if not do(self.frame, [action]):
                 return False
             if is_end:
                 break
@@ -263,7 +284,7 @@ class Actions(SwitchTest):
 
     def out(self, frames):
         """What leaves by p2; whatever meets no rule of its own leaves by p3 -> (frames, number of those)"""
-        for frame in [*frames, self.FENCE]:
+        for frame in frames:
             self.sw.give("p1", frame)
         got = []
 
@@ -271,7 +292,7 @@ class Actions(SwitchTest):
             got.extend(self.sw.take("p2"))
             return got[-1:] == [self.FENCE]
         until(is_done, "the switch stands still")
-        return got[:-1], len(self.sw.take("p3"))
+        return got[:-1], len(self.sw.take("p3"))  # all that was before the fence
 
     def batch(self, r, n):
         """Frames and their flows, all at once: what comes out must be what the model says, in order."""
@@ -282,7 +303,7 @@ class Actions(SwitchTest):
         for flow in (flow for case in cases for flow in case.flows):
             self.c.send(flow)
         self.c.barrier()
-        got, n_missed = self.out([case.given for case in cases])
+        got, n_missed = self.out([case.given for case in cases] + [self.FENCE])
         want = [case for case in cases if case.comes_out]
         if n_missed or [bytes(case.frame.data) for case in want] != got:
             self.look_closer(cases)
@@ -290,10 +311,57 @@ class Actions(SwitchTest):
 
     def look_closer(self, cases):
         for case in cases:
-            got, n_missed = self.out([case.given])
+            got, n_missed = self.out([case.given, self.FENCE])
             self.assertEqual(n_missed, 0, f"a table does not match what the frame then has:\n{case}")
             self.assertEqual([x.hex() for x in got], [case.frame.data.hex()] * case.comes_out, case)
         self.fail("frames that are right one by one are wrong together")
+
+    def lists(self, r, send):
+        """Lists of actions; `send`(frame, actions) returns them in the order that they are to be done in."""
+        for _ in range(N_CASES // 3 // BATCH):
+            want = []
+            for _ in range(BATCH):
+                frame = build(r)
+                given, actions, is_end = Frame(frame.data, frame.tail), [], False
+                while len(actions) < 8 and not is_end:
+                    action, is_end = anything(r, frame)
+                    actions.append(action)
+                    if not do(frame, [action]):
+                        break
+                about = f"given {given.data.hex()}\n"
+                done = send(bytes(given.data), actions)
+                if do(given, done):
+                    want.append((given.data.hex(), f"{about}{done}"))
+            send(self.FENCE, [])
+            got, _ = self.out([])
+            for frame, (expected, about) in zip(got, want):
+                self.assertEqual(frame.hex(), expected, about)
+            self.assertEqual(len(got), len(want))
+
+    def test_packet_out(self):
+        """Any action on any frame: what it has no header for stays as it is."""
+        def send(frame, actions):
+            self.c.send(packet_out(frame, encode(actions), output(22)))
+            return actions
+        self.lists(random.Random(SEED + 1), send)
+
+    def test_action_sets(self):
+        """5.10: done in this order, whatever the order that they were written in."""
+        order = ["copy_ttl_in", "pop", "push_mpls", "push_pbb", "push_vlan", "copy_ttl_out", "dec", "set"]
+
+        def place(action):
+            return next(i for i, word in enumerate(order) if action[0].startswith(word))
+
+        def send(frame, actions):
+            kinds = {}
+            for action in actions:
+                if not (action[0].startswith("pop") and any(k[0].startswith("pop") for k in kinds)):
+                    kinds[action[:2] if action[0] == "set_field" else action[:1]] = action
+            dst, src = int.from_bytes(frame[:6], "big"), int.from_bytes(frame[6:12], "big")
+            self.c.do(flow_mod(wire.write(encode(kinds.values()), output(22)), match=match(eth_dst=dst, eth_src=src)))
+            self.sw.give("p1", frame)
+            return sorted(kinds.values(), key=place)
+        self.lists(random.Random(SEED + 2), send)
 
     def test_chains_of_tables(self):
         r = random.Random(SEED)
