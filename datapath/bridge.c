@@ -97,6 +97,11 @@ void bridge_set_standalone(struct bridge *b, bool is_on)
     atomic_store(&b->is_standalone, is_on);
 }
 
+void bridge_set_drop_fragments(struct bridge *b, bool is_on)
+{
+    atomic_store(&b->drops_fragments, is_on);
+}
+
 struct mac_table *bridge_macs(struct bridge *b)
 {
     return b->macs;

@@ -61,7 +61,7 @@ struct table_counter {
 struct bridge {
     struct datapath *dp;
     uint16_t index;
-    atomic_bool is_standalone;
+    atomic_bool is_standalone, drops_fragments;
     _Atomic(struct table *) tables[DP_TABLES];
     _Atomic(const struct entry_mask *) entry;
     _Atomic(const struct port_map *) ports;

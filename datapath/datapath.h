@@ -50,6 +50,8 @@ int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e);
 void bridge_close(struct bridge *b); /* its ports and rules must be gone */
 /* On: every frame is handled as if by NORMAL, whatever the tables say (fail-standalone, OpenFlow 1.3.5, 6.4). */
 void bridge_set_standalone(struct bridge *b, bool is_on);
+/* On: what comes in as an IP fragment is dropped (OpenFlow 1.3.5, 7.3.2, OFPC_FRAG_DROP). */
+void bridge_set_drop_fragments(struct bridge *b, bool is_on);
 struct mac_table *bridge_macs(struct bridge *b);
 
 /* --- ports --- */

@@ -34,6 +34,7 @@ static const char *const names[] = {
     [DROP_QUEUE_FULL] = "queue-full",
     [DROP_QUEUE_GONE] = "queue-gone",
     [DROP_TOO_BIG] = "too-big",
+    [DROP_FRAGMENT] = "fragment",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

@@ -33,6 +33,7 @@ enum drop {
     DROP_QUEUE_FULL,     /* the port's queue holds as much as it may */
     DROP_QUEUE_GONE,     /* waited in a queue that was taken away or exchanged */
     DROP_TOO_BIG,        /* larger than the outgoing device's MTU, and not to be cut; counted by the port */
+    DROP_FRAGMENT,       /* a bridge that is to take no IP fragments */
     DROP_N
 };
 

@@ -63,6 +63,12 @@ static void run_bridge(struct worker *w, const struct bridge *b, struct pkt *p)
     run_tables(w, b, p);
 }
 
+static bool is_fragment(struct pkt *p)
+{
+    pkt_parse(p, 1u << LAYER_L3);
+    return p->is_fragment;
+}
+
 void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
 {
     unsigned flags = atomic_load_explicit(&dp->flags, memory_order_relaxed);
@@ -81,6 +87,11 @@ void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
         return;
     }
     pkt_init(w->pkt, m, dp->number);
+    if (atomic_load_explicit(&dp->bridge->drops_fragments, memory_order_relaxed) && is_fragment(w->pkt)) {
+        worker_drop(w, DROP_FRAGMENT);
+        rte_pktmbuf_free(m);
+        return;
+    }
     resume_begin(&w->resume);
     run_bridge(w, dp->bridge, w->pkt);
 }

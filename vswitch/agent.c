@@ -185,7 +185,7 @@ static int handle_get_config(struct session *s, const struct ofp_msg *m, struct 
 {
     struct ofp_msg reply = {
         .type = OFPT_GET_CONFIG_REPLY,
-        .get_config_reply = { .flags = OFPC_FRAG_NORMAL, .miss_send_len = s->miss_send_len },
+        .get_config_reply = { .flags = s->agent->fragments, .miss_send_len = s->miss_send_len },
     };
 
     session_send(s, &reply, m->xid);
@@ -194,8 +194,14 @@ static int handle_get_config(struct session *s, const struct ofp_msg *m, struct 
 
 static int handle_set_config(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    if (m->set_config.flags != OFPC_FRAG_NORMAL) /* fragments are never dropped nor put together */
+    struct agent *a = s->agent;
+
+    if (m->set_config.flags != OFPC_FRAG_NORMAL && m->set_config.flags != OFPC_FRAG_DROP) /* none is put together */
         return refuse(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_BAD_FLAGS);
+    if (m->set_config.flags != a->fragments && s->role == OFPCR_ROLE_SLAVE) /* the flags are the switch's */
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
+    a->fragments = m->set_config.flags;
+    bridge_set_drop_fragments(a->conf.bridge, a->fragments == OFPC_FRAG_DROP);
     s->miss_send_len = m->set_config.miss_send_len;
     return 0;
 }

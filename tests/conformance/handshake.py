@@ -125,7 +125,7 @@ class Basics(SwitchTest):
             self.c.do(wire.set_config(miss_send_len=length))
             self.assertEqual(self.c.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)[8:],
                              struct.pack("!HH", 0, length))
-        for flags in (1, 2, 3, 4, 0x8000):
+        for flags in (2, 3, 4, 0x8000):  # none is put together, and features do not say so
             self.refused(wire.set_config(flags=flags), wire.SWITCH_CONFIG_FAILED, 0)
 
     def test_barrier_keeps_the_order(self):

@@ -229,6 +229,46 @@ class Pipeline(SwitchTest):
         self.c.do(flow_mod(write(output(22)), goto(253)))
         self.out()  # a miss in table 253 drops, action set and all
 
+    def test_fragments(self):
+        """7.3.2: OFPC_FRAG_DROP takes them out, of whatever session it is the wish."""
+        def v4(place):
+            frame = bytearray(ipv4())
+            frame[20:22] = struct.pack("!H", place)
+            frame[24:26] = bytes(2)
+            frame[24:26] = struct.pack("!H", checksum(frame[14:34]))
+            return bytes(frame)
+
+        def v6(place):
+            return ethernet(0x86dd, struct.pack("!IHBB32x", 6 << 28, 24, 44, 64) + struct.pack("!BxHI", 59, place, 7) + bytes(16))
+        whole = [v4(0), v4(0x4000), v6(0), FRAME]
+        cut = [v4(0x2000), v4(0x2001), v4(1), v6(1), v6(0x99), v6(8)]
+        cut += [x[:12] + bytes.fromhex("81000005") + x[12:] for x in cut]
+        self.c.do(flow_mod(apply(output(22))))
+        other = self.sw.session()
+        for flags in (1, 0, 1):
+            other.do(wire.set_config(flags=flags, miss_send_len=9))
+            self.assertEqual(self.c.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)[8:], struct.pack("!HH", flags, 0xffff))
+            before = self.drops("fragment")
+            for frame in cut + whole:
+                self.sw.give("p1", frame)
+            want = whole if flags else cut + whole
+            self.assertEqual(self.sw.take_some("p2", len(want)), want)
+            self.assertEqual(self.drops("fragment") - before, len(cut) if flags else 0)
+        other.refusal(wire.set_config(flags=2))
+        self.sw.give("p1", cut[0])
+        self.sw.give("p1", FRAME)
+        self.assertEqual(self.sw.take_some("p2", 1), [FRAME], "a refused message has changed something")
+        self.slave(other, lambda: self.assertEqual(other.refusal(wire.set_config(flags=0)), (BAD_REQUEST, 10)))
+        self.c.do(wire.set_config(flags=0))
+        other.close()
+
+    def slave(self, session, action):
+        """Does it while the session is a slave."""
+        generation = struct.unpack("!I4xQ", session.ask(wire.role_request(0), wire.ROLE_REPLY)[8:])[1]
+        session.ask(wire.role_request(3, 0 if generation == (1 << 64) - 1 else generation), wire.ROLE_REPLY)
+        session.do(wire.set_config(flags=1))  # no change
+        action()
+
     def test_metadata(self):
         self.c.do(flow_mod(wire.write_metadata(0xf0, 0xff), goto(1)), flow_mod(wire.write_metadata(0x0a, 0x0f), goto(2), table=1),
                   flow_mod(apply(output(22)), table=2, match=match(metadata=0xfa)))
