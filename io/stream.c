@@ -4,6 +4,8 @@
  * Theory.  Writing happens in the `flush` watcher, which libev runs before it sleeps: all that one turn queued goes out
  * together, and the `writable` watcher is started only when the socket takes no more.  A stream is freed when no callback
  * is running (`depth` 0) and it is over (`is_over`).
+ * A turn offers a bounded number of times what is here (a message each), so that a peer that floods leaves the other streams
+ * of the loop their turns: the rest waits (`has_more`) for `again`, in the next turn.
  * With TLS there is a handshake between connected and open (`is_shaking`).  A session may hold bytes that the socket no
  * longer tells of, and may have to write before it can read on (`read_wants_write`); it never has to read before it can
  * write, since keys are not negotiated anew (tls.c). */
@@ -23,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 64 << 10, READS_PER_TURN = 8, KEEP_SIZE = 128 << 10 };
+enum { READ_SIZE = 64 << 10, READS_PER_TURN = 8, OFFERS_PER_TURN = 64, KEEP_SIZE = 128 << 10 };
 
 struct stream {
     struct ev_loop *loop;
@@ -34,13 +36,16 @@ struct stream {
     struct tls_session *tls; /* NULL: in the clear */
     ev_io readable, writable;
     ev_prepare flush;
+    ev_idle awake;  /* while there is something to do in `flush` or `again`: the loop does not sleep */
+    ev_timer again; /* the next turn of what waits here */
     uint8_t *in;
     size_t in_start, in_len, in_size, max_in; /* in_len bytes from in_start */
     struct wr out;
     size_t out_start, max_out; /* sent already */
     uint64_t n_sent;
-    unsigned depth;
-    bool is_open, is_held, is_resumed, is_over, wants_room, is_shaking, read_wants_write;
+    unsigned depth, offers; /* left of this turn */
+    bool has_more;          /* bytes that wait for the next turn; nothing is read meanwhile */
+    bool is_open, is_held, is_over, wants_room, is_shaking, read_wants_write;
     int fail_err;
     char fail_why[128]; /* not empty: stream_fail was called */
 };
@@ -62,6 +67,8 @@ static void stream_stop(struct stream *s)
     ev_io_stop(s->loop, &s->readable);
     ev_io_stop(s->loop, &s->writable);
     ev_prepare_stop(s->loop, &s->flush);
+    ev_idle_stop(s->loop, &s->awake);
+    ev_timer_stop(s->loop, &s->again);
     tls_session_close(s->tls);
     s->tls = NULL;
     close(s->fd);
@@ -144,12 +151,25 @@ size_t stream_room(const struct stream *s)
     return s->is_open && pending < s->max_out ? s->max_out - pending : 0;
 }
 
+static void sleep_if_done(struct stream *s)
+{
+    if (!ev_is_active(&s->again))
+        ev_idle_stop(s->loop, &s->awake);
+}
+
+/* Has `flush` called, in this turn or the next; the loop does not sleep before. */
+static void wake(struct stream *s)
+{
+    ev_prepare_start(s->loop, &s->flush);
+    ev_idle_start(s->loop, &s->awake);
+}
+
 void stream_want_room(struct stream *s)
 {
     if (!s->is_open)
         return;
     s->wants_room = true;
-    ev_prepare_start(s->loop, &s->flush);
+    wake(s);
 }
 
 uint64_t stream_sent_bytes(const struct stream *s)
@@ -205,7 +225,10 @@ static void flush(struct stream *s)
         end_broken(s, err);
         return;
     }
-    ev_prepare_stop(s->loop, &s->flush);
+    if (!s->fail_why[0]) {
+        ev_prepare_stop(s->loop, &s->flush);
+        sleep_if_done(s);
+    }
     if (stream_pending(s))
         ev_io_start(s->loop, &s->writable);
     else
@@ -223,7 +246,7 @@ int stream_send(struct stream *s, const void *p, size_t n)
         return -ENOTCONN;
     if (n > stream_room(s)) {
         s->wants_room = true;
-        ev_prepare_start(s->loop, &s->flush);
+        wake(s);
         return -ENOBUFS;
     }
     if (s->out_start > s->out.len / 2)
@@ -234,7 +257,7 @@ int stream_send(struct stream *s, const void *p, size_t n)
         s->wants_room = true;
         return -ENOBUFS;
     }
-    ev_prepare_start(s->loop, &s->flush);
+    wake(s);
     return 0;
 }
 
@@ -244,7 +267,7 @@ void stream_fail(struct stream *s, int err, const char *why)
         return;
     s->fail_err = err;
     snprintf(s->fail_why, sizeof s->fail_why, "%s", why);
-    ev_prepare_start(s->loop, &s->flush);
+    wake(s);
 }
 
 void stream_close(struct stream *s)
@@ -258,12 +281,33 @@ void stream_close(struct stream *s)
         stream_free(s);
 }
 
+/* Has `again` called; it is a timer, and those alone would let the loop sleep for a millisecond. */
+static void call_again(struct stream *s)
+{
+    ev_timer_start(s->loop, &s->again);
+    ev_idle_start(s->loop, &s->awake);
+}
+
+/* The rest is for the next turn. */
+static void end_turn(struct stream *s)
+{
+    s->has_more = true;
+    ev_io_stop(s->loop, &s->readable);
+    call_again(s);
+}
+
 /* Offers what is here to the reader.  Between enter and leave. */
 static void deliver(struct stream *s)
 {
     while (s->in_len && !s->is_held && !s->is_over && !s->fail_why[0]) {
-        size_t n = s->events->received(s->arg, s->in + s->in_start, s->in_len);
+        size_t n;
 
+        if (!s->offers) {
+            end_turn(s);
+            return;
+        }
+        s->offers--;
+        n = s->events->received(s->arg, s->in + s->in_start, s->in_len);
         assert(n <= s->in_len);
         s->in_start += n;
         s->in_len -= n;
@@ -309,7 +353,7 @@ static bool in_reserve(struct stream *s)
 /* Reads what is there, up to a bound.  Between enter and leave. */
 static void take_in(struct stream *s)
 {
-    for (int i = 0; i < READS_PER_TURN && !s->is_over && !s->is_held && !s->fail_why[0]; i++) {
+    for (int i = 0; i < READS_PER_TURN && !s->is_over && !s->is_held && !s->has_more && !s->fail_why[0]; i++) {
         if (!in_reserve(s)) {
             stream_end(s, -ENOMEM, strerror(ENOMEM));
             break;
@@ -334,7 +378,7 @@ static void take_in(struct stream *s)
             break;
     }
     if (s->tls && !s->is_held && tls_has_pending(s->tls))
-        ev_feed_event(s->loop, &s->readable, EV_READ);
+        end_turn(s);
 }
 
 static void opened(struct stream *s)
@@ -372,6 +416,7 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
     struct stream *s = w->data;
 
     enter(s);
+    s->offers = OFFERS_PER_TURN;
     if (s->is_shaking)
         shake(s);
     else
@@ -385,6 +430,7 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 
     enter(s);
     if (s->is_open) {
+        s->offers = OFFERS_PER_TURN;
         if (s->read_wants_write)
             take_in(s);
         if (!s->is_over)
@@ -407,24 +453,42 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
     leave(s);
 }
 
+/* A turn of a stream whose bytes wait here. */
+static void on_again(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct stream *s = w->data;
+
+    enter(s);
+    ev_idle_stop(s->loop, &s->awake); /* what else it was on for comes before the loop sleeps */
+    s->has_more = false;
+    s->offers = OFFERS_PER_TURN;
+    if (!s->is_held && s->is_open)
+        ev_io_start(s->loop, &s->readable);
+    deliver(s);
+    if (s->tls && s->is_open && !s->has_more && !s->is_held && tls_has_pending(s->tls))
+        take_in(s);
+    leave(s);
+}
+
+static void on_awake(struct ev_loop *loop, ev_idle *w, int revents)
+{
+    /* the loop turns, which is all it is for */
+}
+
 static void on_flush(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     struct stream *s = w->data;
 
     enter(s);
+    sleep_if_done(s);
     if (s->fail_why[0]) {
         if (s->is_open)
             (void)out_write(s);
         stream_end(s, s->fail_err, s->fail_why);
+    } else if (s->is_open) {
+        flush(s);
     } else {
-        if (s->is_resumed) {
-            s->is_resumed = false;
-            deliver(s);
-        }
-        if (!s->is_over && s->is_open)
-            flush(s);
-        else if (!s->is_over)
-            ev_prepare_stop(s->loop, &s->flush);
+        ev_prepare_stop(s->loop, &s->flush);
     }
     leave(s);
 }
@@ -441,13 +505,10 @@ void stream_resume(struct stream *s)
 {
     if (s->is_over)
         return;
-    s->is_resumed = true;
     if (s->is_held && s->is_open)
         ev_io_start(s->loop, &s->readable);
     s->is_held = false;
-    ev_prepare_start(s->loop, &s->flush);
-    if (s->is_open && s->tls && tls_has_pending(s->tls))
-        ev_feed_event(s->loop, &s->readable, EV_READ);
+    call_again(s);
 }
 
 /* Takes `fd`, also when it fails. */
@@ -476,7 +537,9 @@ static int stream_new(struct stream **out, struct ev_loop *loop, int fd, const s
     ev_io_init(&s->readable, on_readable, fd, EV_READ);
     ev_io_init(&s->writable, on_writable, fd, EV_WRITE);
     ev_prepare_init(&s->flush, on_flush);
-    s->readable.data = s->writable.data = s->flush.data = s;
+    ev_idle_init(&s->awake, on_awake);
+    ev_timer_init(&s->again, on_again, 0, 0);
+    s->readable.data = s->writable.data = s->flush.data = s->again.data = s;
     ev_io_start(loop, &s->writable); /* tells when it is connected */
     *out = s;
     return 0;

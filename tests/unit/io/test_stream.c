@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -244,6 +245,62 @@ static void held_bytes_come_again(void **state)
     run_until_size(&server.n_got, 2);
 }
 
+/* One that floods: the other is served after a bounded number of its pieces, and each is served to its end. */
+static void flood_beside_another(void **state)
+{
+    enum { PIECE = 8, PIECES = 3000, BOUND = 3 * 64 };
+    static const char bytes[PIECE * PIECES];
+    static const struct endpoint peer = { .kind = ENDPOINT_UNIX };
+    int flood[2], quiet[2];
+
+    server.take = client.take = PIECE;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, flood), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, quiet), 0);
+    assert_int_equal(stream_from_fd(&server.stream, loop, flood[0], &peer, &server_conf), 0);
+    assert_int_equal(stream_from_fd(&client.stream, loop, quiet[0], &peer, &client_conf), 0);
+    run_until(&server.n_opened, 1);
+    run_until(&client.n_opened, 1);
+    assert_int_equal(write(flood[1], bytes, sizeof bytes), sizeof bytes);
+    run_until_size(&server.n_total, PIECE);
+    for (size_t i = 1; i <= 10; i++) {
+        size_t before = server.n_total;
+
+        assert_int_equal(write(quiet[1], bytes, PIECE), PIECE);
+        run_until_size(&client.n_total, i * PIECE);
+        assert_in_range(server.n_total - before, 1, BOUND * PIECE);
+    }
+    assert_true(server.n_total < sizeof bytes);
+    close(flood[1]);
+    run_until(&server.n_closed, 1);
+    assert_int_equal(server.n_total, sizeof bytes);
+    close(quiet[1]);
+}
+
+/* What a reader finds wrong with bytes of a later turn ends the stream too, without another event. */
+static size_t fail_at_the_end(void *arg, const uint8_t *p, size_t n)
+{
+    struct end *end = arg;
+
+    end->n_total++;
+    if (n == 1)
+        stream_fail(end->stream, -EBADMSG, "the last byte");
+    return 1;
+}
+
+static void fail_in_a_later_turn(void **state)
+{
+    static const struct stream_events failing = { .received = fail_at_the_end, .closed = on_closed };
+    static const char bytes[1000];
+
+    server_conf.events = &failing;
+    server.n_opened = 1;
+    unix_pair();
+    assert_int_equal(stream_send(client.stream, bytes, sizeof bytes), 0);
+    run_until(&server.n_closed, 1);
+    assert_int_equal(server.n_total, sizeof bytes);
+    assert_string_equal(server.why, "the last byte");
+}
+
 static void close_from_callback(void **state)
 {
     server.close_in_received = true;
@@ -338,6 +395,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reader_that_takes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(peer_that_does_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(held_bytes_come_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(flood_beside_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(fail_in_a_later_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(close_from_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(fail_sends_what_is_queued, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
