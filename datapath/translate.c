@@ -821,9 +821,11 @@ static void step(struct walk *w)
 /* The list on top is at its end: its rule's instructions. */
 static void end_list(struct walk *w)
 {
-    const struct rule_code *c = w->todo[--w->n_todo].code;
+    const struct todo *t = &w->todo[--w->n_todo];
+    const struct rule_code *c = t->code;
     struct act metadata;
 
+    w->context = t->context; /* the action set is the last rule's, also when it applied nothing */
     if (!c)
         return;
     if (c->is_clear)
