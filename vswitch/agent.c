@@ -45,7 +45,7 @@ static uint32_t reasons_of(const struct session *s, enum async_kind kind)
 {
     unsigned i = s->role == OFPCR_ROLE_SLAVE;
 
-    if (s->kind == SESSION_SERVICE && !s->miss_send_len)
+    if (s != s->main || (s->kind == SESSION_SERVICE && !s->miss_send_len))
         return 0;
     switch (kind) {
     case ASYNC_PACKET_IN:
@@ -144,10 +144,10 @@ static int handle_nx(struct session *s, const struct ofp_nx_message *m, struct o
 {
     switch (m->exp_type) {
     case NXT_SET_PACKET_IN_FORMAT:
-        s->packet_in_format = m->set_packet_in_format.format;
+        s->main->packet_in_format = m->set_packet_in_format.format;
         return 0;
     case NXT_SET_CONTROLLER_ID:
-        s->controller_id = m->set_controller_id.controller_id;
+        s->main->controller_id = m->set_controller_id.controller_id;
         return 0;
     case NXT_PACKET_IN:
     case NXT_PACKET_IN2:
@@ -174,6 +174,7 @@ static int handle_features(struct session *s, const struct ofp_msg *m, struct of
         .features_reply = { .datapath_id = s->agent->conf.datapath_id,
                             .n_buffers = PACKET_BUFFERS,
                             .n_tables = DP_TABLES,
+                            .auxiliary_id = s->auxiliary_id,
                             .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS },
     };
 
@@ -185,7 +186,7 @@ static int handle_get_config(struct session *s, const struct ofp_msg *m, struct 
 {
     struct ofp_msg reply = {
         .type = OFPT_GET_CONFIG_REPLY,
-        .get_config_reply = { .flags = s->agent->fragments, .miss_send_len = s->miss_send_len },
+        .get_config_reply = { .flags = s->agent->fragments, .miss_send_len = s->main->miss_send_len },
     };
 
     session_send(s, &reply, m->xid);
@@ -198,11 +199,11 @@ static int handle_set_config(struct session *s, const struct ofp_msg *m, struct 
 
     if (m->set_config.flags != OFPC_FRAG_NORMAL && m->set_config.flags != OFPC_FRAG_DROP) /* none is put together */
         return refuse(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_BAD_FLAGS);
-    if (m->set_config.flags != a->fragments && s->role == OFPCR_ROLE_SLAVE) /* the flags are the switch's */
+    if (m->set_config.flags != a->fragments && s->main->role == OFPCR_ROLE_SLAVE) /* the flags are the switch's */
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
     a->fragments = m->set_config.flags;
     bridge_set_drop_fragments(a->conf.bridge, a->fragments == OFPC_FRAG_DROP);
-    s->miss_send_len = m->set_config.miss_send_len;
+    s->main->miss_send_len = m->set_config.miss_send_len;
     return 0;
 }
 
@@ -232,11 +233,11 @@ static int handle_role(struct session *s, const struct ofp_msg *m, struct ofp_er
             if (other->role == OFPCR_ROLE_MASTER)
                 other->role = OFPCR_ROLE_SLAVE;
     if (want->role != OFPCR_ROLE_NOCHANGE)
-        s->role = want->role;
+        s->main->role = want->role;
 
     struct ofp_msg reply = {
         .type = OFPT_ROLE_REPLY,
-        .role_reply = { .role = s->role, .generation_id = a->has_generation ? a->generation_id : UINT64_MAX },
+        .role_reply = { .role = s->main->role, .generation_id = a->has_generation ? a->generation_id : UINT64_MAX },
     };
 
     session_send(s, &reply, m->xid);
@@ -245,7 +246,7 @@ static int handle_role(struct session *s, const struct ofp_msg *m, struct ofp_er
 
 static int handle_get_async(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    struct ofp_msg reply = { .type = OFPT_GET_ASYNC_REPLY, .get_async_reply = s->async };
+    struct ofp_msg reply = { .type = OFPT_GET_ASYNC_REPLY, .get_async_reply = s->main->async };
 
     session_send(s, &reply, m->xid);
     return 0;
@@ -253,7 +254,7 @@ static int handle_get_async(struct session *s, const struct ofp_msg *m, struct o
 
 static int handle_set_async(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
-    s->async = m->set_async;
+    s->main->async = m->set_async;
     return 0;
 }
 
@@ -289,7 +290,7 @@ static int dispatch(struct session *s, const struct ofp_msg *m, struct ofp_err *
 {
     if (m->type >= sizeof handlers / sizeof *handlers || !handlers[m->type].handle)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE);
-    if (handlers[m->type].is_for_masters && s->role == OFPCR_ROLE_SLAVE)
+    if (handlers[m->type].is_for_masters && s->main->role == OFPCR_ROLE_SLAVE)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
     return handlers[m->type].handle(s, m, err);
 }
@@ -325,18 +326,43 @@ void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *
 
 /* --- life --- */
 
-int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
-                 void *arg)
+static struct session *session_new(struct agent *a, const struct session_ops *ops, void *arg)
 {
     struct session *s = calloc(1, sizeof *s);
 
     if (!s)
-        return -ENOMEM;
+        return NULL;
     list_init(&s->bundles);
     s->agent = a;
-    s->kind = kind;
     s->ops = ops;
     s->arg = arg;
+    s->main = s;
+    list_push_back(&a->sessions, &s->link);
+    return s;
+}
+
+int session_open_auxiliary(struct session **out, struct session *main, uint8_t auxiliary_id,
+                           const struct session_ops *ops, void *arg)
+{
+    struct session *s = session_new(main->agent, ops, arg);
+
+    if (!s)
+        return -ENOMEM;
+    s->kind = main->kind;
+    s->main = main;
+    s->auxiliary_id = auxiliary_id;
+    *out = s;
+    return 0;
+}
+
+int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
+                 void *arg)
+{
+    struct session *s = session_new(a, ops, arg);
+
+    if (!s)
+        return -ENOMEM;
+    s->kind = kind;
     s->role = OFPCR_ROLE_EQUAL;
     s->miss_send_len = kind == SESSION_SERVICE ? 0 : 128; /* 7.3.2: the default */
     s->async = (struct ofp_async_config){
@@ -345,7 +371,6 @@ int session_open(struct session **out, struct agent *a, enum session_kind kind, 
                               1 << OFPPR_ADD | 1 << OFPPR_DELETE | 1 << OFPPR_MODIFY },
         .flow_removed_mask = { 0xf, 0 },
     };
-    list_push_back(&a->sessions, &s->link);
     *out = s;
     return 0;
 }
@@ -365,7 +390,7 @@ unsigned agent_controller_count(const struct agent *a)
     unsigned n = 0;
 
     for_each_list (struct session, s, &a->sessions, link)
-        n += s->kind == SESSION_CONTROLLER;
+        n += s->kind == SESSION_CONTROLLER && s == s->main;
     return n;
 }
 

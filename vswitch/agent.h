@@ -95,11 +95,15 @@ enum { SESSION_ROOM = 1 << 20 };
 /* The handshake (hello) is done.  Gives a session; `ops` borrowed. */
 int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
                  void *arg);
+/* Another connection of the controller of `main`, which must not be closed before it (OpenFlow 1.3.5, 6.3.7): role and
+ * settings are those of `main`, and what nobody asked for comes there. */
+int session_open_auxiliary(struct session **out, struct session *main, uint8_t auxiliary_id,
+                           const struct session_ops *ops, void *arg);
 void session_close(struct session *s);
 /* One message of OpenFlow 1.3, and the `n` bytes it was decoded from; both borrowed during the call. */
 void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *p, size_t n);
 
-unsigned agent_controller_count(const struct agent *a); /* sessions of kind SESSION_CONTROLLER */
+unsigned agent_controller_count(const struct agent *a); /* main sessions of kind SESSION_CONTROLLER */
 /* A frame for the controllers (packet-in). */
 void agent_packet_in(struct agent *a, const struct event *ev);
 /* A flow that a frame has asked for (EVENT_LEARN). */

@@ -114,7 +114,7 @@ static int check_message(const struct session *s, const struct ofp_msg *outer, s
         return bad_bundle(err, OFPBFC_MSG_BAD_XID);
     if (h->version != outer->version || !kind_of((enum ofp_type)h->type))
         return bad_bundle(err, OFPBFC_MSG_UNSUP);
-    if (s->role == OFPCR_ROLE_SLAVE)
+    if (s->main->role == OFPCR_ROLE_SLAVE)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
     res = ofp_decode(&m, &s->agent->arena, add->message, h->length, err);
     return res == -ENOMEM ? bad_bundle(err, OFPBFC_MSG_TOO_MANY) : res;
@@ -164,7 +164,7 @@ static bool prepare_all(struct session *s, const struct bundle *b)
         rd_skip(&r, h.length);
         arena_reset(&s->agent->arena);
         res = ofp_decode(&m, &s->agent->arena, p, h.length, &why);
-        if (!res && s->role == OFPCR_ROLE_SLAVE)
+        if (!res && s->main->role == OFPCR_ROLE_SLAVE)
             res = refuse(&why, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
         if (!res)
             res = kind_of(m.type)->prepare(s, &m, &why);

@@ -25,8 +25,8 @@ struct agent {
     struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
-    struct arena arena; /* of the message being handled */
-    struct wr out;      /* of the message being written */
+    struct arena arena;              /* of the message being handled */
+    struct wr out;                   /* of the message being written */
     enum ofp_config_flags fragments; /* what becomes of them: NORMAL or DROP */
     bool has_generation;
     uint64_t generation_id; /* the highest seen, 6.3.6 */
@@ -54,13 +54,17 @@ struct session {
     enum session_kind kind;
     const struct session_ops *ops;
     void *arg;
+    struct session *main; /* of the same controller: itself, or it is an auxiliary one */
+    uint8_t auxiliary_id;
+    /* of the main session, for all */
     enum ofp_controller_role role;
     struct ofp_async_config async;
     uint16_t miss_send_len;
-    bool is_held;        /* no message until there is room */
-    struct list bundles; /* agent_bundle.c */
     enum ofp_nx_packet_in_format packet_in_format;
     uint16_t controller_id; /* packet-ins for another are not for this session */
+    /* of each */
+    bool is_held;        /* no message until there is room */
+    struct list bundles; /* agent_bundle.c */
     struct dump dump;
 };
 

@@ -59,14 +59,27 @@ static const struct session_ops session_ops = {
 
 /* --- events of the connection --- */
 
+static void open_auxiliaries(struct channel *c);
+
+/* All but the first `n`. */
+static void close_auxiliaries(struct channel *c, uint8_t n)
+{
+    for_each_list_safe (struct channel, x, next, &c->auxiliaries, link)
+        if (x->auxiliary_id > n)
+            channel_close(x);
+}
+
 static void on_up(void *arg, struct of_conn *conn)
 {
     struct channel *c = arg;
-    int err = session_open(&c->session, c->bridge->agent, c->kind, &session_ops, c);
+    int err = c->main ? session_open_auxiliary(&c->session, c->main->session, c->auxiliary_id, &session_ops, c)
+                      : session_open(&c->session, c->bridge->agent, c->kind, &session_ops, c);
 
     if (err) {
         c->session = NULL;
         of_conn_drop(conn, "not enough memory for a session");
+    } else {
+        open_auxiliaries(c);
     }
     bridge_update_fail_mode(c->bridge);
 }
@@ -83,6 +96,7 @@ static void on_down(void *arg, struct of_conn *conn, const char *why)
 {
     struct channel *c = arg;
 
+    close_auxiliaries(c, 0);
     session_close(c->session);
     c->session = NULL;
     bridge_update_fail_mode(c->bridge);
@@ -103,13 +117,18 @@ static struct channel *channel_new(struct sw_bridge *b, enum session_kind kind, 
     c->bridge = b;
     c->kind = kind;
     c->endpoint = *ep;
+    list_init(&c->auxiliaries);
     list_push_back(&b->channels, &c->link);
     return c;
 }
 
 static void channel_conf(struct of_conn_conf *conf, const struct channel *c, char *name, size_t size)
 {
-    snprintf(name, size, "bridge %s: %s", c->bridge->name, c->kind == SESSION_CONTROLLER ? "controller" : "management");
+    if (c->main)
+        snprintf(name, size, "bridge %s: auxiliary %u", c->bridge->name, c->auxiliary_id);
+    else
+        snprintf(name, size, "bridge %s: %s", c->bridge->name,
+                 c->kind == SESSION_CONTROLLER ? "controller" : "management");
     *conf = (struct of_conn_conf){
         .events = &events,
         .arg = (void *)(uintptr_t)c,
@@ -120,22 +139,59 @@ static void channel_conf(struct of_conn_conf *conf, const struct channel *c, cha
     };
 }
 
-int channel_connect(struct sw_bridge *b, const struct endpoint *to, struct errbuf *e)
+static int begin_to_connect(struct channel *c, struct errbuf *e)
 {
-    struct channel *c = channel_new(b, SESSION_CONTROLLER, to);
     struct of_conn_conf conf;
     char name[128];
     int err;
 
-    if (!c)
-        return errbuf_set(e, -ENOMEM, "bridge %s: not enough memory", b->name);
     channel_conf(&conf, c, name, sizeof name);
-    err = of_conn_open(&c->conn, b->sw->loop, to, &conf, e);
+    err = of_conn_open(&c->conn, c->bridge->sw->loop, &c->endpoint, &conf, e);
     if (err) {
         c->conn = NULL;
         channel_close(c);
     }
     return err;
+}
+
+int channel_connect(struct sw_bridge *b, const struct controller_conf *to, struct errbuf *e)
+{
+    struct channel *c = channel_new(b, SESSION_CONTROLLER, &to->target);
+
+    if (!c)
+        return errbuf_set(e, -ENOMEM, "bridge %s: not enough memory", b->name);
+    c->n_auxiliary = to->n_auxiliary;
+    return begin_to_connect(c, e);
+}
+
+/* Those that a main channel that is up lacks.  One that cannot be made is missing until the main one comes anew. */
+static void open_auxiliaries(struct channel *c)
+{
+    struct errbuf e = { { 0 } };
+
+    for (unsigned id = (unsigned)list_count(&c->auxiliaries) + 1; id <= c->n_auxiliary; id++) {
+        struct channel *x = channel_new(c->bridge, c->kind, &c->endpoint);
+
+        if (x) {
+            list_remove(&x->link);
+            list_push_back(&c->auxiliaries, &x->link);
+            x->main = c;
+            x->auxiliary_id = (uint8_t)id;
+        }
+        if (!x || begin_to_connect(x, &e)) {
+            log_warning("bridge %s: auxiliary connection %u was not made: %s", c->bridge->name, id,
+                        x ? e.text : "not enough memory");
+            return;
+        }
+    }
+}
+
+void channel_set_auxiliary(struct channel *c, uint8_t n)
+{
+    c->n_auxiliary = n;
+    close_auxiliaries(c, n);
+    if (c->session)
+        open_auxiliaries(c);
 }
 
 static void on_accepted(void *arg, int fd, const struct endpoint *peer)
@@ -183,6 +239,7 @@ int channel_listen(struct sw_bridge *b, const struct endpoint *at, enum session_
 
 void channel_close(struct channel *c)
 {
+    close_auxiliaries(c, 0);
     session_close(c->session);
     of_conn_close(c->conn);
     list_remove(&c->link);

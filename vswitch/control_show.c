@@ -39,9 +39,14 @@ static json_t *show_channel(const struct channel *c)
 {
     char text[ENDPOINT_TEXT_SIZE];
     json_t *o = json_object();
+    unsigned n_auxiliary = 0;
 
     add(o, "endpoint", json_string(endpoint_format(&c->endpoint, text, sizeof text)));
     add(o, "state", json_string(role_of(c)));
+    for_each_list (struct channel, x, &c->auxiliaries, link)
+        n_auxiliary += x->session != NULL;
+    if (c->n_auxiliary)
+        add_u64(o, "auxiliary", n_auxiliary);
     if (c->conn && !c->session && of_conn_last_error(c->conn)[0])
         add(o, "last_error", json_string(of_conn_last_error(c->conn)));
     return o;

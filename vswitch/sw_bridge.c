@@ -23,9 +23,9 @@ static int open_management(struct sw_bridge *b, struct errbuf *e)
     return channel_listen(b, &at, SESSION_SERVICE, e);
 }
 
-static int open_controller(struct sw_bridge *b, const struct endpoint *ep, struct errbuf *e)
+static int open_controller(struct sw_bridge *b, const struct controller_conf *c, struct errbuf *e)
 {
-    return ep->is_passive ? channel_listen(b, ep, SESSION_CONTROLLER, e) : channel_connect(b, ep, e);
+    return c->target.is_passive ? channel_listen(b, &c->target, SESSION_CONTROLLER, e) : channel_connect(b, c, e);
 }
 
 /* What a bridge does that nobody programs, when it is to stand alone. */
@@ -119,12 +119,12 @@ struct sw_bridge *sw_bridge_find(const struct vswitch *sw, const char *name)
 
 /* --- changes --- */
 
-static bool has_controller(const struct sw_bridge_conf *conf, const struct endpoint *ep)
+static const struct controller_conf *find_controller(const struct sw_bridge_conf *conf, const struct endpoint *ep)
 {
     for (unsigned i = 0; i < conf->n_controllers; i++)
-        if (endpoint_equal(&conf->controllers[i], ep))
-            return true;
-    return false;
+        if (endpoint_equal(&conf->controllers[i].target, ep))
+            return &conf->controllers[i];
+    return NULL;
 }
 
 static int update_controllers(struct sw_bridge *b, const struct sw_bridge_conf *was, const struct sw_bridge_conf *now,
@@ -133,13 +133,20 @@ static int update_controllers(struct sw_bridge *b, const struct sw_bridge_conf *
     int err = 0;
 
     for_each_list_safe (struct doorway, d, next_d, &b->listeners, link)
-        if (d->kind == SESSION_CONTROLLER && !has_controller(now, &d->endpoint))
+        if (d->kind == SESSION_CONTROLLER && !find_controller(now, &d->endpoint))
             doorway_close(d);
-    for_each_list_safe (struct channel, c, next_c, &b->channels, link)
-        if (c->kind == SESSION_CONTROLLER && !c->is_accepted && !has_controller(now, &c->endpoint))
+    for_each_list_safe (struct channel, c, next_c, &b->channels, link) {
+        const struct controller_conf *same = find_controller(now, &c->endpoint);
+
+        if (c->kind != SESSION_CONTROLLER || c->is_accepted)
+            continue;
+        if (same)
+            channel_set_auxiliary(c, same->n_auxiliary);
+        else
             channel_close(c);
+    }
     for (unsigned i = 0; i < now->n_controllers && !err; i++)
-        if (!has_controller(was, &now->controllers[i]))
+        if (!find_controller(was, &now->controllers[i].target))
             err = open_controller(b, &now->controllers[i], e);
     return err;
 }

@@ -19,7 +19,7 @@ struct bridge_doc {
     int fail_mode;
     uint32_t max_flows;
     uint64_t mac_aging_ns;
-    struct doc_array controllers; /* struct endpoint */
+    struct doc_array controllers; /* struct controller_conf */
     const struct doc_node *ports;
     const struct doc_node *node;
 };
@@ -48,6 +48,21 @@ static const char *const hugepages[] = {
 static const struct doc_text path_rule = { .min = 1, .max = 80 };
 static const struct doc_text word_rule = { .min = 1, .max = 200 };
 
+static const struct doc_field controller_fields[] = {
+    { "target", doc_read_endpoint, offsetof(struct controller_conf, target), .is_required = true },
+    { "auxiliary", doc_read_u8, offsetof(struct controller_conf, n_auxiliary),
+      &(struct doc_range){ 0, SWITCH_AUXILIARY_MAX } },
+    { NULL },
+};
+
+/* An endpoint, or a map with one. */
+static int read_controller(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    struct controller_conf *c = out;
+
+    return n->kind == DOC_MAP ? doc_read_map(n, controller_fields, c, e) : doc_read_endpoint(n, NULL, &c->target, e);
+}
+
 static const struct doc_field bridge_fields[] = {
     { "datapath_id", doc_read_dpid, offsetof(struct bridge_doc, datapath_id) },
     { "fail_mode", doc_read_enum, offsetof(struct bridge_doc, fail_mode), fail_modes },
@@ -56,7 +71,7 @@ static const struct doc_field bridge_fields[] = {
       &(struct doc_range){ UINT64_C(1000000000), UINT64_C(1000000) * 1000000000 } },
     { "controllers", doc_read_list, offsetof(struct bridge_doc, controllers),
       &(struct doc_items){
-          .size = sizeof(struct endpoint), .read = doc_read_endpoint, .max = SWITCH_CONTROLLERS_MAX } },
+          .size = sizeof(struct controller_conf), .read = read_controller, .max = SWITCH_CONTROLLERS_MAX } },
     { "ports", doc_read_node, offsetof(struct bridge_doc, ports) },
     { NULL },
 };
@@ -111,20 +126,25 @@ static const struct doc_field file_fields[] = {
 
 /* --- what must differ within the file --- */
 
-static int check_endpoints(const struct switch_conf *c, const struct sw_bridge_conf *b, struct errbuf *e)
+static int check_controllers(const struct switch_conf *c, const struct sw_bridge_conf *b, struct errbuf *e)
 {
     const struct doc_node *list = doc_find(b->node, "controllers");
     char text[ENDPOINT_TEXT_SIZE];
 
     for (unsigned i = 0; i < b->n_controllers; i++) {
-        if (b->controllers[i].is_tls && !c->tls.key)
+        const struct endpoint *target = &b->controllers[i].target;
+
+        endpoint_format(target, text, sizeof text);
+        if (target->is_tls && !c->tls.key)
             return doc_error(list->items[i], e,
                              "bridge %s: the controller %s needs 'tls: {key: FILE, certificate: FILE, ca: FILE}'",
-                             b->name, endpoint_format(&b->controllers[i], text, sizeof text));
+                             b->name, text);
+        if (target->is_passive && b->controllers[i].n_auxiliary)
+            return doc_error(list->items[i], e, "bridge %s: %s listens, and cannot have auxiliary connections", b->name,
+                             text);
         for (unsigned k = 0; k < i; k++)
-            if (endpoint_equal(&b->controllers[i], &b->controllers[k]))
-                return doc_error(list->items[i], e, "bridge %s has the controller %s twice", b->name,
-                                 endpoint_format(&b->controllers[i], text, sizeof text));
+            if (endpoint_equal(target, &b->controllers[k].target))
+                return doc_error(list->items[i], e, "bridge %s has the controller %s twice", b->name, text);
     }
     return 0;
 }
@@ -183,7 +203,7 @@ static int check_together(const struct switch_conf *c, struct errbuf *e)
             if (c->bridges[k].datapath_id == b->datapath_id)
                 return doc_error(b->node, e, "bridge %s: datapath_id 0x%llx is that of bridge %s", b->name,
                                  (unsigned long long)b->datapath_id, c->bridges[k].name);
-        err = check_endpoints(c, b, e);
+        err = check_controllers(c, b, e);
         for (size_t k = 0; k < b->n_ports && !err; k++)
             err = check_against(c, i, k, e);
         n_ports += b->n_ports;

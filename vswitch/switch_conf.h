@@ -20,7 +20,7 @@
 #include "io/doc.h"
 #include "io/tls.h"
 
-enum { SWITCH_CONTROLLERS_MAX = 16, SWITCH_NAME_SIZE = 64 };
+enum { SWITCH_CONTROLLERS_MAX = 16, SWITCH_AUXILIARY_MAX = 15, SWITCH_NAME_SIZE = 64 };
 
 enum fail_mode { FAIL_SECURE, FAIL_STANDALONE };
 
@@ -33,13 +33,19 @@ struct sw_port_conf {
     const struct doc_node *node; /* for messages; NULL when it came from elsewhere */
 };
 
+/* A controller, or where controllers come in. */
+struct controller_conf {
+    struct endpoint target;
+    uint8_t n_auxiliary; /* connections beside the main one, OpenFlow 1.3.5, 6.3.7 */
+};
+
 struct sw_bridge_conf {
     const char *name;
     uint64_t datapath_id; /* never 0 */
     enum fail_mode fail_mode;
     uint32_t max_flows; /* per table */
     uint32_t mac_aging_s;
-    struct endpoint controllers[SWITCH_CONTROLLERS_MAX];
+    struct controller_conf controllers[SWITCH_CONTROLLERS_MAX];
     unsigned n_controllers;
     struct sw_port_conf *ports;
     size_t n_ports;

@@ -59,13 +59,17 @@ struct sw_port {
 
 /* One OpenFlow connection, ours or theirs. */
 struct channel {
-    struct list link;
+    struct list link; /* of its bridge, or of its main channel */
     struct sw_bridge *bridge;
     enum session_kind kind;
     struct endpoint endpoint; /* active: where to; else the peer */
     struct of_conn *conn;
     struct session *session; /* NULL: not up */
     bool is_accepted;
+    struct channel *main; /* NULL: it is one itself */
+    uint8_t auxiliary_id;
+    uint8_t n_auxiliary;     /* how many shall be there while this one is up */
+    struct list auxiliaries; /* struct channel */
 };
 
 /* Where controllers come in. */
@@ -82,7 +86,8 @@ struct doorway {
 void vswitch_finish_events(struct vswitch *sw);
 
 /* channel.c */
-int channel_connect(struct sw_bridge *b, const struct endpoint *to, struct errbuf *e);
+int channel_connect(struct sw_bridge *b, const struct controller_conf *to, struct errbuf *e);
+void channel_set_auxiliary(struct channel *c, uint8_t n);
 int channel_listen(struct sw_bridge *b, const struct endpoint *at, enum session_kind kind, struct errbuf *e);
 void channel_close(struct channel *c);
 void doorway_close(struct doorway *d); /* its connections stay */

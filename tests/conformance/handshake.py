@@ -211,6 +211,7 @@ class Roles(SwitchTest):
 
 class Controller(SwitchTest):
     """The switch connects to its controller, and once more when it has gone."""
+    SETTINGS = '    controllers: ["%s"]'
 
     @classmethod
     def setUpClass(cls):
@@ -220,7 +221,7 @@ class Controller(SwitchTest):
         cls.door.bind(path)
         cls.door.listen()
         cls.door.settimeout(PATIENCE)
-        cls.BRIDGE = f'    controllers: ["unix:{path}"]'
+        cls.BRIDGE = cls.SETTINGS % f"unix:{path}"
         super().setUpClass()
 
     @classmethod
@@ -252,6 +253,72 @@ class Controller(SwitchTest):
         self.assertEqual(wire.read_error(s.read())[:2], (wire.HELLO_FAILED, 0))
         self.assertEqual(s.read(), b"")
         s.close()
+
+
+class Auxiliary(Controller):
+    """6.3.7: more connections of one controller."""
+    SETTINGS = '    fail_mode: standalone\n    controllers: [{target: "%s", auxiliary: 2}]'
+
+    def features(self, s):
+        dpid, _, _, auxiliary, _, _ = struct.unpack("!QIBB2xII", s.ask(wire.message(wire.FEATURES_REQUEST), wire.FEATURES_REPLY)[8:])
+        self.assertEqual(dpid, 0x1122334455667788)
+        return auxiliary
+
+    def role(self, s, role=0, generation=0):
+        return struct.unpack("!I4xQ", s.ask(wire.role_request(role, generation), wire.ROLE_REPLY)[8:])[0]
+
+    def accept(self):
+        """-> the main session and the auxiliary ones, by their id."""
+        main = Session(self.door.accept()[0])
+        self.assertEqual(self.features(main), 0)
+        others = [Session(self.door.accept()[0]) for _ in range(2)]
+        sessions = {self.features(s): s for s in others}
+        self.assertEqual(sorted(sessions), [1, 2])
+        return main, sessions[1], sessions[2]
+
+    def test_a_session(self):
+        """What is told without being asked for comes by the main one; each answers what it is asked."""
+        main, one, two = self.accept()
+        self.assertEqual([c["auxiliary"] for c in self.sw.call("switch/show")["bridges"][0]["controllers"]], [2])
+        one.do(wire.flow_mod(wire.apply(wire.output(wire.CONTROLLER)), flags=wire.SEND_FLOW_REM))
+        self.sw.give("p1", bytes(60))
+        main.next_async(wire.PACKET_IN)
+        two.do(wire.flow_mod(command=wire.DELETE))
+        main.next_async(wire.FLOW_REMOVED)
+        one.silence()
+        two.silence()
+        # one controller, one role and one configuration
+        self.assertEqual(self.role(two, 3, 5), 3)
+        self.assertEqual([self.role(s) for s in (main, one, two)], [3, 3, 3])
+        self.assertEqual(one.refusal(wire.flow_mod()), (wire.BAD_REQUEST, 10))
+        self.assertEqual(self.role(main, 2, 5), 2)
+        one.do(wire.flow_mod(), wire.flow_mod(command=wire.DELETE), wire.set_config(miss_send_len=77))
+        self.assertEqual(main.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)[8:], struct.pack("!HH", 0, 77))
+        # one that goes comes again, as the same
+        one.close()
+        again = Session(self.door.accept()[0])
+        self.assertEqual((self.features(again), self.role(again)), (1, 2))
+        self.assertEqual(two.ask(wire.message(wire.ECHO_REQUEST, b"x"), wire.ECHO_REPLY)[8:], b"x")
+        # without the main one the others end, nobody is there, and they come anew as one that is not known
+        main.close()
+        self.assertEqual((again.read(), two.read()), (b"", b""))
+        self.sw.give("p1", bytes(range(60)))
+        self.sw.take_some("p2", 1)  # stands alone
+        for s in (again, two):
+            s.close()
+        main, one, two = self.accept()
+        self.assertEqual([self.role(s) for s in (main, one, two)], [1, 1, 1])
+        self.sw.give("p1", bytes(range(60)))
+        main.barrier()
+        for s in (main, one, two):
+            s.close()
+        self.c.late.clear()
+
+    def test_no_common_version(self):
+        """Nor are there others before the main one is up."""
+        super().test_no_common_version()
+        for s in self.accept():
+            s.close()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ static void everything(void **state)
         "    fail_mode: standalone\n"
         "    max_flows: 500\n"
         "    mac_aging: 2min\n"
-        "    controllers: [\"tcp:127.0.0.1:6654\", \"ptcp:6655\", \"unix:/tmp/c.sock\", \"punix:/tmp/p.sock\"]\n"
+        "    controllers: [\"tcp:127.0.0.1:6654\", \"ptcp:6655\", {target: \"unix:/tmp/c.sock\", auxiliary: 3}, \"punix:/tmp/p.sock\"]\n"
         "    ports:\n"
         "      t1: {type: tap, netns: ns1, address: [10.9.0.1/24, \"fd09::1/64\"], gateway: 10.9.0.254, ofport: 3, mtu: 1400,\n"
         "           mac: \"02:00:00:00:00:0a\", queues: 2, vlan: {access: 12}, flags: [no_flood, no_packet_in]}\n"
@@ -62,9 +62,11 @@ static void everything(void **state)
     assert_int_equal(b->max_flows, 500);
     assert_int_equal(b->mac_aging_s, 120);
     assert_int_equal(b->n_controllers, 4);
-    assert_int_equal(b->controllers[0].port, 6654);
-    assert_true(b->controllers[1].is_passive);
-    assert_string_equal(b->controllers[3].path, "/tmp/p.sock");
+    assert_int_equal(b->controllers[0].target.port, 6654);
+    assert_true(b->controllers[1].target.is_passive);
+    assert_string_equal(b->controllers[3].target.path, "/tmp/p.sock");
+    assert_int_equal(b->controllers[0].n_auxiliary, 0);
+    assert_int_equal(b->controllers[2].n_auxiliary, 3);
     assert_int_equal(b->n_ports, 5);
 
     const struct sw_port_conf *t = &b->ports[0], *n = &b->ports[1], *d = &b->ports[2];
@@ -139,6 +141,12 @@ static const struct {
     { BRIDGE("max_flows: 0"), "sw.yaml:3: " },
     { BRIDGE("mac_aging: 1ms"), "sw.yaml:3: " },
     { BRIDGE("controllers: tcp:1.2.3.4"), "sw.yaml:3: " },
+    { BRIDGE("controllers: [{auxiliary: 1}]"), "sw.yaml:3: " },
+    { BRIDGE("controllers: [{target: \"tcp:1.2.3.4\", auxiliary: 16}]"), "sw.yaml:3: " },
+    { BRIDGE("controllers: [{target: \"tcp:1.2.3.4\", spare: 1}]"), "sw.yaml:3: " },
+    { BRIDGE("controllers: [{target: \"ptcp:6655\", auxiliary: 1}]"),
+      "sw.yaml:3: bridge br0: ptcp:6655 listens, and cannot have auxiliary connections" },
+    { BRIDGE("controllers: [\"tcp:1.2.3.4\", {target: \"tcp:1.2.3.4:6653\"}]"), "sw.yaml:3: bridge br0 has the " },
     { BRIDGE("controllers: [\"udp:1.2.3.4\"]"), "sw.yaml:3: " },
     { BRIDGE("controllers: [\"tcp:1.2.3.4\", \"tcp:1.2.3.4:6653\"]"),
       "sw.yaml:3: bridge br0 has the controller tcp:1.2.3.4" },
