@@ -381,6 +381,7 @@ void session_close(struct session *s)
         return;
     dump_end(s);
     bundles_free(s);
+    table_request_free(s);
     list_remove(&s->link);
     free(s);
 }
@@ -425,6 +426,7 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
     a->conf = *conf;
     snprintf(a->name, sizeof a->name, "%s", conf->name);
     a->conf.name = a->name;
+    table_settings_init(a);
     list_init(&a->sessions);
     arena_init(&a->arena);
     wr_init(&a->out);

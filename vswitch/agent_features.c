@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_features.c - what each table can do, and every table can do the same (OpenFlow 1.3.5, 7.3.5.5). */
-#include <stdio.h>
+#include <string.h>
 
 #include "vswitch/agent_impl.h"
 
@@ -61,11 +61,12 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
         .table_id = table_id,
         .metadata_match = UINT64_MAX,
         .metadata_write = UINT64_MAX,
+        .config = a->tables[table_id].config,
         .max_entries = flow_table_limit(a->flows, table_id),
         .properties = p,
         .n_properties = 14,
     };
-    snprintf(out->name, sizeof out->name, "table%u", table_id);
+    memcpy(out->name, a->tables[table_id].name, sizeof out->name);
     if (!p || !insts || !acts || !match || !wild || !set || !next) {
         no_memory(out);
         return;

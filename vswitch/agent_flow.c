@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2), and table settings, of which this
- * switch has none. */
+/* agent_flow.c - flow-mods and flow-removed (OpenFlow 1.3.5, 6.4, 7.3.4.1, 7.4.2). */
 #include <errno.h>
 
 #include "base/clock.h"
@@ -208,16 +207,4 @@ void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
     else
         agent_broadcast(a, ASYNC_FLOW_REMOVED, why, &m);
     arena_fini(&arena);
-}
-
-/* 7.3.3: the settings are deprecated, and do nothing. */
-int handle_table_mod(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    enum { DEPRECATED = 3 };
-
-    if (m->table_mod.table_id >= DP_TABLES && m->table_mod.table_id != OFPTT_ALL)
-        return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_TABLE);
-    if (m->table_mod.config & ~(uint32_t)DEPRECATED)
-        return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_CONFIG);
-    return 0;
 }

@@ -15,6 +15,11 @@
 #include "vswitch/flow_table.h"
 #include "vswitch/id_table.h"
 
+struct table_setting {
+    char name[32];
+    uint32_t config, max_entries;
+};
+
 struct agent {
     struct agent_conf conf;
     char name[64];
@@ -28,6 +33,7 @@ struct agent {
     struct arena arena;              /* of the message being handled */
     struct wr out;                   /* of the message being written */
     enum ofp_config_flags fragments; /* what becomes of them: NORMAL or DROP */
+    struct table_setting tables[DP_TABLES];
     bool has_generation;
     uint64_t generation_id; /* the highest seen, 6.3.6 */
     struct agent_stats stats;
@@ -63,19 +69,21 @@ struct session {
     enum ofp_nx_packet_in_format packet_in_format;
     uint16_t controller_id; /* packet-ins for another are not for this session */
     /* of each */
-    bool is_held;        /* no message until there is room */
-    struct list bundles; /* agent_bundle.c */
+    bool is_held;                 /* no message until there is room */
+    struct list bundles;          /* agent_bundle.c */
+    struct table_request *tables; /* agent_table.c; NULL: no part has come */
     struct dump dump;
 };
 
 /* Handles one decoded message.  0; -EBADMSG with `err`; -ENOMEM and the like: answered with a general error. */
 typedef int handler_fn(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 
-handler_fn handle_flow_mod, handle_table_mod;                           /* agent_flow.c */
+handler_fn handle_flow_mod;                                             /* agent_flow.c */
 handler_fn handle_group_mod, multipart_group_features;                  /* agent_group.c */
 handler_fn handle_meter_mod, multipart_meter, multipart_meter_features; /* agent_meter.c */
 handler_fn handle_port_mod;                                             /* agent_port.c */
 handler_fn handle_queue_config, multipart_queue;                        /* agent_queue.c */
+handler_fn handle_table_mod, multipart_table_features;                  /* agent_table.c */
 handler_fn handle_packet_out;                                           /* agent_packet.c */
 handler_fn handle_multipart;                                            /* agent_multipart.c */
 handler_fn handle_bundle_control, handle_bundle_add;                    /* agent_bundle.c */
@@ -118,6 +126,9 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n); /*
 int translate_instructions(struct arena *a, const struct ofp_instruction *in, size_t n, struct rule_code *out);
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id);
 
+/* agent_table.c */
+void table_settings_init(struct agent *a);
+void table_request_free(struct session *s);
 /* agent_bundle.c */
 void bundles_free(struct session *s);
 /* agent_flow.c */

@@ -154,23 +154,6 @@ static int group_desc(struct session *s, const struct ofp_msg *m, struct ofp_err
     return dump_begin_ids(s, m, group_table_items(s->agent->groups), NULL);
 }
 
-/* 7.3.5.5: a request with tables wants to change them. */
-static int features(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
-{
-    struct ofp_mp mp;
-
-    if (m->multipart_request.table_features.n_tables)
-        return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
-    mp_list_begin(s, &mp, m);
-    for (unsigned i = 0; i < DP_TABLES; i++) {
-        struct ofp_table_features x;
-
-        table_features(s->agent, (uint8_t)i, &s->agent->arena, &x);
-        ofp_mp_add_table_features(&mp, &x);
-    }
-    return mp_list_finish(s, &mp);
-}
-
 static int experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
@@ -189,7 +172,7 @@ static part_fn *const parts[] = {
     [OFPMP_METER] = multipart_meter,
     [OFPMP_METER_CONFIG] = multipart_meter,
     [OFPMP_METER_FEATURES] = multipart_meter_features,
-    [OFPMP_TABLE_FEATURES] = features,
+    [OFPMP_TABLE_FEATURES] = multipart_table_features,
     [OFPMP_PORT_DESC] = port_desc,
 };
 
@@ -201,7 +184,7 @@ int handle_multipart(struct session *s, const struct ofp_msg *m, struct ofp_err 
         return experimenter(s, m, err);
     if (type >= sizeof parts / sizeof *parts || !parts[type])
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_MULTIPART);
-    if (m->multipart_request.flags & OFPMPF_REQ_MORE) /* requests in several parts are not put together */
+    if (m->multipart_request.flags & OFPMPF_REQ_MORE && type != OFPMP_TABLE_FEATURES) /* no other has many parts */
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW);
     return parts[type](s, m, err);
 }

@@ -25,6 +25,7 @@ struct change {
 struct subtable {
     struct hmap index;
     struct list flows;
+    uint32_t max_flows; /* UINT32_MAX: that of all tables holds */
 };
 
 struct flow_table {
@@ -467,7 +468,19 @@ uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id)
 
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id)
 {
+    uint32_t own = ft->tables[table_id].max_flows;
+
+    return own < ft->conf.max_flows ? own : ft->conf.max_flows;
+}
+
+uint32_t flow_table_limit_max(const struct flow_table *ft)
+{
     return ft->conf.max_flows;
+}
+
+void flow_table_set_table_limit(struct flow_table *ft, uint8_t table_id, uint32_t max_flows)
+{
+    ft->tables[table_id].max_flows = max_flows;
 }
 
 void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows)
@@ -561,8 +574,10 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *conf)
         ft->conf.max_flows = FLOW_TABLE_MAX_FLOWS;
     ft->serial = 1;
     wheel_init(&ft->wheel, clock_now(conf->clock));
-    for (int i = 0; i < DP_TABLES; i++)
+    for (int i = 0; i < DP_TABLES; i++) {
         list_init(&ft->tables[i].flows);
+        ft->tables[i].max_flows = UINT32_MAX;
+    }
     *out = ft;
     return 0;
 }

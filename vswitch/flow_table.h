@@ -118,7 +118,10 @@ uint64_t flow_table_next_ns(const struct flow_table *ft); /* WHEEL_NEVER: nothin
 
 uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id);
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id);
-void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows); /* for what is added from now on */
+/* For what is added from now on: of every table, and of one below that (UINT32_MAX: no less). */
+void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows);
+void flow_table_set_table_limit(struct flow_table *ft, uint8_t table_id, uint32_t max_flows);
+uint32_t flow_table_limit_max(const struct flow_table *ft); /* of any table */
 void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out);
 uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
 

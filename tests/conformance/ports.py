@@ -182,15 +182,94 @@ class Tables(PortTest):
         known = {x[0] for x in struct.iter_unpack("!HH", p[APPLY])}
         self.assertEqual(known >= {0, 11, 12, 15, 16, 17, 18, 19, 20, 23, 24, 25, 26, 27}, True)
 
-    def test_setting_table_features(self):
+    def test_faults_of_table_features(self):
         body = self.c.parts(multipart(wire.MP_TABLE_FEATURES))
         first = body[:struct.unpack_from("!H", body)[0]]
-        self.refused(multipart(wire.MP_TABLE_FEATURES, first), TABLE_FEATURES_FAILED, 5)
+        head = bytearray(first[:64])
         self.refused(multipart(wire.MP_TABLE_FEATURES, first[:-8]), TABLE_FEATURES_FAILED, 3)
         self.refused(multipart(wire.MP_TABLE_FEATURES, first[:64] + struct.pack("!HH4x", 77, 4)), TABLE_FEATURES_FAILED, 3)
         short = struct.pack("!H", 72) + first[2:64]
         self.refused(multipart(wire.MP_TABLE_FEATURES, short + struct.pack("!HH4x", 77, 4)), TABLE_FEATURES_FAILED, 2)
         self.refused(multipart(wire.MP_TABLE_FEATURES, short + struct.pack("!HH4x", 0, 3)), TABLE_FEATURES_FAILED, 3)
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first), TABLE_FEATURES_FAILED, 5, "no table can be taken away")
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first + first), TABLE_FEATURES_FAILED, 0, "twice")
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first[:2] + b"\xfe" + first[3:]), TABLE_FEATURES_FAILED, 0)
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first[:56] + struct.pack("!I", 4) + first[60:]), TABLE_FEATURES_FAILED, 4)
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first[:60] + struct.pack("!I", 1000001) + first[64:]), TABLE_FEATURES_FAILED, 4)
+
+        def one(**changes):
+            """Table 0 with other properties, by number; None: without."""
+            props = dict(wire.read_table_features(first)[0]["properties"])
+            props.update({int(k[1:]): v for k, v in changes.items()})
+            tail = b"".join(wire.feature_property(k, v) for k, v in props.items() if v is not None)
+            return multipart(wire.MP_TABLE_FEATURES, struct.pack("!H", 64 + len(tail)) + bytes(head[2:]) + tail)
+        for number in (0, 2, 4, 6, 8, 10, 12, 14):
+            self.refused(one(**{f"p{number}": None}), TABLE_FEATURES_FAILED, 4, f"without {number}")
+        without_miss = one(p1=None, p3=None, p5=None, p7=None, p13=None, p15=None)
+        self.refused(without_miss, TABLE_FEATURES_FAILED, 5, "all is there but the other tables")
+        twice = first[:64] + wire.feature_property(2, b"\1") * 2
+        self.refused(multipart(wire.MP_TABLE_FEATURES, struct.pack("!H", len(twice)) + twice[2:]), TABLE_FEATURES_FAILED, 4, "twice")
+        for number, value in ((0, struct.pack("!HH", 99, 4)), (2, b"\0"), (3, b"\xfe"), (4, struct.pack("!HH", 99, 4)), (7, struct.pack("!HH", 99, 4)),
+                              (8, bytes.fromhex("8000fe04")), (10, bytes.fromhex("00030001")), (12, bytes.fromhex("80000004"))):
+            self.refused(one(**{f"p{number}": value}), TABLE_FEATURES_FAILED, 4, f"{number} {value.hex()}")
+        for number in (0xfffe, 0xffff):
+            self.refused(one(**{f"p{number}": struct.pack("!II", 0xabcdef, 1)}), TABLE_FEATURES_FAILED, 2)
+
+    def set_tables(self, tables, per_part=20):
+        """-> the answers to the last part; none to those before."""
+        parts = [tables[i:i + per_part] for i in range(0, len(tables), per_part)]
+        for part in parts[:-1]:
+            self.c.send(multipart(wire.MP_TABLE_FEATURES, b"".join(part), flags=1)[:4] + struct.pack("!I", 7) + multipart(wire.MP_TABLE_FEATURES, b"".join(part), flags=1)[8:])
+        last = multipart(wire.MP_TABLE_FEATURES, b"".join(parts[-1]))
+        self.c.send(last[:4] + struct.pack("!I", 7) + last[8:])
+        end = self.c.say(wire.message(wire.BARRIER_REQUEST))
+        out = []
+        while True:
+            got = self.c.read()
+            if wire.header(got)["xid"] == end:
+                return out
+            self.assertEqual(wire.header(got)["xid"], 7)
+            out.append(got)
+
+    def test_setting_table_features(self):
+        before = self.c.parts(multipart(wire.MP_TABLE_FEATURES))
+        tables, at = [], 0
+        while at < len(before):
+            tables.append(before[at:at + struct.unpack_from("!H", before, at)[0]])
+            at += len(tables[-1])
+        want = [t[:8] + f"name {i}".encode().ljust(32, b"\0") + t[40:56] + struct.pack("!II", i % 4, 2 if i == 3 else 1000000 - i) + t[64:] for i, t in enumerate(tables)]
+        got = self.set_tables(want[::-1])
+        self.assertEqual(b"".join(x[16:] for x in got), b"".join(want), "the new configuration is the answer")
+        self.assertEqual(self.c.parts(multipart(wire.MP_TABLE_FEATURES)), b"".join(want))
+        self.c.do(flow_mod(table=3, priority=1), flow_mod(table=3, priority=2), flow_mod(table=4), flow_mod(table=4, priority=2), flow_mod(table=4, priority=3))
+        self.refused(flow_mod(table=3, priority=3), wire.FLOW_MOD_FAILED, 1)
+        # one bad table of 254: nothing is changed, and there is one error
+        bad = tables[:100] + [tables[100][:56] + struct.pack("!I", 8) + tables[100][60:]] + tables[101:]
+        got = self.set_tables(bad)
+        self.assertEqual([wire.read_error(x)[:2] for x in got], [(TABLE_FEATURES_FAILED, 4)])
+        got = self.set_tables(tables[:100] + tables[101:])
+        self.assertEqual([wire.read_error(x)[:2] for x in got], [(TABLE_FEATURES_FAILED, 5)])
+        self.assertEqual(self.c.parts(multipart(wire.MP_TABLE_FEATURES)), b"".join(want))
+        # a second request amid the parts of another
+        self.c.do(multipart(wire.MP_TABLE_FEATURES, tables[0], flags=1))
+        self.refused(multipart(wire.MP_TABLE_FEATURES, tables[1], flags=1), BAD_REQUEST, 13)
+        self.assertEqual(self.c.parts(multipart(wire.MP_TABLE_FEATURES)), b"".join(want))
+        other = self.sw.session()
+        self.assertEqual(len(other.parts(multipart(wire.MP_TABLE_FEATURES))), len(before))
+        other.close()
+        self.c.close()
+        self.c = self.sw.session(hears=True)
+        self.assertEqual(b"".join(x[16:] for x in self.set_tables(tables, 30)), before)
+
+    def test_table_mod_is_told(self):
+        def configs():
+            return [t["config"] for t in wire.read_table_features(self.c.parts(multipart(wire.MP_TABLE_FEATURES)))]
+        self.c.do(wire.table_mod(0xff, 0), wire.table_mod(7, 3), wire.table_mod(253, 1))
+        self.assertEqual({i: c for i, c in enumerate(configs()) if c}, {7: 3, 253: 1})
+        self.c.do(wire.table_mod(0xff, 2))
+        self.assertEqual(set(configs()), {2})
+        self.c.do(wire.table_mod(0xff, 0))
+        self.assertEqual(set(configs()), {0})
 
 
 class Multipart(PortTest):
@@ -224,7 +303,7 @@ class Multipart(PortTest):
                 self.refused(multipart(kind, body[:-1]), BAD_REQUEST, 6)
         for size in range(8):
             self.refused(wire.message(wire.MULTIPART_REQUEST, bytes(size)), BAD_REQUEST, 6)
-        self.refused(multipart(wire.MP_TABLE_FEATURES, flags=1), BAD_REQUEST, 13)
+        self.refused(wire.message(wire.MULTIPART_REQUEST, wire.flow_request()[8:10] + b"\0\1" + wire.flow_request()[12:]), BAD_REQUEST, 13)
         self.refused(multipart(wire.MP_FLOW, bytes(31)), BAD_REQUEST, 6)
         self.refused(multipart(wire.MP_FLOW, bytes(32)), wire.BAD_MATCH, 1)
 

@@ -202,6 +202,11 @@ def multipart(kind, body=b"", flags=0):
     return message(MULTIPART_REQUEST, struct.pack("!HH4x", kind, flags) + body)
 
 
+def feature_property(kind, value):
+    out = struct.pack("!HH", kind, 4 + len(value)) + value
+    return out + bytes(-len(out) % 8)
+
+
 def flow_request(kind=MP_FLOW, table=ALL_TABLES, match=match(), cookie=0, cookie_mask=0, out_port=ANY, out_group=ANY):
     return multipart(kind, struct.pack("!B3xII4xQQ", table, out_port, out_group, cookie, cookie_mask) + match)
 
