@@ -50,7 +50,10 @@ class Ofctl(SwitchTest):
         self.assertTrue(text.endswith(f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}OFPT_GET_CONFIG_REPLY (OF1.3) (): frags=normal miss_send_len=0\n"), text)
         self.assertEqual(self.ofctl("dump-ports-desc"), f"OFPST_PORT_DESC reply (OF1.3) ():\n{ports}")
         self.assertEqual(self.ofctl("get-frags"), "normal\n")
-        self.fails("OFPSCFC_BAD_FLAGS", "set-frags", "drop")
+        self.fails("OFPSCFC_BAD_FLAGS", "set-frags", "reassemble")
+        for what in ("drop", "normal"):
+            self.ofctl("set-frags", what)
+            self.assertEqual(self.ofctl("get-frags"), what + "\n")
         self.assertIn("Manufacturer: trama\n", self.ofctl("dump-desc"))
 
     def test_groups(self):
