@@ -176,7 +176,7 @@ class Tables(PortTest):
         # what is said is true: each settable field can be set, each other not
         settable = {x[1] >> 1 for x in struct.iter_unpack("!HBB", p[APPLY_SET])}
         for name, (number, _) in wire.FIELDS.items():
-            value = 0x1000 if name == "vlan_vid" else 0
+            value = {"vlan_vid": 0x1000, "eth_type": 0x88b5}.get(name, 0)
             refused = self.c.answers(flow_mod(wire.write(wire.set_field(name, value))))
             self.assertEqual(not refused, number in settable, name)
         known = {x[0] for x in struct.iter_unpack("!HH", p[APPLY])}
