@@ -90,7 +90,7 @@ int action_list_load(struct list *l, enum field_id id, struct value v, struct va
 
 int parse_load(struct list *l, const struct word *w, unsigned arg)
 {
-    struct span from = { 0 }, to = { 0 };
+    struct span from = span_of(""), to = from;
     struct subfield dst;
     struct value v;
     int err = cut_arrow(l, w, &from, &to);
@@ -107,7 +107,7 @@ int parse_load(struct list *l, const struct word *w, unsigned arg)
 int parse_move(struct list *l, const struct word *w, unsigned arg)
 {
     struct subfield src, dst;
-    struct span from = { 0 }, to = { 0 };
+    struct span from = span_of(""), to = from;
     int err = cut_arrow(l, w, &from, &to);
 
     if (!err)
@@ -183,7 +183,7 @@ struct chooser {
 
 static int parse_chooser(const struct list *l, struct span *rest, const struct ofp_enum *algorithms, struct chooser *c)
 {
-    struct span fields = { 0 }, basis = { 0 }, algorithm = { 0 };
+    struct span fields = span_of(""), basis = fields, algorithm = fields;
     int err;
 
     (void)(next_arg(rest, &fields) && next_arg(rest, &basis) && next_arg(rest, &algorithm));
@@ -225,7 +225,7 @@ int parse_multipath(struct list *l, const struct word *w, unsigned unused)
 /* "members:1,2,3" (once "slaves:") as the wire has them. */
 static int parse_members(const struct list *l, struct span rest, const uint8_t **ports, size_t *n)
 {
-    struct span head = { 0 }, port = { 0 };
+    struct span head = span_of(""), port = head;
     uint8_t *out = arena_calloc(l->t->arena, rest.n + 1, 2);
     uint16_t number = 0;
     int err;

@@ -100,7 +100,8 @@ static struct shaper *make(uint64_t port_bps, unsigned n, const struct shaper_qu
     struct shaper_conf conf = { .max_bps = port_bps, .n_queues = n };
     struct shaper *s;
 
-    memcpy(conf.queues, queues, n * sizeof *queues);
+    for (unsigned i = 0; i < n; i++)
+        conf.queues[i] = queues[i];
     assert_int_equal(shaper_new(&s, &conf, START), 0);
     return s;
 }
