@@ -354,8 +354,8 @@ void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N])
         for (unsigned i = 0; i < dp->n_workers; i++)
             out[d] += atomic_load_explicit(&dp->workers[i]->drops[d], memory_order_relaxed);
     }
-    for (uint16_t i = 0; i < DP_PORTS_MAX; i++) {
-        const struct dp_port *p = datapath_port(dp, i);
+    for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
+        const struct dp_port *p = datapath_port(dp, (uint16_t)i);
 
         if (p)
             out[DROP_TOO_BIG] += too_big(p->port);
