@@ -45,6 +45,13 @@ const struct rule *table_find(const struct table *t, const struct key *key, uint
     return tuple_space_find(&t->tuples, key, version);
 }
 
+void table_find_burst(const struct table *t, const struct key *const *keys, unsigned n, uint64_t version,
+                      const struct rule **out)
+{
+    for (unsigned i = 0; i < n; i++)
+        out[i] = tuple_space_find(&t->tuples, keys[i], version);
+}
+
 const struct rule *table_next(struct table_iter *it)
 {
     const struct rule *r = tuple_space_next(&it->table->tuples, it->key, it->version, it->last);

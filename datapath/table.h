@@ -20,6 +20,11 @@ void table_free(struct table *t); /* no reader any more; the rules are the calle
  * Thread: W (or C). Allocates nothing. */
 const struct rule *table_find(const struct table *t, const struct key *key, uint64_t version);
 
+/* The same for `n` keys at once, TABLE_BURST at most, whose waits for memory overlap: out[i] is for keys[i]. */
+enum { TABLE_BURST = 32 };
+void table_find_burst(const struct table *t, const struct key *const *keys, unsigned n, uint64_t version,
+                      const struct rule **out);
+
 /* Every visible rule that matches, in falling priority: begin with *at = NULL-initialised iterator.  For explanations and
  * for choices that the key alone does not make; slower than table_find. */
 struct table_iter {

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* classify.c - how fast one table finds rules: loads rules as ovs-ofctl writes them, takes keys from a capture, and looks them up
+ * one by one and in bursts.  The table alone: no frames, no worker, no DPDK.
+ *
+ *   classify RULES.of TRACE.pcap [CHECKED]   the first CHECKED keys (100) are also looked for in a plain list */
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "datapath/rcu.h"
+#include "datapath/table.h"
+#include "openflow/flow_text.h"
+#include "openflow/match_text.h"
+#include "openflow/ofp.h"
+#include "openflow/semantics.h"
+#include "tests/unit/datapath/rule_make.h"
+
+enum { KEYS_MAX = 100000, ROUNDS = 5, CHECKED = 100 };
+
+struct bench {
+    struct rcu *rcu;
+    struct table *table;
+    struct rule **rules;
+    size_t n_rules, room;
+    struct key *keys;
+    size_t n_keys;
+    uint64_t found; /* sum of the priorities found: all ways must agree */
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static long memory_kib(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_maxrss;
+}
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "classify: %s: %s\n", what, why);
+    exit(1);
+}
+
+static void read_rule(struct bench *b, const char *line)
+{
+    struct ofp_flow_mod fm;
+    struct ofp_err oe;
+    struct errbuf e;
+    struct match m;
+    struct arena a;
+
+    arena_init(&a);
+    if (flow_text_parse(&fm, &a, line, FLOW_TEXT_ADD, NULL, &e))
+        die(line, e.text);
+    if (ofp_match_to_match(&m, &fm.match, &oe))
+        die(line, "no match that may be");
+    if (b->n_rules == b->room) {
+        b->room = b->room ? b->room * 2 : 1024;
+        b->rules = realloc(b->rules, b->room * sizeof b->rules[0]);
+        if (!b->rules)
+            die(line, "no memory");
+    }
+    b->rules[b->n_rules++] = rule_make(&m, fm.priority, 1);
+    arena_fini(&a);
+}
+
+static void read_rules(struct bench *b, const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[1024];
+
+    if (!f)
+        die(path, "cannot be read");
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        read_rule(b, line);
+    }
+    fclose(f);
+}
+
+/* Addresses, protocol and ports of an IPv4 frame without options. */
+static void key_of(struct key *k, const uint8_t *frame, size_t len)
+{
+    memset(k, 0, sizeof *k);
+    if (len < 38)
+        return;
+    key_set_u64(k, FIELD_IN_PORT, 1);
+    key_set_u64(k, FIELD_ETH_TYPE, be16_load(frame + 12));
+    key_set_u64(k, FIELD_IP_PROTO, frame[23]);
+    key_set_u64(k, FIELD_IPV4_SRC, be32_load(frame + 26));
+    key_set_u64(k, FIELD_IPV4_DST, be32_load(frame + 30));
+    key_set_u64(k, FIELD_TCP_SRC, be16_load(frame + 34));
+    key_set_u64(k, FIELD_TCP_DST, be16_load(frame + 36));
+}
+
+static void read_keys(struct bench *b, const char *path)
+{
+    char why[PCAP_ERRBUF_SIZE];
+    pcap_t *p = pcap_open_offline(path, why);
+    struct pcap_pkthdr *h;
+    const uint8_t *frame;
+
+    if (!p)
+        die(path, why);
+    b->keys = calloc(KEYS_MAX, sizeof b->keys[0]);
+    while (b->keys && b->n_keys < KEYS_MAX && pcap_next_ex(p, &h, &frame) == 1)
+        key_of(&b->keys[b->n_keys++], frame, h->caplen);
+    pcap_close(p);
+    if (!b->n_keys)
+        die(path, "no frames");
+}
+
+static void find_single(struct bench *b)
+{
+    for (size_t i = 0; i < b->n_keys; i++) {
+        const struct rule *r = table_find(b->table, &b->keys[i], 1);
+
+        b->found += r ? r->priority : 0;
+    }
+}
+
+static void find_burst(struct bench *b)
+{
+    const struct rule *found[TABLE_BURST];
+    const struct key *keys[TABLE_BURST];
+
+    for (size_t i = 0; i < b->n_keys; i += TABLE_BURST) {
+        unsigned n = 0;
+
+        for (; n < TABLE_BURST && i + n < b->n_keys; n++)
+            keys[n] = &b->keys[i + n];
+        table_find_burst(b->table, keys, n, 1, found);
+        for (unsigned k = 0; k < n; k++)
+            b->found += found[k] ? found[k]->priority : 0;
+    }
+}
+
+/* The best of ROUNDS: what disturbs only ever adds. */
+static void measure(struct bench *b, const char *what, void (*find)(struct bench *b))
+{
+    double best = 1e9;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        double began = now_s(), took;
+
+        b->found = 0;
+        find(b);
+        took = now_s() - began;
+        best = took < best ? took : best;
+    }
+    printf("%s %8.1f ns/key  %7.3f Mpps  (sum %llu)\n", what, best * 1e9 / (double)b->n_keys,
+           (double)b->n_keys / best / 1e6, (unsigned long long)b->found);
+}
+
+static int priority_in_list(const struct bench *b, const struct key *k)
+{
+    int best = -1;
+
+    for (size_t i = 0; i < b->n_rules; i++) {
+        const struct compact_match *m = b->rules[i]->match;
+        const uint64_t *value = compact_match_values(m), *mask = compact_match_masks(m);
+        uint64_t differs = 0;
+        unsigned word, at = 0;
+
+        for_each_key_word (word, &m->map) {
+            differs |= (k->w[word] ^ value[at]) & mask[at];
+            at++;
+        }
+        if (!differs && b->rules[i]->priority > best)
+            best = b->rules[i]->priority;
+    }
+    return best;
+}
+
+static int check(const struct bench *b, size_t n)
+{
+    size_t n_wrong = 0;
+
+    for (size_t i = 0; i < n && i < b->n_keys; i++) {
+        const struct key *k = &b->keys[i];
+        const struct rule *r = table_find(b->table, k, 1), *in_burst;
+
+        table_find_burst(b->table, &k, 1, 1, &in_burst);
+
+        int want = priority_in_list(b, k);
+
+        n_wrong += (r ? r->priority : -1) != want || (in_burst ? in_burst->priority : -1) != want;
+    }
+    if (n_wrong)
+        printf("%zu of the first %zu keys are answered wrongly\n", n_wrong, n);
+    return n_wrong ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = { 0 };
+    long before;
+    double began;
+
+    if (argc < 3)
+        die("usage", "classify RULES.of TRACE.pcap [CHECKED]");
+    read_rules(&b, argv[1]);
+    read_keys(&b, argv[2]);
+    before = memory_kib();
+    began = now_s();
+    if (rcu_new(&b.rcu, 1) || table_new(&b.table, b.rcu))
+        die(argv[1], "no memory");
+    for (size_t i = 0; i < b.n_rules; i++)
+        if (table_insert(b.table, b.rules[i]))
+            die(argv[1], "no memory");
+    printf("%zu rules in %.3f s, %ld KiB\n", b.n_rules, now_s() - began, memory_kib() - before);
+    measure(&b, "single", find_single);
+    measure(&b, "burst ", find_burst);
+    return check(&b, argc > 3 ? strtoul(argv[3], NULL, 10) : CHECKED);
+}
