@@ -12,7 +12,9 @@
 
 #include "datapath/datapath_impl.h"
 #include "datapath/mac_table.h"
+#include "datapath/mbuf_bytes.h"
 #include "datapath/meter.h"
+#include "datapath/pause.h"
 #include "datapath/rcu.h"
 
 int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e)
@@ -375,49 +377,68 @@ void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_
     };
 }
 
-/* --- packet-out --- */
+/* --- packet-out, and what goes on after it was paused --- */
+
+/* Hands the worker a job whose program is written, with `frame` of `n` bytes; takes both.  -ENOBUFS. */
+static int send_job(struct datapath *dp, struct job *job, const void *frame, size_t n)
+{
+    struct worker *w = dp->workers[0];
+
+    job->frame = mbuf_of_bytes(dp->conf.pool, frame, n);
+    if (!job->frame || rte_ring_enqueue(w->jobs, job)) {
+        rte_pktmbuf_free(job->frame);
+        rte_pktmbuf_free(job->state);
+        rte_mempool_put(dp->jobs, job);
+        return -ENOBUFS;
+    }
+    worker_kick(w);
+    return 0;
+}
 
 int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame,
                   size_t len)
 {
     struct datapath *dp = b->dp;
-    struct worker *w = dp->workers[0];
     struct job *job = NULL;
-    struct rte_mbuf *m, *last;
-    const uint8_t *from = frame;
 
     if (rte_mempool_get(dp->jobs, (void **)&job))
         return -ENOBUFS;
+    job->bridge = b;
+    job->in_port = in_port;
+    job->state = NULL;
 
     struct program_buf out = { .w = job->words, .size = JOB_WORDS };
 
     translate_actions(&out, b, acts, n_acts);
-    m = last = rte_pktmbuf_alloc(dp->conf.pool);
-    while (m && len) {
-        size_t part = len < rte_pktmbuf_tailroom(last) ? len : rte_pktmbuf_tailroom(last);
+    if (!out.is_full)
+        return send_job(dp, job, frame, len);
+    rte_mempool_put(dp->jobs, job);
+    return -E2BIG;
+}
 
-        memcpy(rte_pktmbuf_append(last, (uint16_t)part), from, part);
-        if (last != m) {
-            m->pkt_len += (uint32_t)part;
-            m->nb_segs++;
-        }
-        from += part;
-        len -= part;
-        if (len) {
-            last->next = rte_pktmbuf_alloc(dp->conf.pool);
-            last = last->next;
-            if (!last)
-                break;
-        }
-    }
-    job->frame = m;
+/* The program puts the fields into the key, and then leads to the tables, where `state` is taken up. */
+int datapath_resume(struct bridge *b, const struct paused *p)
+{
+    struct datapath *dp = b->dp;
+    struct job *job = NULL;
+
+    if (!pause_is_sound(p->state, p->n_state))
+        return -EINVAL;
+    if (rte_mempool_get(dp->jobs, (void **)&job))
+        return -ENOBUFS;
     job->bridge = b;
-    job->in_port = in_port;
-    if (out.is_full || len || !m || rte_ring_enqueue(w->jobs, job)) {
-        rte_pktmbuf_free(m);
+    job->in_port = p->in_port;
+    job->state = mbuf_of_bytes(dp->conf.pool, p->state, p->n_state);
+    if (!job->state) {
         rte_mempool_put(dp->jobs, job);
-        return out.is_full ? -E2BIG : -ENOBUFS;
+        return -ENOBUFS;
     }
-    worker_kick(w);
-    return 0;
+
+    struct program_buf out = { .w = job->words, .size = JOB_WORDS };
+
+    for (unsigned i = 0; i < EVENT_FIELDS; i++)
+        translate_set_field(&out, event_fields[i], p->fields[i], field_ones(event_fields[i]));
+    program_add(&out, OP_PIPELINE, 0, 0);
+    program_add(&out, OP_END, 0, 0);
+    return send_job(dp, job, p->frame, p->len);
 }

@@ -135,8 +135,8 @@ enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
                     EVENT_ACTION,
                     EVENT_INVALID_TTL,
 };
-enum { EVENT_FIELDS = 11 };
-extern const enum field_id event_fields[EVENT_FIELDS];
+enum { EVENT_FIELDS = 18 };
+extern const enum field_id event_fields[EVENT_FIELDS]; /* what a frame carries beside its bytes, but for its port */
 struct event {
     enum event_type type;
     enum event_reason reason;
@@ -151,11 +151,12 @@ struct event {
         uint8_t userdata[ACT_USERDATA_MAX];
         struct learned learned; /* EVENT_LEARN: has no frame */
     };
-    uint64_t fields[EVENT_FIELDS]; /* what the frame carries beside its bytes: of event_fields */
+    struct value fields[EVENT_FIELDS]; /* of event_fields */
     uint64_t cookie;
     uint64_t time_ns;
     uint32_t frame_len;     /* of the whole frame */
     struct rte_mbuf *frame; /* shared, read only; may have checksums to be done (port.h) */
+    struct rte_mbuf *state; /* packet-in: what datapath_resume() needs to go on with the frame; NULL: nothing waits */
 };
 /* Readable when events wait. */
 int datapath_event_fd(const struct datapath *dp);
@@ -166,5 +167,17 @@ unsigned datapath_events(struct datapath *dp, unsigned max, void (*fn)(void *arg
  * -ENOBUFS: no mbuf or the ring is full; -E2BIG: the actions do not fit. */
 int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, size_t n_acts, const void *frame,
                   size_t len);
+
+/* A frame that waited for the controller. */
+struct paused {
+    uint32_t in_port;
+    struct value fields[EVENT_FIELDS];
+    const void *state; /* the bytes of event.state, as they were: they are trusted */
+    size_t n_state;
+    const void *frame;
+    size_t len;
+};
+/* Has a worker go on with it.  Copies everything.  -EINVAL: no such state; -ENOBUFS: no mbuf or the ring is full. */
+int datapath_resume(struct bridge *b, const struct paused *p);
 
 #endif

@@ -4,6 +4,7 @@
  * Bounded: a fixed pool of notes.  When the control thread is behind, workers drop the copy and count it. */
 #include "datapath/datapath_impl.h"
 #include "datapath/meter.h"
+#include "datapath/pause.h"
 #include "datapath/pkt.h"
 
 #include <errno.h>
@@ -17,8 +18,9 @@
 enum { N_EVENTS = 2047, EVENT_BURST = 32 };
 
 const enum field_id event_fields[EVENT_FIELDS] = {
-    FIELD_METADATA, FIELD_TUNNEL_ID, FIELD_PKT_MARK, FIELD_XREG0, FIELD_XREG1, FIELD_XREG2,
-    FIELD_XREG3,    FIELD_XREG4,     FIELD_XREG5,    FIELD_XREG6, FIELD_XREG7,
+    FIELD_METADATA, FIELD_PKT_MARK,  FIELD_XREG0,      FIELD_XREG1,         FIELD_XREG2,        FIELD_XREG3,
+    FIELD_XREG4,    FIELD_XREG5,     FIELD_XREG6,      FIELD_XREG7,         FIELD_TUNNEL_ID,    FIELD_TUN_SRC,
+    FIELD_TUN_DST,  FIELD_TUN_FLAGS, FIELD_TUN_GBP_ID, FIELD_TUN_GBP_FLAGS, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST,
 };
 
 struct events {
@@ -53,8 +55,10 @@ void events_close(struct events *ev)
 
     if (!ev)
         return;
-    while (ev->ring && !rte_ring_dequeue(ev->ring, (void **)&e))
+    while (ev->ring && !rte_ring_dequeue(ev->ring, (void **)&e)) {
         rte_pktmbuf_free(e->frame);
+        rte_pktmbuf_free(e->state);
+    }
     rte_ring_free(ev->ring);
     rte_mempool_free(ev->pool);
     if (ev->fd >= 0)
@@ -71,12 +75,14 @@ bool event_post(struct worker *w, const struct event *e)
     if (rte_mempool_get(ev->pool, (void **)&note)) {
         worker_drop(w, DROP_EVENT_FULL);
         rte_pktmbuf_free(e->frame);
+        rte_pktmbuf_free(e->state);
         return false;
     }
     *note = *e;
     if (rte_ring_enqueue(ev->ring, note)) {
         worker_drop(w, DROP_EVENT_FULL);
         rte_pktmbuf_free(e->frame);
+        rte_pktmbuf_free(e->state);
         rte_mempool_put(ev->pool, note);
         return false;
     }
@@ -91,11 +97,12 @@ static void hold(struct rte_mbuf *m)
         rte_mbuf_refcnt_update(m, 1);
 }
 
-/* Has the frame met by the bridge's controller meter, if there is one.  0, and what it made of the frame when it changed it;
+/* Has the frame met by a meter, if there is one of that number.  0, and what it made of the frame when it changed it;
  * or the frame is not to be told. */
-static int controller_meter(struct worker *w, const struct bridge *b, const struct pkt *p, struct rte_mbuf **changed)
+static int meet_meter(struct worker *w, const struct bridge *b, uint32_t id, const struct pkt *p,
+                      struct rte_mbuf **changed)
 {
-    const struct meter *m = meter_find(b, METER_CONTROLLER, w->version);
+    const struct meter *m = meter_find(b, id, w->version);
     struct pkt copy;
     int err;
 
@@ -135,13 +142,21 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, co
         worker_drop(w, DROP_NO_PACKET_IN);
         return;
     }
-    if (controller_meter(w, b, p, &copy)) {
+    if (meet_meter(w, b, in->meter_id ? in->meter_id : METER_CONTROLLER, p, &copy)) {
         worker_drop(w, DROP_METER);
         return;
     }
+    if (in->pause) {
+        ev.state = pause_save(w, in->pause);
+        if (!ev.state) {
+            worker_drop(w, DROP_NO_ROOM);
+            rte_pktmbuf_free(copy);
+            return;
+        }
+    }
     pkt_parse(p, 1u << LAYER_TUNNEL);
     for (unsigned i = 0; i < sizeof event_fields / sizeof *event_fields; i++)
-        ev.fields[i] = key_get(&p->key, event_fields[i]).lo;
+        ev.fields[i] = key_get(&p->key, event_fields[i]);
     if (in->n_userdata)
         memcpy(ev.userdata, in->userdata, in->n_userdata);
     if (copy)
@@ -189,6 +204,7 @@ unsigned datapath_events(struct datapath *dp, unsigned max, void (*fn)(void *arg
         for (unsigned i = 0; i < n; i++) {
             fn(arg, notes[i]);
             rte_pktmbuf_free(notes[i]->frame);
+            rte_pktmbuf_free(notes[i]->state);
             rte_mempool_put(ev->pool, notes[i]);
         }
         done += n;

@@ -6,6 +6,7 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/flow_hash.h"
 #include "datapath/meter.h"
+#include "datapath/pause.h"
 #include "datapath/pkt.h"
 
 #include <errno.h>
@@ -165,13 +166,35 @@ static void tell_invalid_ttl(struct worker *w, const struct bridge *b, struct pk
     }
 }
 
-/* OP_CONTROLLER's argument and payload. */
+/* OP_CONTROLLER's argument and the first word of its payload. */
 static struct packet_in packet_in_of(uint64_t arg, const uint64_t *payload)
 {
     return (struct packet_in){ .reason = (enum event_reason)(arg >> 16 & 0xff),
                                .table_id = (uint8_t)(arg >> 24),
                                .max_len = (uint16_t)arg,
                                .cookie = payload[0] };
+}
+
+/* OP_CONTROLLER and OP_PAUSE. */
+static void tell_controller(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at)
+{
+    const uint64_t *payload = at + 1;
+    struct packet_in in = packet_in_of(op_arg(*at), payload);
+    struct pause_point pause;
+
+    in.controller_id = (uint16_t)payload[1];
+    in.n_userdata = (uint16_t)(payload[1] >> 16);
+    in.meter_id = (uint32_t)(payload[1] >> 32);
+    in.userdata = payload + 2;
+    if (op_code(*at) == OP_PAUSE) {
+        unsigned n_words = 2 + (in.n_userdata + 7u) / 8;
+
+        pause.acts = (const struct act *)(const void *)(payload + n_words);
+        pause.n_set = (unsigned)(op_arg(*at) >> 32);
+        pause.n_todo = (unsigned)((op_payload(*at) - n_words) * sizeof *payload / sizeof(struct act)) - pause.n_set;
+        in.pause = &pause;
+    }
+    event_packet_in(w, b, p, &in);
 }
 
 /* An edit that failed for good: the frame may not go on. */
@@ -203,6 +226,7 @@ static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const
 
     r->table_id = (uint8_t)op_arg(head);
     r->is_resubmit = op_arg(head) >> 8 & 0xff;
+    r->is_paused = false;
     r->port = (uint32_t)payload[0];
     r->set.n = (unsigned)(op_arg(head) >> 16);
     r->set.is_overflown = false;
@@ -360,7 +384,6 @@ static void output(struct worker *w, const struct bridge *b, struct pkt *p, cons
 {
     const uint64_t *payload = at + 1;
     uint64_t arg = op_arg(*at);
-    struct packet_in in;
 
     switch (op_code(*at)) {
     case OP_OUTPUT:
@@ -382,11 +405,8 @@ static void output(struct worker *w, const struct bridge *b, struct pkt *p, cons
         output_field(w, b, p, arg, payload);
         break;
     case OP_CONTROLLER:
-        in = packet_in_of(arg, payload);
-        in.controller_id = (uint16_t)payload[1];
-        in.n_userdata = (uint16_t)(payload[1] >> 16);
-        in.userdata = payload + 2;
-        event_packet_in(w, b, p, &in);
+    case OP_PAUSE:
+        tell_controller(w, b, p, at);
         break;
     default:
         break;
@@ -445,6 +465,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_NORMAL:
         case OP_OUTPUT_FIELD:
         case OP_CONTROLLER:
+        case OP_PAUSE:
             output(w, b, p, at, op_code(*next) == OP_END);
             break;
         case OP_PIPELINE:

@@ -2,6 +2,7 @@
 /* pipeline.c - a frame's way through a bridge: parse what the entry mask asks for, find or make the program, run it.
  * Flow: rx -> [pipeline] -> exec -> tx. */
 #include "datapath/datapath_impl.h"
+#include "datapath/pause.h"
 #include "datapath/pkt.h"
 
 #include <rte_mbuf.h>
@@ -35,6 +36,10 @@ static const uint64_t *program_for(struct worker *w, const struct bridge *b, str
 
     for (unsigned i = 0; i < m->n; i++)
         key.w[m->word[i]] = p->key.w[m->word[i]] & m->mask[i];
+    if (w->resume.is_paused) { /* its actions may be of rules that are gone, and read what the mask knows nothing of */
+        pkt_parse(p, PKT_LAYERS_ALL);
+        key = p->key;
+    }
     program_reset(&w->scratch);
     translate_tables(&w->scratch, b, &key, w->version, &w->resume);
     program_finish(&w->scratch);
@@ -102,8 +107,12 @@ void pipeline_job(struct worker *w, struct job *job)
 
     pkt_init(p, job->frame, job->in_port);
     resume_begin(&w->resume);
-    if (exec_program(w, job->bridge, p, job->words))
+    if (exec_program(w, job->bridge, p, job->words)) {
+        if (job->state)
+            pause_load(&w->resume, job->state);
         run_bridge(w, job->bridge, p);
+    }
+    rte_pktmbuf_free(job->state);
     rte_mempool_put(w->dp->jobs, job);
 }
 
@@ -118,6 +127,7 @@ void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)
         return;
     }
     job->frame = m;
+    job->state = NULL;
     job->bridge = b;
     job->in_port = p->in_port;
     job->words[0] = op_head(OP_PIPELINE, 0, 0);

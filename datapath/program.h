@@ -45,7 +45,10 @@ enum op {
     OP_ALL,
     OP_FLOOD, /* ALL without the ports that say NO_FLOOD */
     OP_NORMAL,
-    OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.  Payload: cookie, controller | bytes of userdata << 16, userdata */
+    OP_CONTROLLER, /* arg: max_len | reason << 16 | table << 24.
+                    * Payload: cookie, controller | bytes of userdata << 16 | meter << 32, userdata */
+    OP_PAUSE, /* as OP_CONTROLLER, but arg: actions in the set << 32 too; payload: behind the userdata the action set, then
+               * what is to be done when the controller says so (struct act each) */
     OP_PIPELINE, /* from a packet-out: OFPP_TABLE */
     OP_GROUP,    /* from a packet-out: the group of id arg, as the worker finds it.  A copy of the frame meets it */
     OP_CLONE,    /* arg: words of the body behind it | 1 << 32 when the body edits the frame */

@@ -97,9 +97,10 @@ struct act {
         uint8_t table_id;
         struct {
             uint16_t controller_id, n_userdata;
-            bool has_reason;
-            uint8_t reason; /* enum event_reason; unless has_reason, what the rule gives */
-        } to;               /* ACT_CONTROLLER */
+            bool has_reason, is_pause; /* is_pause: what follows waits until the controller says to go on */
+            uint8_t reason;            /* enum event_reason; unless has_reason, what the rule gives */
+            uint32_t meter_id;         /* in place of the controller meter; 0: that one */
+        } to;                          /* ACT_CONTROLLER */
         struct {
             uint16_t n, id[ACT_TTL_IDS];
         } ttl_ids; /* ACT_DEC_IP_TTL: the controllers that hear of an invalid TTL; none: 0 */

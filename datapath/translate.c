@@ -45,7 +45,7 @@ struct walk {
     bool is_stale; /* the key no longer tells what the frame holds */
     bool has_output;
     bool is_packet_out; /* groups are for the worker to look up */
-    bool is_ended;      /* by a continuation, or by a table that knows nothing of the frame: no action set */
+    bool is_ended;      /* by a continuation or pause, or by a table that knows nothing of the frame: no action set */
     bool is_exit;       /* the action exit was done: no action set */
     unsigned n_edits;   /* operations so far that change the frame */
     unsigned depth;     /* groups and clones in each other */
@@ -54,6 +54,7 @@ struct walk {
     enum drop error; /* nothing of the program is of use */
     struct action_set *set;
     struct act_context context; /* whose actions are being translated */
+    unsigned base;              /* in `todo`, the innermost clone's first list */
     unsigned n_todo;
     struct todo todo[RESUBMIT_DEPTH_MAX];
     unsigned n_stack;
@@ -65,21 +66,21 @@ static_assert(sizeof((struct act *)0)->ttl_ids <= 4 * sizeof(uint64_t), "fits OP
 enum { ACT_WORDS = sizeof(struct act) / sizeof(uint64_t) };
 static_assert(sizeof(struct act) % sizeof(uint64_t) == 0, "actions are kept in programs as whole words");
 
-static void emit_set_field(struct walk *w, const struct act *a)
+void translate_set_field(struct program_buf *out, enum field_id id, struct value v, struct value mask)
 {
-    bool is_wide = field_table[a->field].bits > 64;
-    uint64_t *p = program_add(w->out, OP_SET_FIELD, is_wide ? 4 : 2, (uint64_t)a->field);
+    bool is_wide = field_table[id].bits > 64;
+    uint64_t *p = program_add(out, OP_SET_FIELD, is_wide ? 4 : 2, (uint64_t)id);
 
     if (!p)
         return;
     if (is_wide) {
-        p[0] = a->value.hi;
-        p[1] = a->value.lo;
-        p[2] = a->mask.hi;
-        p[3] = a->mask.lo;
+        p[0] = v.hi;
+        p[1] = v.lo;
+        p[2] = mask.hi;
+        p[3] = mask.lo;
     } else {
-        p[0] = a->value.lo;
-        p[1] = a->mask.lo;
+        p[0] = v.lo;
+        p[1] = mask.lo;
     }
 }
 
@@ -89,22 +90,28 @@ static uint64_t packet_in_arg(const struct walk *w, uint16_t max_len, uint8_t re
     return max_len | (uint64_t)reason << 16 | (uint64_t)w->context.table_id << 24;
 }
 
-/* `a`: ACT_CONTROLLER with its data, or NULL for an output to the controller. */
-static void emit_controller(struct walk *w, const struct act *a)
+/* `a`: ACT_CONTROLLER with its data.  Gives where the payload of that operation ends, NULL when it does not fit; `n_more`
+ * words are left behind it. */
+static uint64_t *emit_to_controller(struct walk *w, const struct act *a, enum op op, uint64_t arg, unsigned n_more)
 {
-    unsigned n_userdata = a ? a->to.n_userdata : 0, n_words = (n_userdata + 7) / 8;
-    uint8_t reason = a && a->to.has_reason ? a->to.reason : w->context.reason;
-    uint64_t *p =
-        program_add(w->out, OP_CONTROLLER, 2 + n_words, packet_in_arg(w, a ? a->max_len : UINT16_MAX, reason));
+    unsigned n_userdata = a->to.n_userdata, n_words = (n_userdata + 7) / 8;
+    uint8_t reason = a->to.has_reason ? a->to.reason : w->context.reason;
+    uint64_t *p = program_add(w->out, op, 2 + n_words + n_more, arg | packet_in_arg(w, a->max_len, reason));
 
     w->has_output = true;
     if (!p)
-        return;
+        return NULL;
     p[0] = w->context.cookie;
-    p[1] = (a ? a->to.controller_id : 0) | (uint64_t)n_userdata << 16;
+    p[1] = a->to.controller_id | (uint64_t)n_userdata << 16 | (uint64_t)a->to.meter_id << 32;
     for (unsigned i = 0; i < n_userdata; i += ACT_DATA_SIZE)
         memcpy(&p[2 + i / 8], a[1 + i / ACT_DATA_SIZE].data,
                n_words * 8 - i < ACT_DATA_SIZE ? n_words * 8 - i : ACT_DATA_SIZE);
+    return p + 2 + n_words;
+}
+
+static void emit_controller(struct walk *w, const struct act *a)
+{
+    (void)emit_to_controller(w, a, OP_CONTROLLER, 0, 0);
 }
 
 static void emit_dec_ttl(struct walk *w, enum op op, const struct act *a)
@@ -121,6 +128,7 @@ static void emit_dec_ttl(struct walk *w, enum op op, const struct act *a)
 
 static void emit_output(struct walk *w, uint32_t port)
 {
+    static const struct act to_controller = { .type = ACT_CONTROLLER, .max_len = UINT16_MAX };
     uint16_t index;
 
     w->has_output = true;
@@ -142,7 +150,7 @@ static void emit_output(struct walk *w, uint32_t port)
         program_add(w->out, OP_ALL, 0, 0);
         return;
     case DP_PORT_CONTROLLER:
-        emit_controller(w, NULL);
+        emit_controller(w, &to_controller);
         return;
     default:
         break;
@@ -326,7 +334,7 @@ static void do_act(struct walk *w, const struct act *a)
         emit_group_copy(w, a->group);
         break;
     case ACT_SET_FIELD:
-        emit_set_field(w, a);
+        translate_set_field(w->out, a->field, a->value, a->mask);
         edited(w, key_set_field(w->key, a->field, a->value, a->mask));
         break;
     case ACT_PUSH_VLAN:
@@ -644,19 +652,25 @@ static void put_todo(struct continuation *c, const struct todo *t)
         put(c, (struct act){ .type = ACT_GOTO, .table_id = t->code->goto_table });
 }
 
+/* The action set, and what is left of the lists above `base`.  False: it is too much. */
+static bool gather(const struct walk *w, unsigned base, struct continuation *c)
+{
+    c->n = 0;
+    c->is_full = false;
+    for (unsigned i = 0; i < w->set->n; i++)
+        put(c, w->set->acts[i]);
+    for (unsigned i = w->n_todo; i-- > base;)
+        put_todo(c, &w->todo[i]);
+    return !c->is_full && c->n - w->set->n <= RESUME_TODO_MAX;
+}
+
 /* Leaves the lookup, and everything behind it, to be done when the frame has been parsed again. */
 static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
 {
     struct continuation c;
     uint64_t *p;
 
-    c.n = 0;
-    c.is_full = false;
-    for (unsigned i = 0; i < w->set->n; i++)
-        put(&c, w->set->acts[i]);
-    for (unsigned i = w->n_todo; i--;)
-        put_todo(&c, &w->todo[i]);
-    if (c.is_full || c.n - w->set->n > RESUME_TODO_MAX || w->n_clones) {
+    if (w->n_clones || !gather(w, 0, &c)) {
         fail(w, w->n_clones ? DROP_TOO_DEEP : DROP_TOO_LONG); /* what is in a clone cannot be left for later */
         return;
     }
@@ -670,6 +684,23 @@ static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool 
     w->has_output = true;
     w->is_ended = true;
     w->n_todo = 0;
+}
+
+/* Tells the controller, and leaves to it what else there is to do: for the frame, or for the copy that a clone is about. */
+static void emit_pause(struct walk *w, const struct act *a)
+{
+    struct continuation c;
+    uint64_t *p;
+
+    if (!gather(w, w->base, &c)) {
+        fail(w, DROP_TOO_LONG);
+        return;
+    }
+    p = emit_to_controller(w, a, OP_PAUSE, (uint64_t)w->set->n << 32, c.n * ACT_WORDS);
+    if (p && c.n)
+        memcpy(p, c.acts, c.n * sizeof c.acts[0]);
+    w->is_ended = true;
+    w->n_todo = w->base;
 }
 
 /* What the meter's bands do to DSCP is known when the program runs: a later lookup that reads it must look again. */
@@ -756,7 +787,7 @@ static void do_clone(struct walk *w, const struct act *body, unsigned n)
     struct action_set set = *w->set;
     struct act_context context = w->context;
     struct value stack[STACK_MAX];
-    unsigned n_stack = w->n_stack, base = w->n_todo;
+    unsigned n_stack = w->n_stack, base = w->n_todo, outer = w->base;
     struct clone c;
 
     if (w->depth == GROUP_DEPTH_MAX || base == RESUBMIT_DEPTH_MAX) {
@@ -768,9 +799,12 @@ static void do_clone(struct walk *w, const struct act *body, unsigned n)
     w->n_clones++;
     clone_begin(w, &c);
     w->todo[w->n_todo++] = (struct todo){ .at = body, .end = body + n, .context = context };
+    w->base = base;
     run_todo(w, base);
-    if (!w->is_exit && !w->error)
+    if (!w->is_exit && !w->is_ended && !w->error)
         action_set_run(w, w->set);
+    w->base = outer;
+    w->is_ended = false; /* by a pause: it is the copy that waits */
     program_add(w->out, OP_END, 0, 0);
     clone_end(w, &c);
     w->depth--;
@@ -789,6 +823,12 @@ static void step(struct walk *w)
 
     w->context = t->context;
     switch ((int)a->type) {
+    case ACT_CONTROLLER:
+        if (!a->to.is_pause)
+            break;
+        t->at += (a->to.n_userdata + ACT_DATA_SIZE - 1) / ACT_DATA_SIZE;
+        emit_pause(w, a);
+        return;
     case ACT_RESUBMIT:
         resubmit(w, a);
         return;
@@ -883,7 +923,8 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
     memcpy(w.stack, at->stack, at->n_stack * sizeof at->stack[0]);
     if (at->n_todo)
         w.todo[w.n_todo++] = (struct todo){ .at = at->todo, .end = at->todo + at->n_todo };
-    look_up(&w, at->table_id, at->port, at->is_resubmit);
+    if (!at->is_paused)
+        look_up(&w, at->table_id, at->port, at->is_resubmit);
     run_todo(&w, 0);
     finish(&w);
 }
@@ -928,6 +969,7 @@ void resume_begin(struct resume *r)
 {
     r->table_id = 0;
     r->is_resubmit = false;
+    r->is_paused = false;
     r->port = 0;
     r->set.n = 0;
     r->set.is_overflown = false;

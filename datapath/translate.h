@@ -15,7 +15,9 @@ enum { STACK_MAX = 128, RESUME_TODO_MAX = 256, RESUBMITS_MAX = 4096, RESUBMIT_DE
 struct resume {
     uint8_t table_id;
     uint8_t is_resubmit; /* the lookup is a resubmit's: nothing found is no harm */
-    uint32_t port;       /* of that lookup alone, instead of the frame's; 0: the frame's */
+    uint8_t
+        is_paused; /* there is no lookup: the frame waited for the controller, and only `todo` and the set are left */
+    uint32_t port; /* of that lookup alone, instead of the frame's; 0: the frame's */
     struct action_set set;
     unsigned n_todo; /* what is to be done after the lookup, as actions */
     struct act todo[RESUME_TODO_MAX];
@@ -26,7 +28,7 @@ struct resume {
 /* Is there nothing but the table, so that frames of one key go on alike? */
 static inline bool resume_is_plain(const struct resume *r)
 {
-    return !r->set.n && !r->n_todo && !r->n_stack && !r->port && !r->is_resubmit;
+    return !r->set.n && !r->n_todo && !r->n_stack && !r->port && !r->is_resubmit && !r->is_paused;
 }
 
 void resume_begin(struct resume *r); /* table 0, with nothing */
@@ -39,5 +41,7 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
 void translate_actions(struct program_buf *out, const struct bridge *b, const struct act *acts, size_t n_acts);
 /* Translates what a group does with a frame that it takes.  Thread: W, inside an RCU section. */
 void translate_group(struct program_buf *out, const struct bridge *b, uint32_t group_id, uint64_t version);
+/* Adds the operation that sets a field. */
+void translate_set_field(struct program_buf *out, enum field_id id, struct value v, struct value mask);
 
 #endif

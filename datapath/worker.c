@@ -98,6 +98,7 @@ void worker_close(struct worker *w)
         return;
     while (w->jobs && !rte_ring_dequeue(w->jobs, (void **)&job)) {
         rte_pktmbuf_free(job->frame);
+        rte_pktmbuf_free(job->state);
         rte_mempool_put(w->dp->jobs, job);
     }
     while (w->handover && !rte_ring_dequeue_elem(w->handover, &h, sizeof h))

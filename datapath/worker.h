@@ -16,6 +16,7 @@
 #include "datapath/port.h"
 #include "datapath/translate.h"
 
+struct pause_point;
 struct pkt;
 struct rcu;
 struct rte_ring;
@@ -44,6 +45,8 @@ enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 200 };
 /* What a worker gets to do from C: a frame and a program (packet-out).  From the datapath's pool of jobs. */
 struct job {
     struct rte_mbuf *frame;
+    struct rte_mbuf
+        *state; /* pause.h: where the frame goes on, once the program has run; NULL: in table 0, if anywhere */
     const struct bridge *bridge;
     uint32_t in_port;
     uint64_t words[JOB_WORDS];
@@ -146,8 +149,10 @@ struct packet_in {
     enum event_reason reason;
     uint8_t table_id;
     uint16_t max_len, controller_id, n_userdata;
+    uint32_t meter_id; /* 0: the controller meter */
     uint64_t cookie;
     const void *userdata;
+    const struct pause_point *pause; /* NULL: nothing waits for an answer */
 };
 void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, const struct packet_in *in);
 void event_capture(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, enum event_type type, uint32_t snaplen);

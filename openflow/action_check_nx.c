@@ -173,6 +173,18 @@ static int check_clone(struct walk *w, const struct ofp_nx_clone *c)
     return walk_list(&inner, c->actions, c->n_actions);
 }
 
+/* 7.4.4, meter-mod failed: that is what an instruction with an unknown meter is answered with, too. */
+static int check_controller(struct walk *w, const struct ofp_nx_action *act)
+{
+    struct nx_controller c;
+
+    nx_controller_read(&c, act);
+    if (!c.meter_id || !w->check->has_meter || w->check->has_meter(w->check->arg, c.meter_id))
+        return 0;
+    *w->err = (struct ofp_err){ .type = OFPET_METER_MOD_FAILED, .code = OFPMMFC_UNKNOWN_METER };
+    return -EBADMSG;
+}
+
 static bool is_for_ip(const struct walk *w)
 {
     return match_allows_field(&w->frame, FIELD_IP_TTL);
@@ -233,6 +245,9 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
         return check_conjunction(w, &act->conjunction);
     case NXAST_OUTPUT_TRUNC:
         return walk_output(w, nx_port_widen(act->output_trunc.port));
+    case NXAST_CONTROLLER:
+    case NXAST_CONTROLLER2:
+        return check_controller(w, act);
     case NXAST_CLONE:
         return check_clone(w, &act->clone);
     case NXAST_NOTE:
@@ -243,8 +258,6 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
     case NXAST_SET_QUEUE:
     case NXAST_POP_QUEUE:
     case NXAST_EXIT:
-    case NXAST_CONTROLLER:
-    case NXAST_CONTROLLER2:
     case NXAST_CT:
     case NXAST_NAT:
     case NXAST_CT_CLEAR:

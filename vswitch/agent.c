@@ -102,7 +102,7 @@ void session_send_error(struct session *s, const struct ofp_err *err, const uint
     };
 
     if (err->type == OFPET_EXPERIMENTER)
-        m.error.experimenter = OFPEXP_ONF;
+        m.error.experimenter = err->code < OFPBFC_UNKNOWN ? OFPEXP_NICIRA : OFPEXP_ONF;
     s->agent->stats.errors_out++;
     session_send(s, &m, xid);
 }
@@ -140,9 +140,43 @@ static int handle_onf(struct session *s, const struct ofp_msg *m, struct ofp_err
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
 }
 
+static void set_async2(struct ofp_async_config *a, const struct ofp_nx_async_prop *p)
+{
+    switch (p->type) {
+    case NXAPT_PACKET_IN_SLAVE:
+    case NXAPT_PACKET_IN_MASTER:
+        a->packet_in_mask[p->type == NXAPT_PACKET_IN_SLAVE] = p->mask;
+        return;
+    case NXAPT_PORT_STATUS_SLAVE:
+    case NXAPT_PORT_STATUS_MASTER:
+        a->port_status_mask[p->type == NXAPT_PORT_STATUS_SLAVE] = p->mask;
+        return;
+    case NXAPT_FLOW_REMOVED_SLAVE:
+    case NXAPT_FLOW_REMOVED_MASTER:
+        a->flow_removed_mask[p->type == NXAPT_FLOW_REMOVED_SLAVE] = p->mask;
+        return;
+    case NXAPT_ROLE_STATUS_SLAVE: /* OpenFlow 1.3 has no such messages */
+    case NXAPT_ROLE_STATUS_MASTER:
+    case NXAPT_TABLE_STATUS_SLAVE:
+    case NXAPT_TABLE_STATUS_MASTER:
+    case NXAPT_REQUESTFORWARD_SLAVE:
+    case NXAPT_REQUESTFORWARD_MASTER:
+        return;
+    }
+}
+
 static int handle_nx(struct session *s, const struct ofp_nx_message *m, struct ofp_err *err)
 {
     switch (m->exp_type) {
+    case NXT_SET_ASYNC_CONFIG:
+        s->main->async = m->set_async_config;
+        return 0;
+    case NXT_SET_ASYNC_CONFIG2:
+        for (size_t i = 0; i < m->set_async_config2.n_properties; i++)
+            set_async2(&s->main->async, &m->set_async_config2.properties[i]);
+        return 0;
+    case NXT_RESUME:
+        return handle_resume(s, &m->resume, err);
     case NXT_SET_PACKET_IN_FORMAT:
         s->main->packet_in_format = m->set_packet_in_format.format;
         return 0;
@@ -452,7 +486,10 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         err = meter_table_new(&a->meters, conf->bridge, conf->clock);
     if (!err)
         err = packet_buffers_new(&a->buffers, conf->clock);
+    if (!err)
+        err = seal_init(&a->seal);
     if (err) {
+        packet_buffers_free(a->buffers);
         meter_table_free(a->meters);
         group_table_free(a->groups);
         flow_table_free(a->flows);

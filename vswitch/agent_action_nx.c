@@ -133,14 +133,16 @@ static int controller(const struct ofp_nx_action *in, struct act *out, size_t *n
     struct nx_controller c;
 
     nx_controller_read(&c, in);
-    if (c.is_pause || c.meter_id || c.n_userdata > ACT_USERDATA_MAX)
+    if (c.n_userdata > ACT_USERDATA_MAX)
         return -EOPNOTSUPP;
     out[0] = (struct act){ .type = ACT_CONTROLLER,
                            .max_len = c.max_len,
                            .to = { .controller_id = c.controller_id,
                                    .n_userdata = (uint16_t)c.n_userdata,
                                    .has_reason = c.reason != OFPR_ACTION,
-                                   .reason = (uint8_t)c.reason } };
+                                   .is_pause = c.is_pause,
+                                   .reason = (uint8_t)c.reason,
+                                   .meter_id = c.meter_id } };
     for (*n = 1; (*n - 1) * ACT_DATA_SIZE < c.n_userdata; ++*n) {
         size_t at = (*n - 1) * ACT_DATA_SIZE, left = c.n_userdata - at;
 

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/list.h"
+#include "io/seal.h"
 #include "openflow/multipart.h"
 #include "openflow/ofp.h"
 #include "openflow/semantics.h"
@@ -27,6 +28,7 @@ struct agent {
     struct group_table *groups;
     struct meter_table *meters;
     struct packet_buffers *buffers;
+    struct seal seal;  /* on what is given out to come back: paused frames */
     struct hmap ports; /* struct agent_port, by number */
     unsigned n_ports;
     struct list sessions;
@@ -87,6 +89,8 @@ handler_fn handle_table_mod, multipart_table_features;                  /* agent
 handler_fn handle_packet_out;                                           /* agent_packet.c */
 handler_fn handle_multipart;                                            /* agent_multipart.c */
 handler_fn handle_bundle_control, handle_bundle_add;                    /* agent_bundle.c */
+
+enum { FRAME_MIN = 14 }; /* an Ethernet header */
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
@@ -151,9 +155,14 @@ void port_mod_apply(struct session *s, const struct ofp_msg *m); /* of one that 
 void port_describe(const struct agent_port *p, struct ofp_port *out);
 void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
 /* agent_packet.c */
+int in_port_check(const struct agent *a, uint32_t port, struct ofp_err *err);
 int buffer_check(struct agent *a, uint32_t buffer_id, struct ofp_err *err); /* 0 also for OFP_NO_BUFFER */
 /* Sends the frame that waits under that id through the tables, if it still does. */
 void buffer_release(struct agent *a, uint32_t buffer_id);
+/* agent_resume.c */
+/* What a packet-in says of a frame that waits, `*n` bytes in the arena; NULL: no memory. */
+const uint8_t *continuation_make(struct agent *a, const struct event *ev, size_t *n);
+int handle_resume(struct session *s, const struct ofp_nx_packet_in2 *m, struct ofp_err *err);
 /* agent_dump.c */
 int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow_stats_request *q, bool is_aggregate,
                struct ofp_err *err);

@@ -13,9 +13,7 @@
 
 /* --- packet-out --- */
 
-enum { FRAME_MIN = 14 }; /* an Ethernet header */
-
-static int check_in_port(const struct agent *a, uint32_t port, struct ofp_err *err)
+int in_port_check(const struct agent *a, uint32_t port, struct ofp_err *err)
 {
     if (port == OFPP_CONTROLLER || port == OFPP_ANY || agent_port_find(a, port))
         return 0;
@@ -89,7 +87,7 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
 
     res = buffer_check(a, m->buffer_id, err);
     if (!res)
-        res = check_in_port(a, m->in_port, err);
+        res = in_port_check(a, m->in_port, err);
     check_init(&check, a, OFPTT_ALL);
     check.is_packet_out = true;
     check.has_nx = has_nx;
@@ -108,15 +106,15 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
 /* --- packet-in --- */
 
 /* A wide register is told as the two that it is, each unless it is zero. */
-static void set_if_any(struct match *m, enum field_id id, uint64_t v)
+static void set_if_any(struct match *m, enum field_id id, struct value v)
 {
     if (!field_table[id].is_view) {
-        if (v)
-            match_set(m, id, v);
+        if (v.hi || v.lo)
+            match_set_masked(m, id, v, field_ones(id));
         return;
     }
-    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0)), v >> 32);
-    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0) + 1), v & UINT32_MAX);
+    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0)), value_of(v.lo >> 32));
+    set_if_any(m, (enum field_id)(FIELD_REG0 + 2 * (id - FIELD_XREG0) + 1), value_of(v.lo & UINT32_MAX));
 }
 
 static void make_match(struct match *m, const struct event *ev)
@@ -131,6 +129,8 @@ static void make_match(struct match *m, const struct event *ev)
 struct told {
     const struct event *ev;
     const struct ofp_match *match;
+    const uint8_t *continuation; /* NULL: nothing waits */
+    size_t n_continuation;
     const uint8_t *frame;
     size_t n_frame, n_data; /* bytes of all, and those told */
     uint32_t buffer_id;
@@ -189,7 +189,7 @@ static int make_nx1(struct ofp_nx_message *m, struct arena *a, const struct told
 
 static int make_nx2(struct ofp_nx_message *m, struct arena *a, const struct told *t)
 {
-    struct ofp_nx_packet_in_prop *p = arena_calloc(a, 8, sizeof *p);
+    struct ofp_nx_packet_in_prop *p = arena_calloc(a, NXPINT_CONTINUATION + 1, sizeof *p);
     const uint8_t *fields;
     size_t n_fields, n = 0;
 
@@ -208,6 +208,9 @@ static int make_nx2(struct ofp_nx_message *m, struct arena *a, const struct told
     if (t->ev->n_userdata)
         p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_USERDATA,
                                                  .userdata = { t->ev->userdata, t->ev->n_userdata } };
+    if (t->continuation)
+        p[n++] = (struct ofp_nx_packet_in_prop){ .type = NXPINT_CONTINUATION,
+                                                 .continuation = { t->continuation, t->n_continuation } };
     *m = (struct ofp_nx_message){ .exp_type = NXT_PACKET_IN2, .packet_in2 = { p, n } };
     return 0;
 }
@@ -240,11 +243,16 @@ struct cut {
     struct agent *agent;
     const struct event *ev;
     const struct ofp_match *match;
+    const uint8_t *continuation;
+    size_t n_continuation;
 };
 
-/* How much of a frame goes to the session: what the action asks for, or where no action sends it, the session (7.3.2). */
+/* How much of a frame goes to the session: what the action asks for, or where no action sends it, the session (7.3.2).
+ * Who is to send it back gets it whole. */
 static uint16_t max_len_of(const struct session *s, const struct event *ev)
 {
+    if (ev->state)
+        return OFPCML_NO_BUFFER;
     return ev->reason == EVENT_INVALID_TTL ? s->miss_send_len : ev->max_len;
 }
 
@@ -253,7 +261,12 @@ static uint16_t max_len_of(const struct session *s, const struct event *ev)
 static void send_frame(const struct cut *c, struct rte_mbuf *frame, const uint8_t *p, size_t n)
 {
     struct agent *a = c->agent;
-    struct told t = { .ev = c->ev, .match = c->match, .frame = p, .n_frame = n };
+    struct told t = { .ev = c->ev,
+                      .match = c->match,
+                      .continuation = c->continuation,
+                      .n_continuation = c->n_continuation,
+                      .frame = p,
+                      .n_frame = n };
     uint32_t id = OFP_NO_BUFFER;
     bool has_tried = false;
 
@@ -317,7 +330,9 @@ void agent_packet_in(struct agent *a, const struct event *ev)
         return;
     arena_reset(&a->arena);
     make_match(&match, ev);
-    if (match_to_ofp_match(&wire, &a->arena, &match))
+    if (ev->state)
+        c.continuation = continuation_make(a, ev, &c.n_continuation);
+    if (match_to_ofp_match(&wire, &a->arena, &match) || (ev->state && !c.continuation))
         a->stats.async_dropped++;
     else if (offload_of(ev->frame))
         send_unfinished(&c);

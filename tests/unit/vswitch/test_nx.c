@@ -488,7 +488,6 @@ static void refuses(void **state)
     static const char *const flows[] = {
         "ip,actions=ct_clear",
         "actions=output(port=300,max_len=100)",
-        "actions=controller(pause)",
         "actions=pop_queue",
         "actions=learn(table=1,delete_learned)",
         "actions=learn(table=1,fin_idle_timeout=3)",
