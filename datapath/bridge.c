@@ -97,9 +97,13 @@ void bridge_set_standalone(struct bridge *b, bool is_on)
     atomic_store(&b->is_standalone, is_on);
 }
 
-void bridge_set_drop_fragments(struct bridge *b, bool is_on)
+int bridge_set_fragments(struct bridge *b, enum fragment_mode mode)
 {
-    atomic_store(&b->drops_fragments, is_on);
+    int err = mode == FRAGMENTS_JOIN ? reassembly_open(b->dp) : 0;
+
+    if (!err)
+        atomic_store(&b->fragments, mode);
+    return err;
 }
 
 struct mac_table *bridge_macs(struct bridge *b)

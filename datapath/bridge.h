@@ -37,6 +37,7 @@ struct dp_port {
     atomic_bool
         is_unwatched; /* a worker met an error of a descriptor and waits for it no longer (datapath_port_rearm) */
     _Atomic uint32_t snaplen; /* of a capture; 0: none */
+    _Atomic uint16_t mtu;     /* of the device; 0: not known */
     _Atomic(const struct vlan_conf *) vlan;
     _Atomic(struct shaper *) shaper;  /* NULL: frames are sent at once; shaped.c */
     int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */
@@ -61,7 +62,8 @@ struct table_counter {
 struct bridge {
     struct datapath *dp;
     uint16_t index;
-    atomic_bool is_standalone, drops_fragments;
+    atomic_bool is_standalone;
+    _Atomic enum fragment_mode fragments;
     _Atomic(struct table *) tables[DP_TABLES];
     _Atomic(const struct entry_mask *) entry;
     _Atomic(const struct port_map *) ports;

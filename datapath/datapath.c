@@ -317,6 +317,14 @@ void datapath_port_set_link(struct datapath *dp, uint16_t index, bool is_up)
         forget_programs(dp);
 }
 
+void datapath_port_set_mtu(struct datapath *dp, uint16_t index, uint16_t mtu)
+{
+    struct dp_port *p = datapath_port(dp, index);
+
+    if (p)
+        atomic_store(&p->mtu, mtu);
+}
+
 int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan)
 {
     struct dp_port *p = datapath_port(dp, index);
@@ -374,6 +382,8 @@ void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_
         .cache_misses = atomic_load_explicit(&w->cache_misses, memory_order_relaxed),
         .polls = atomic_load_explicit(&w->polls, memory_order_relaxed),
         .sleeps = atomic_load_explicit(&w->sleeps, memory_order_relaxed),
+        .joined = atomic_load_explicit(&w->joined, memory_order_relaxed),
+        .cut = atomic_load_explicit(&w->cut, memory_order_relaxed),
     };
 }
 

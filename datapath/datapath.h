@@ -50,8 +50,10 @@ int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e);
 void bridge_close(struct bridge *b); /* its ports and rules must be gone */
 /* On: every frame is handled as if by NORMAL, whatever the tables say (fail-standalone, OpenFlow 1.3.5, 6.4). */
 void bridge_set_standalone(struct bridge *b, bool is_on);
-/* On: what comes in as an IP fragment is dropped (OpenFlow 1.3.5, 7.3.2, OFPC_FRAG_DROP). */
-void bridge_set_drop_fragments(struct bridge *b, bool is_on);
+/* What becomes of IP fragments that come in.  Those that are put together (reassembly.c) go through the tables as one
+ * frame, and are cut again at a port with a smaller MTU. */
+enum fragment_mode { FRAGMENTS_NORMAL, FRAGMENTS_DROP, FRAGMENTS_JOIN }; /* values of OpenFlow 1.3.5, 7.3.2 */
+int bridge_set_fragments(struct bridge *b, enum fragment_mode mode);     /* -ENOMEM, -EBUSY: nothing has changed */
 struct mac_table *bridge_macs(struct bridge *b);
 
 /* --- ports --- */
@@ -82,6 +84,8 @@ void datapath_port_set_flags(struct datapath *dp, uint16_t index, unsigned flags
 /* Whether the port's link is up, as control sees it (it is, to begin with): buckets of groups that watch it are live.  Like
  * PORT_FLAG_DOWN, and adding or removing a port, a change publishes a version: not amid changes that wait for a commit. */
 void datapath_port_set_link(struct datapath *dp, uint16_t index, bool is_up);
+/* What the port's device takes: bytes of an IP packet; 0, as to begin with: not known. */
+void datapath_port_set_mtu(struct datapath *dp, uint16_t index, uint16_t mtu);
 int datapath_port_set_vlan(struct datapath *dp, uint16_t index, const struct vlan_conf *vlan);
 /* Has the workers wait again for descriptors that they left because of an error, as when the device went down; nothing
  * otherwise.  To be called now and then while the device is up: it may go down and come back unseen. */
@@ -125,6 +129,7 @@ void bridge_table_stats(const struct bridge *b, uint8_t table_id, struct table_s
 void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N]);
 struct worker_stats {
     uint64_t frames, cache_hits, cache_misses, polls, sleeps;
+    uint64_t joined, cut; /* datagrams put together of fragments, and cut again */
 };
 void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_stats *out);
 

@@ -24,6 +24,7 @@ struct datapath {
     _Atomic(struct meter *) *meters; /* METERS_MAX, by slot */
     /* C only */
     struct worker *workers[DP_WORKERS_MAX];
+    uint32_t fragment_seed;          /* before any worker has a reassembly */
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
     uint64_t mask_serial, plan_serial;              /* last given out */
@@ -37,6 +38,10 @@ static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t 
 {
     return index < DP_PORTS_MAX ? atomic_load_explicit(&dp->ports[index], memory_order_acquire) : NULL;
 }
+
+/* reassembly.c: gives every worker what it takes to put fragments together, if it has it not yet.  -ENOMEM; -EBUSY:
+ * a driver has our mbuf flag.  Thread: C. */
+int reassembly_open(struct datapath *dp);
 
 /* shaped.c: frees the shaper of a port, and counts the frames that it held.  NULL is fine.  Thread: C. */
 void shaped_close(struct datapath *dp, struct shaper *s);

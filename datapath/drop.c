@@ -35,6 +35,11 @@ static const char *const names[] = {
     [DROP_QUEUE_GONE] = "queue-gone",
     [DROP_TOO_BIG] = "too-big",
     [DROP_FRAGMENT] = "fragment",
+    [DROP_FRAGMENT_BAD] = "fragment-bad",
+    [DROP_FRAGMENT_TWICE] = "fragment-twice",
+    [DROP_FRAGMENT_OVERLAP] = "fragment-overlap",
+    [DROP_FRAGMENT_TIMEOUT] = "fragment-timeout",
+    [DROP_FRAGMENT_NO_ROOM] = "fragment-no-room",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

@@ -32,8 +32,14 @@ enum drop {
     DROP_NO_BRIDGE,      /* the port left its bridge while the frame was under way */
     DROP_QUEUE_FULL,     /* the port's queue holds as much as it may */
     DROP_QUEUE_GONE,     /* waited in a queue that was taken away or exchanged */
-    DROP_TOO_BIG,        /* larger than the outgoing device's MTU, and not to be cut; counted by the port */
+    DROP_TOO_BIG,        /* larger than the outgoing device's MTU, and not to be cut */
     DROP_FRAGMENT,       /* a bridge that is to take no IP fragments */
+    /* bridges that put IP fragments together; counted are fragments */
+    DROP_FRAGMENT_BAD,     /* its lengths, or the ECN bits of all, do not make a datagram */
+    DROP_FRAGMENT_TWICE,   /* the same as one before */
+    DROP_FRAGMENT_OVERLAP, /* two of its datagram do not go together */
+    DROP_FRAGMENT_TIMEOUT, /* the others of its datagram did not come */
+    DROP_FRAGMENT_NO_ROOM, /* newer datagrams needed the room, or its own is in too many pieces */
     DROP_N
 };
 

@@ -68,16 +68,26 @@ static void run_bridge(struct worker *w, const struct bridge *b, struct pkt *p)
     run_tables(w, b, p);
 }
 
-static bool is_fragment(struct pkt *p)
+/* False: w->pkt was a fragment, and is taken. */
+static bool take_fragment(struct worker *w, struct dp_port *dp, enum fragment_mode mode)
 {
+    struct pkt *p = w->pkt;
+
     pkt_parse(p, 1u << LAYER_L3);
-    return p->is_fragment;
+    if (!p->is_fragment)
+        return true;
+    if (mode == FRAGMENTS_JOIN)
+        return reassembly_add(w, dp);
+    worker_drop(w, DROP_FRAGMENT);
+    rte_pktmbuf_free(p->m);
+    return false;
 }
 
 void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
 {
     unsigned flags = atomic_load_explicit(&dp->flags, memory_order_relaxed);
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
+    enum fragment_mode fragments;
 
     if (snaplen)
         event_capture(w, dp, m, EVENT_CAPTURE_RX, snaplen);
@@ -92,11 +102,18 @@ void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
         return;
     }
     pkt_init(w->pkt, m, dp->number);
-    if (atomic_load_explicit(&dp->bridge->drops_fragments, memory_order_relaxed) && is_fragment(w->pkt)) {
-        worker_drop(w, DROP_FRAGMENT);
-        rte_pktmbuf_free(m);
+    fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_relaxed);
+    if (unlikely(fragments != FRAGMENTS_NORMAL) && !take_fragment(w, dp, fragments))
         return;
-    }
+    resume_begin(&w->resume);
+    run_bridge(w, dp->bridge, w->pkt);
+}
+
+void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
+{
+    pkt_init(w->pkt, m, dp->number);
+    if (!take_fragment(w, dp, FRAGMENTS_JOIN))
+        return;
     resume_begin(&w->resume);
     run_bridge(w, dp->bridge, w->pkt);
 }

@@ -109,6 +109,7 @@ void worker_close(struct worker *w)
     rte_ring_free(w->handover);
     cache_free(w->cache);
     free(w->learned);
+    reassembly_free(atomic_load(&w->reassembly));
     free(w->scratch.w);
     free(w->pkt);
     free(w->hot);
@@ -170,6 +171,9 @@ void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint3
     struct tx_batch *b = w->batch[dp->index];
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
 
+    if (unlikely(atomic_load_explicit(&w->reassembly, memory_order_relaxed) != NULL) &&
+        reassembly_send(w, dp, m, queue))
+        return;
     if (snaplen)
         event_capture(w, dp, m, EVENT_CAPTURE_TX, snaplen);
     if (unlikely(atomic_load_explicit(&dp->shaper, memory_order_relaxed) != NULL)) {
@@ -231,11 +235,15 @@ static unsigned poll_rings(struct worker *w)
     for (; n < PORT_BURST && !rte_ring_dequeue(w->jobs, (void **)&job); n++)
         pipeline_job(w, job);
     for (unsigned i = 0; i < 4 * PORT_BURST && !rte_ring_dequeue_elem(w->handover, &h, sizeof h); i++, n++) {
-        struct dp_port *dp = datapath_port(w->dp, (uint16_t)h.port);
+        struct dp_port *dp = datapath_port(w->dp, h.port);
         struct tx_batch *b;
 
         if (!dp) {
             rte_pktmbuf_free(h.m);
+            continue;
+        }
+        if (unlikely(h.is_received)) {
+            pipeline_fragment(w, dp, h.m);
             continue;
         }
         if (atomic_load_explicit(&dp->shaper, memory_order_relaxed)) {
@@ -289,12 +297,14 @@ static unsigned poll_hot(struct worker *w, const struct plan *plan)
     return got;
 }
 
-/* Frames that waited in queues for their time. */
-static unsigned poll_shaped(struct worker *w)
+/* Frames that waited in queues for their time, and fragments that waited for others too long. */
+static unsigned poll_waiting(struct worker *w)
 {
-    if (likely(!w->n_shaped))
+    if (likely(!(w->n_shaped | w->n_datagrams)))
         return 0;
     w->now_ns = clock_now(w->dp->conf.clock);
+    if (w->n_datagrams)
+        reassembly_expire(w);
     return shaped_poll(w);
 }
 
@@ -306,7 +316,7 @@ unsigned worker_poll(struct worker *w)
     for (unsigned i = 0; plan && i < plan->n; i++)
         got += poll_queue(w, &plan->rx[i]);
     got += poll_rings(w);
-    got += poll_shaped(w);
+    got += poll_waiting(w);
     counter_add(&w->polls, 1);
     return got;
 }
@@ -344,7 +354,7 @@ static void wait_for_frames(struct worker *w, const struct plan *plan, int timeo
 /* How long it may sleep; false: not at all, something is due so soon that polling is better. */
 static bool sleep_time(const struct worker *w, struct timespec *out)
 {
-    uint64_t next = shaped_next_ns(w), now = clock_now(w->dp->conf.clock), ns;
+    uint64_t next = RTE_MIN(shaped_next_ns(w), reassembly_next_ns(w)), now = clock_now(w->dp->conf.clock), ns;
 
     if (next <= now + SLEEP_LEAST_NS)
         return false;
@@ -357,7 +367,7 @@ static bool sleep_time(const struct worker *w, struct timespec *out)
 static void sleep_until_work(struct worker *w)
 {
     struct timespec time;
-    bool has_time = w->n_shaped != 0;
+    bool has_time = (w->n_shaped | w->n_datagrams) != 0;
 
     if (has_time && !sleep_time(w, &time))
         return;
@@ -385,7 +395,7 @@ static void *worker_main(void *arg)
     rcu_online(w->dp->rcu, w->id);
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         const struct plan *plan = current_plan(w);
-        unsigned got = poll_hot(w, plan) + poll_rings(w) + poll_shaped(w);
+        unsigned got = poll_hot(w, plan) + poll_rings(w) + poll_waiting(w);
 
         counter_add(&w->polls, 1);
         rcu_quiescent(w->dp->rcu, w->id);

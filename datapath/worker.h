@@ -19,6 +19,7 @@
 struct pause_point;
 struct pkt;
 struct rcu;
+struct reassembly;
 struct rte_ring;
 
 /* A receive queue that the worker polls. */
@@ -52,10 +53,12 @@ struct job {
     uint64_t words[JOB_WORDS];
 };
 
-/* A frame handed to the worker that may send by its port. */
+/* A frame handed to the worker that may send by its port, or that puts its fragments together. */
 struct handover {
     struct rte_mbuf *m;
-    uint32_t port, queue; /* the datapath's index; of the port's shaper, when it has one */
+    uint16_t port;    /* the datapath's index */
+    bool is_received; /* by that port; else to be sent by it */
+    uint32_t queue;   /* of the port's shaper, when it has one */
 };
 
 struct worker {
@@ -92,9 +95,11 @@ struct worker {
     unsigned n_shaped;
     uint16_t shaped[DP_PORTS_MAX];
     bool is_shaped[DP_PORTS_MAX];
+    _Atomic(struct reassembly *) reassembly; /* C makes it; NULL: no bridge has ever put fragments together */
+    unsigned n_datagrams;                    /* that wait for fragments */
     /* W writes, C reads */
     alignas(64) _Atomic uint64_t drops[DROP_N];
-    _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps;
+    _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps, joined, cut;
 };
 
 /* Adds to a counter of which this thread is the only writer. */
@@ -128,8 +133,19 @@ void shaped_put(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32
 unsigned shaped_poll(struct worker *w);          /* sends what may be sent at w->now_ns; returns how many */
 uint64_t shaped_next_ns(const struct worker *w); /* when there will be more; UINT64_MAX: nothing waits */
 
+/* reassembly.c.  w->pkt is a fragment that came in by `dp`, LAYER_L3 parsed: takes its frame, or makes it that of its
+ * datagram, which is now whole, and returns true: as if that had come in. */
+bool reassembly_add(struct worker *w, struct dp_port *dp);
+/* Sends a joined frame in pieces, if it must be; false: send it as it is. */
+bool reassembly_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue);
+void reassembly_expire(struct worker *w);            /* at w->now_ns */
+uint64_t reassembly_next_ns(const struct worker *w); /* when something will expire; UINT64_MAX: nothing waits */
+void reassembly_free(struct reassembly *r);          /* C; NULL is fine */
+
 /* pipeline.c: takes a frame that came in by `dp` through its bridge. Thread: W. */
 void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
+/* The same for a fragment that another worker took in. */
+void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
 void pipeline_job(struct worker *w, struct job *job);
 /* Sends a copy of the frame through the tables later, as another job. */
 void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p);

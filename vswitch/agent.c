@@ -209,7 +209,8 @@ static int handle_features(struct session *s, const struct ofp_msg *m, struct of
                             .n_buffers = PACKET_BUFFERS,
                             .n_tables = DP_TABLES,
                             .auxiliary_id = s->auxiliary_id,
-                            .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS },
+                            .capabilities = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS |
+                                            OFPC_IP_REASM },
     };
 
     session_send(s, &reply, m->xid);
@@ -231,12 +232,13 @@ static int handle_set_config(struct session *s, const struct ofp_msg *m, struct 
 {
     struct agent *a = s->agent;
 
-    if (m->set_config.flags != OFPC_FRAG_NORMAL && m->set_config.flags != OFPC_FRAG_DROP) /* none is put together */
+    if (m->set_config.flags > OFPC_FRAG_REASM)
         return refuse(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_BAD_FLAGS);
     if (m->set_config.flags != a->fragments && s->main->role == OFPCR_ROLE_SLAVE) /* the flags are the switch's */
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
+    if (bridge_set_fragments(a->conf.bridge, (enum fragment_mode)m->set_config.flags)) /* no memory */
+        return refuse(err, OFPET_SWITCH_CONFIG_FAILED, OFPSCFC_EPERM);
     a->fragments = m->set_config.flags;
-    bridge_set_drop_fragments(a->conf.bridge, a->fragments == OFPC_FRAG_DROP);
     s->main->miss_send_len = m->set_config.miss_send_len;
     return 0;
 }

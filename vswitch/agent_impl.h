@@ -34,7 +34,7 @@ struct agent {
     struct list sessions;
     struct arena arena;              /* of the message being handled */
     struct wr out;                   /* of the message being written */
-    enum ofp_config_flags fragments; /* what becomes of them: NORMAL or DROP */
+    enum ofp_config_flags fragments; /* what becomes of them */
     struct table_setting tables[DP_TABLES];
     bool has_generation;
     uint64_t generation_id; /* the highest seen, 6.3.6 */

@@ -76,12 +76,13 @@ struct agent_port *agent_port_find(const struct agent *a, uint32_t number)
     return NULL;
 }
 
-/* Asks the device, and lets buckets that watch the port know. */
+/* Asks the device, and lets the datapath know. */
 static void refresh_status(struct agent_port *p)
 {
     p->status = (struct port_status){ 0 };
     p->port->ops->status(p->port, &p->status);
     datapath_port_set_link(p->agent->conf.dp, p->index, p->status.is_link_up && !p->status.is_gone);
+    datapath_port_set_mtu(p->agent->conf.dp, p->index, p->status.mtu);
 }
 
 void agent_port_add(struct agent *a, struct agent_port *p)

@@ -250,6 +250,8 @@ void show_stats(struct rpc_request *r, json_t *params, void *arg)
         add_u64(w, "cache_misses", st.cache_misses);
         add_u64(w, "polls", st.polls);
         add_u64(w, "sleeps", st.sleeps);
+        add_u64(w, "joined", st.joined);
+        add_u64(w, "cut", st.cut);
         json_array_append_new(workers, w);
     }
     add(o, "drops", drops);

@@ -101,7 +101,7 @@ PROVOKED = {
     "TABLE_MOD_FAILED": {"BAD_TABLE": wire.table_mod(254), "BAD_CONFIG": wire.table_mod(0, 4)},
     "QUEUE_OP_FAILED": {"BAD_PORT": wire.message(wire.QUEUE_GET_CONFIG_REQUEST, struct.pack("!I4x", 44)),
                         "BAD_QUEUE": multipart(wire.MP_QUEUE, struct.pack("!II", 11, 3))},
-    "SWITCH_CONFIG_FAILED": {"BAD_FLAGS": wire.set_config(flags=2)},
+    "SWITCH_CONFIG_FAILED": {"BAD_FLAGS": wire.set_config(flags=3)},
     "ROLE_REQUEST_FAILED": {"STALE": None, "BAD_ROLE": wire.role_request(4)},
     "METER_MOD_FAILED": {
         "METER_EXISTS": meter_mod(0, 1, 1, band()),

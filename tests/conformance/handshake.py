@@ -118,7 +118,7 @@ class Basics(SwitchTest):
         body = self.c.ask(wire.message(wire.FEATURES_REQUEST), wire.FEATURES_REPLY)[8:]
         dpid, buffers, tables, auxiliary, capabilities, _ = struct.unpack("!QIBB2xII", body)
         self.assertEqual((dpid, buffers, tables, auxiliary), (0x1122334455667788, 256, 254, 0))
-        self.assertEqual(capabilities & 7, 7, "statistics of flows, tables and ports")
+        self.assertEqual(capabilities & 0x27, 0x27, "statistics of flows, tables and ports; IP_REASM")
 
     def test_configuration(self):
         for length in (0, 1, 128, 0xffe5, 0xffff):

@@ -254,13 +254,52 @@ class Pipeline(SwitchTest):
             want = whole if flags else cut + whole
             self.assertEqual(self.sw.take_some("p2", len(want)), want)
             self.assertEqual(self.drops("fragment") - before, len(cut) if flags else 0)
-        other.refusal(wire.set_config(flags=2))
+        other.refusal(wire.set_config(flags=3))
         self.sw.give("p1", cut[0])
         self.sw.give("p1", FRAME)
         self.assertEqual(self.sw.take_some("p2", 1), [FRAME], "a refused message has changed something")
         self.slave(other, lambda: self.assertEqual(other.refusal(wire.set_config(flags=0)), (BAD_REQUEST, 10)))
         self.c.do(wire.set_config(flags=0))
         other.close()
+
+    def test_reassembly(self):
+        """7.3.2: with OFPC_FRAG_REASM the tables meet whole datagrams, L4 fields too; a port with a smaller MTU gets pieces."""
+        def v4(start, data, more):
+            head = struct.pack("!BBHHHBB2xII", 0x45, 0, 20 + len(data), 77, more << 13 | start // 8, 64, 17, 0x0a000001, 0x0a000002)
+            return ethernet(0x0800, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + data)
+
+        def v6(start, data, more):
+            extension = struct.pack("!BxHI", 17, start | more, 77) if start or more else b""
+            return ethernet(0x86dd, struct.pack("!IHBB32x", 6 << 28, len(extension + data), 44 if extension else 17, 64) + extension + data)
+
+        def cut(make, data, size):
+            return [make(i, data[i:i + size], int(i + size < len(data))) for i in range(0, len(data), size)]
+
+        def udp(size):
+            return struct.pack("!HHHH", 1234, 5678, size, 0) + bytes(i % 251 for i in range(size - 8))
+
+        def meet(pieces, want):
+            for piece in pieces:
+                self.sw.give("p1", piece)
+            self.assertEqual(self.sw.take_some("p2", len(want)), want)
+        for kind in (0x0800, 0x86dd):
+            self.c.do(flow_mod(apply(output(22)), match=match(eth_type=kind, ip_proto=17, udp_dst=5678)))
+        self.c.do(wire.set_config(flags=2))
+        for make in (v4, v6):
+            meet(reversed(cut(make, udp(1200), 400)), [make(0, udp(1200), 0)])
+            meet(cut(make, udp(4000), 1440), cut(make, udp(4000), 1440))  # the MTU is 1500
+            first, last = cut(make, udp(1000), 800)
+            before = self.drops("fragment-timeout")
+            self.sw.give("p1", first)
+            self.sw.warp(16)
+            until(lambda: self.drops("fragment-timeout") == before + 1, "a fragment alone is not let go of")
+            meet([last], [])
+            meet([first], [make(0, udp(1000), 0)])
+            before = self.drops("fragment-overlap"), self.drops("fragment-twice")
+            meet([first, first, make(792, bytes(208), 0)], [])
+            self.assertEqual((self.drops("fragment-overlap"), self.drops("fragment-twice")), (before[0] + 2, before[1] + 1))
+        self.c.do(wire.set_config(flags=0))
+        meet(cut(v4, udp(1000), 800), cut(v4, udp(1000), 800)[:1])  # the other has no ports
 
     def slave(self, session, action):
         """Does it while the session is a slave."""
