@@ -135,8 +135,8 @@ static int error_send(struct of_conn *c, uint8_t version, uint32_t xid, struct o
         .error = { .type = err.type, .code = err.code, .data = data, .n_data = n },
     };
 
-    if (err.type == OFPET_EXPERIMENTER) /* the codes that we know are the ONF's */
-        m.error.experimenter = OFPEXP_ONF;
+    if (err.type == OFPET_EXPERIMENTER)
+        m.error.experimenter = ofp_err_experimenter(err.code);
     return msg_send(c, &m, 0);
 }
 

@@ -29,6 +29,15 @@ bool dec_str(struct dec *d, struct rd *r, size_t size, const char **out)
     return *out != NULL;
 }
 
+void enc_match(struct wr *w, size_t length_at, const struct ofp_match *m, uint8_t version)
+{
+    size_t at = w->len;
+
+    ofp_match_encode(w, m, version);
+    if (!w->bad)
+        wr_patch_u16(w, length_at, be16_load(w->p + at + 2)); /* without its padding */
+}
+
 void enc_str(struct wr *w, const char *text, size_t size)
 {
     size_t len = text ? strnlen(text, size - 1) : 0;

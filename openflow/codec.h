@@ -72,6 +72,8 @@ int dec_fieldid(struct dec *d, struct rd *r, enum field_id *id);
 void enc_fieldid(struct wr *w, enum field_id id);
 int dec_oxm_id(struct dec *d, struct rd *r, struct ofp_oxm_id *id);
 
+void enc_match(struct wr *w, size_t length_at, const struct ofp_match *m,
+               uint8_t version);                             /* its length goes there, too */
 void enc_str(struct wr *w, const char *text, size_t size);   /* cut to size - 1, zeros behind */
 void enc_len(struct wr *w, size_t start, size_t offset);     /* puts the bytes since `start` at `offset` */
 void enc_align(struct wr *w, size_t start, size_t multiple); /* zeros, counted from `start` */

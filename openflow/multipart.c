@@ -8,20 +8,29 @@
 
 #include <assert.h>
 
-enum { MP_HEADER = 16, MP_FLAGS_AT = 10 };
+enum { MP_HEADER = 16, MP_EXPERIMENTER = 8, MP_FLAGS_AT = 10 };
 
-static void put_header(struct ofp_mp *mp, uint8_t p[MP_HEADER])
+static size_t header_size(const struct ofp_mp *mp)
+{
+    return mp->type == OFPMP_EXPERIMENTER ? MP_HEADER + MP_EXPERIMENTER : MP_HEADER;
+}
+
+static void put_header(struct ofp_mp *mp, uint8_t *p)
 {
     memset(p, 0, MP_HEADER);
     p[0] = mp->version;
     p[1] = OFPT_MULTIPART_REPLY;
     be32_store(p + 4, mp->xid);
     be16_store(p + 8, (uint16_t)mp->type);
+    if (mp->type == OFPMP_EXPERIMENTER) {
+        be32_store(p + MP_HEADER, OFPEXP_ONF);
+        be32_store(p + MP_HEADER + 4, ONFMP_FLOW_MONITOR);
+    }
 }
 
 void ofp_mp_begin(struct ofp_mp *mp, struct wr *w, uint8_t version, uint32_t xid, enum ofp_multipart_type type)
 {
-    uint8_t header[MP_HEADER];
+    uint8_t header[MP_HEADER + MP_EXPERIMENTER];
 
     *mp = (struct ofp_mp){
         .w = w, .start = w->len, .size_limit = OFP_MAX_SIZE, .xid = xid, .version = version, .type = type
@@ -29,7 +38,7 @@ void ofp_mp_begin(struct ofp_mp *mp, struct wr *w, uint8_t version, uint32_t xid
     if (!ofp_version_known(version))
         w->bad = true;
     put_header(mp, header);
-    wr_bytes(w, header, sizeof header);
+    wr_bytes(w, header, header_size(mp));
 }
 
 void ofp_mp_end(struct ofp_mp *mp)
@@ -38,21 +47,27 @@ void ofp_mp_end(struct ofp_mp *mp)
     mp->start = mp->w->len;
 }
 
+void ofp_mp_end_part(struct ofp_mp *mp)
+{
+    wr_patch_u16(mp->w, mp->start + MP_FLAGS_AT, OFPMPF_REPLY_MORE);
+    ofp_mp_end(mp);
+}
+
 /* Begins a new message at `at`, where the newest element begins. */
 static void split(struct ofp_mp *mp, size_t at)
 {
     struct wr *w = mp->w;
-    size_t tail = w->len - at;
+    size_t tail = w->len - at, n = header_size(mp);
 
-    if (at == mp->start + MP_HEADER || MP_HEADER + tail > mp->size_limit) {
+    if (at == mp->start + n || n + tail > mp->size_limit) {
         w->bad = true; /* longer than any message */
         return;
     }
-    if (!wr_room(w, MP_HEADER))
+    if (!wr_room(w, n))
         return;
     wr_patch_u16(w, mp->start + 2, (uint16_t)(at - mp->start));
     wr_patch_u16(w, mp->start + MP_FLAGS_AT, OFPMPF_REPLY_MORE);
-    memmove(w->p + at + MP_HEADER, w->p + at, tail);
+    memmove(w->p + at + n, w->p + at, tail);
     put_header(mp, w->p + at);
     mp->start = at;
 }
@@ -130,6 +145,19 @@ void ofp_mp_add_flow_encoded(struct ofp_mp *mp, const struct ofp_flow_stats *x, 
     head.n_instructions = 0;
     if (mp->type != OFPMP_FLOW || !of13_reply_element_encode(mp->w, OFPMP_FLOW, &head))
         mp->w->bad = true;
+    wr_bytes(mp->w, instructions, n);
+    enc_len(mp->w, at, at);
+    element_done(mp, at);
+}
+
+void ofp_mp_add_update_encoded(struct ofp_mp *mp, const struct ofp_flow_update *x, const uint8_t *instructions,
+                               size_t n)
+{
+    size_t at = mp->w->len;
+
+    if (mp->type != OFPMP_EXPERIMENTER)
+        mp->w->bad = true;
+    of13_flow_updates_encode(mp->w, x, 1);
     wr_bytes(mp->w, instructions, n);
     enc_len(mp->w, at, at);
     element_done(mp, at);

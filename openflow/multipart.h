@@ -25,10 +25,13 @@ struct ofp_mp {
     enum ofp_multipart_type type;
 };
 
-/* Starts the first message behind what `w` holds.  Borrows `w` until ofp_mp_end(). */
+/* Starts the first message behind what `w` holds.  Borrows `w` until ofp_mp_end().  An experimenter's reply: updates of
+ * flow monitors (EXT-187). */
 void ofp_mp_begin(struct ofp_mp *mp, struct wr *w, uint8_t version, uint32_t xid, enum ofp_multipart_type type);
 /* Finishes the last message, which may be without elements. */
 void ofp_mp_end(struct ofp_mp *mp);
+/* The same, but the reply goes on in messages that another ofp_mp_begin() starts. */
+void ofp_mp_end_part(struct ofp_mp *mp);
 
 /* One element each.  `w` is bad when `mp` is of another type, or when one element does not fit into a message. */
 void ofp_mp_add_flow(struct ofp_mp *mp, const struct ofp_flow_stats *x);
@@ -45,6 +48,9 @@ void ofp_mp_add_port(struct ofp_mp *mp, const struct ofp_port *x);
 /* A flow whose instructions are kept encoded, as ofp_instructions_encode() made them: `x` without instructions, then these
  * `n` bytes as they are. */
 void ofp_mp_add_flow_encoded(struct ofp_mp *mp, const struct ofp_flow_stats *x, const uint8_t *instructions, size_t n);
+
+void ofp_mp_add_update_encoded(struct ofp_mp *mp, const struct ofp_flow_update *x, const uint8_t *instructions,
+                               size_t n);
 
 size_t ofp_mp_ready(const struct ofp_mp *mp);  /* leading bytes of `w` that are whole messages */
 void ofp_mp_sent(struct ofp_mp *mp, size_t n); /* drops the first `n` bytes of `w`, n <= ofp_mp_ready() */

@@ -67,6 +67,11 @@ int ofp_decode(struct ofp_msg *out, struct arena *a, const uint8_t *p, size_t n,
     return rc;
 }
 
+uint32_t ofp_err_experimenter(uint16_t code)
+{
+    return code < OFPBFC_UNKNOWN ? OFPEXP_NICIRA : OFPEXP_ONF;
+}
+
 void ofp_encode(struct wr *w, const struct ofp_msg *m)
 {
     size_t start = w->len;

@@ -31,6 +31,9 @@ struct ofp_err {
     uint16_t type, code;
 };
 
+/* Whose the code is when the type is OFPET_EXPERIMENTER: the numbers that we know do not overlap. */
+uint32_t ofp_err_experimenter(uint16_t code);
+
 /* The header that every version has (7.1). */
 struct ofp_header {
     uint8_t version, type; /* `type` as on the wire */

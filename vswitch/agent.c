@@ -102,7 +102,7 @@ void session_send_error(struct session *s, const struct ofp_err *err, const uint
     };
 
     if (err->type == OFPET_EXPERIMENTER)
-        m.error.experimenter = err->code < OFPBFC_UNKNOWN ? OFPEXP_NICIRA : OFPEXP_ONF;
+        m.error.experimenter = ofp_err_experimenter(err->code);
     s->agent->stats.errors_out++;
     session_send(s, &m, xid);
 }
@@ -136,6 +136,11 @@ static int handle_onf(struct session *s, const struct ofp_msg *m, struct ofp_err
         return handle_bundle_control(s, m, err);
     case ONFT_BUNDLE_ADD_MESSAGE:
         return handle_bundle_add(s, m, err);
+    case ONFT_FLOW_MONITOR_CANCEL:
+        return handle_monitor_cancel(s, m, err);
+    case ONFT_FLOW_MONITOR_PAUSED:
+    case ONFT_FLOW_MONITOR_RESUMED:
+        break;
     }
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
 }
@@ -331,9 +336,14 @@ static int dispatch(struct session *s, const struct ofp_msg *m, struct ofp_err *
     return handlers[m->type].handle(s, m, err);
 }
 
+static bool is_answering(const struct session *s)
+{
+    return s->dump.is_active || monitor_is_starting(s);
+}
+
 static void hold_if_full(struct session *s)
 {
-    if (s->is_held || (!s->dump.is_active && s->ops->room(s->arg) >= SESSION_ROOM))
+    if (s->is_held || (!is_answering(s) && s->ops->room(s->arg) >= SESSION_ROOM))
         return;
     s->is_held = true;
     s->ops->hold(s->arg);
@@ -341,7 +351,7 @@ static void hold_if_full(struct session *s)
 
 static void resume_if_free(struct session *s)
 {
-    if (!s->is_held || s->dump.is_active || s->ops->room(s->arg) < SESSION_ROOM)
+    if (!s->is_held || is_answering(s) || s->ops->room(s->arg) < SESSION_ROOM)
         return;
     s->is_held = false;
     s->ops->resume(s->arg);
@@ -354,7 +364,10 @@ void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *
 
     arena_reset(&s->agent->arena);
     s->agent->stats.messages_in++;
+    s->agent->asker = s;
+    flow_table_mark(s->agent->flows, m->xid);
     err = dispatch(s, m, &why);
+    s->agent->asker = NULL;
     if (err)
         session_send_error(s, &why, p, n, m->xid);
     hold_if_full(s);
@@ -416,6 +429,7 @@ void session_close(struct session *s)
     if (!s)
         return;
     dump_end(s);
+    monitors_free(s);
     bundles_free(s);
     table_request_free(s);
     list_remove(&s->link);
@@ -449,6 +463,7 @@ int agent_finish(struct agent *a, int res)
         flow_table_commit(a->flows);
         group_table_commit(a->groups);
         meter_table_commit(a->meters);
+        monitors_flush(a);
     }
     return res;
 }
@@ -473,6 +488,7 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         .clock = conf->clock,
         .max_flows = conf->max_flows,
         .removed = agent_flow_removed,
+        .changed = agent_flow_changed,
         .count = count_flow,
         .arg = a,
     };
@@ -482,6 +498,8 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         a->conf.max_groups = GROUP_TABLE_MAX;
     if (!a->conf.max_meters)
         a->conf.max_meters = METER_TABLE_MAX;
+    if (!a->conf.max_monitor_bytes)
+        a->conf.max_monitor_bytes = 256 << 20;
     if (!err)
         err = group_table_new(&a->groups, conf->bridge, conf->clock);
     if (!err)
@@ -552,6 +570,7 @@ bool agent_run(struct agent *a)
     for_each_list_safe (struct session, s, next, &a->sessions, link) {
         if (s->dump.is_active)
             has_more |= dump_run(s);
+        has_more |= monitor_run(s);
         resume_if_free(s);
     }
     return has_more || flow_table_next_ns(a->flows) <= clock_now(a->conf.clock);

@@ -32,6 +32,7 @@ struct agent_conf {
     uint32_t max_flows;        /* per table; 0: FLOW_TABLE_MAX_FLOWS */
     uint32_t max_groups;       /* 0: GROUP_TABLE_MAX */
     uint32_t max_meters;       /* 0: METER_TABLE_MAX */
+    size_t max_monitor_bytes;  /* of flow updates that wait for one session to read; 0: 256 MiB */
 };
 
 int agent_new(struct agent **out, const struct agent_conf *conf);
@@ -87,6 +88,7 @@ struct session_ops {
     size_t (*room)(void *arg);                             /* bytes that would be taken now */
     void (*hold)(void *arg);                               /* no further session_message ... */
     void (*resume)(void *arg);                             /* ... until this */
+    void (*drop)(void *arg, const char *why);              /* ends it, in a later turn */
 };
 
 /* Room that a message needs before it is looked at: what it is answered with fits, but for flows, which wait for room. */

@@ -163,6 +163,7 @@ static bool prepare_all(struct session *s, const struct bundle *b)
         (void)ofp_header_read(&h, p, r.left);
         rd_skip(&r, h.length);
         arena_reset(&s->agent->arena);
+        flow_table_mark(s->agent->flows, h.xid);
         res = ofp_decode(&m, &s->agent->arena, p, h.length, &why);
         if (!res && s->main->role == OFPCR_ROLE_SLAVE)
             res = refuse(&why, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);

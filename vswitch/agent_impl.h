@@ -37,7 +37,9 @@ struct agent {
     enum ofp_config_flags fragments; /* what becomes of them */
     struct table_setting tables[DP_TABLES];
     bool has_generation;
-    uint64_t generation_id; /* the highest seen, 6.3.6 */
+    uint64_t generation_id;      /* the highest seen, 6.3.6 */
+    const struct session *asker; /* whose message is being handled; NULL: none is */
+    unsigned n_monitors;         /* of all sessions */
     struct agent_stats stats;
 };
 
@@ -74,6 +76,7 @@ struct session {
     bool is_held;                 /* no message until there is room */
     struct list bundles;          /* agent_bundle.c */
     struct table_request *tables; /* agent_table.c; NULL: no part has come */
+    struct watch *watch;          /* agent_monitor.c; NULL: it has never asked for a monitor */
     struct dump dump;
 };
 
@@ -89,6 +92,7 @@ handler_fn handle_table_mod, multipart_table_features;                  /* agent
 handler_fn handle_packet_out;                                           /* agent_packet.c */
 handler_fn handle_multipart;                                            /* agent_multipart.c */
 handler_fn handle_bundle_control, handle_bundle_add;                    /* agent_bundle.c */
+handler_fn multipart_monitor, handle_monitor_cancel;                    /* agent_monitor.c */
 
 enum { FRAME_MIN = 14 }; /* an Ethernet header */
 
@@ -170,6 +174,12 @@ int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow
 int dump_begin_ids(struct session *s, const struct ofp_msg *m, const struct id_table *t, const uint32_t *one);
 bool dump_run(struct session *s); /* more to do at once, without waiting for room */
 void dump_end(struct session *s);
+/* agent_monitor.c */
+void agent_flow_changed(void *arg, const struct flow_change *c);
+void monitors_flush(struct agent *a);              /* after a commit: tells what changed */
+bool monitor_run(struct session *s);               /* what waited; more to do at once, without waiting for room */
+bool monitor_is_starting(const struct session *s); /* its request is being answered */
+void monitors_free(struct session *s);
 /* agent_features.c */
 uint32_t table_action_types(void); /* as a set of bits, 1 << enum ofp_action_type */
 void table_features(struct agent *a, uint8_t table_id, struct arena *arena, struct ofp_table_features *out);

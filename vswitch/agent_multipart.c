@@ -156,6 +156,12 @@ static int group_desc(struct session *s, const struct ofp_msg *m, struct ofp_err
 
 static int experimenter(struct session *s, const struct ofp_msg *m, struct ofp_err *err)
 {
+    switch ((unsigned)m->multipart_request.experimenter.experimenter) {
+    case OFPEXP_ONF:
+        return multipart_monitor(s, m, err); /* the only type there is */
+    case OFPEXP_NICIRA:
+        return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
+    }
     return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
 }
 
@@ -180,11 +186,9 @@ int handle_multipart(struct session *s, const struct ofp_msg *m, struct ofp_err 
 {
     enum ofp_multipart_type type = m->multipart_request.type;
 
-    if (type == OFPMP_EXPERIMENTER)
-        return experimenter(s, m, err);
-    if (type >= sizeof parts / sizeof *parts || !parts[type])
+    if (type != OFPMP_EXPERIMENTER && (type >= sizeof parts / sizeof *parts || !parts[type]))
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_MULTIPART);
     if (m->multipart_request.flags & OFPMPF_REQ_MORE && type != OFPMP_TABLE_FEATURES) /* no other has many parts */
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_MULTIPART_BUFFER_OVERFLOW);
-    return parts[type](s, m, err);
+    return type == OFPMP_EXPERIMENTER ? experimenter(s, m, err) : parts[type](s, m, err);
 }

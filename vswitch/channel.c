@@ -49,12 +49,20 @@ static void ops_resume(void *arg)
     of_conn_resume(c->conn);
 }
 
+static void ops_drop(void *arg, const char *why)
+{
+    struct channel *c = arg;
+
+    of_conn_drop(c->conn, why);
+}
+
 static const struct session_ops session_ops = {
     .send = ops_send,
     .send_async = ops_send_async,
     .room = ops_room,
     .hold = ops_hold,
     .resume = ops_resume,
+    .drop = ops_drop,
 };
 
 /* --- events of the connection --- */

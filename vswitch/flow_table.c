@@ -20,6 +20,7 @@ struct change {
     struct flow *old, *new;
     struct list *at;    /* deletion: `old` stood in front of this */
     enum flow_gone why; /* deletion */
+    uint32_t mark;
 };
 
 struct subtable {
@@ -33,6 +34,7 @@ struct flow_table {
     struct subtable tables[DP_TABLES];
     struct wheel wheel;
     uint64_t serial; /* of the next flow */
+    uint32_t mark;
     struct change *changes;
     size_t n_changes, max_changes;
 };
@@ -82,7 +84,7 @@ static void log_change(struct flow_table *ft, struct flow *old, struct flow *new
     struct change *c = &ft->changes[ft->n_changes++];
 
     assert(ft->n_changes <= ft->max_changes);
-    *c = (struct change){ .old = old, .new = new, .why = why };
+    *c = (struct change){ .old = old, .new = new, .why = why, .mark = ft->mark };
     count(ft, old, -1);
     count(ft, new, 1);
     if (new) {
@@ -173,6 +175,19 @@ void flow_table_run(struct flow_table *ft)
 
 /* --- commit --- */
 
+void flow_table_mark(struct flow_table *ft, uint32_t mark)
+{
+    ft->mark = mark;
+}
+
+static void tell(struct flow_table *ft, const struct change *c)
+{
+    struct flow_change told = { c->old, c->new, c->why, c->mark };
+
+    if (ft->conf.changed)
+        ft->conf.changed(ft->conf.arg, &told);
+}
+
 void flow_table_commit(struct flow_table *ft)
 {
     for (size_t i = 0; i < ft->n_changes; i++) {
@@ -182,6 +197,7 @@ void flow_table_commit(struct flow_table *ft)
             arm(ft, c->new);
         else if (ft->conf.removed)
             ft->conf.removed(ft->conf.arg, c->old, c->why);
+        tell(ft, c);
     }
     datapath_commit(ft->conf.dp); /* rules that were removed may be gone after this */
     for (size_t i = 0; i < ft->n_changes; i++)
@@ -250,7 +266,7 @@ static bool passes_filters(const struct flow_query *q, const struct flow *f)
            acts_go_to_group(code->write, code->n_write, q->out_group);
 }
 
-static bool is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f)
+bool flow_is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f)
 {
     return passes_filters(q, f) && compact_match_covers(m, f->rule->match) &&
            (!q->is_strict || (q->priority == f->rule->priority && compact_match_equal(m, f->rule->match)));
@@ -284,7 +300,7 @@ static int find_in(struct found *r, struct subtable *t, const struct flow_query 
         return f && passes_filters(q, f) ? found_add(r, f) : 0;
     }
     for_each_list (struct flow_node, n, &t->flows, link) {
-        int err = n->serial && is_meant(q, m, flow_of(n)) ? found_add(r, flow_of(n)) : 0;
+        int err = n->serial && flow_is_meant(q, m, flow_of(n)) ? found_add(r, flow_of(n)) : 0;
 
         if (err)
             return err;
@@ -493,6 +509,11 @@ void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_s
     rule_stats(ft->conf.bridge, f->rule, out);
 }
 
+uint64_t flow_table_serial(const struct flow_table *ft)
+{
+    return ft->serial;
+}
+
 uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f)
 {
     return clock_now(ft->conf.clock) - f->created_ns;
@@ -555,7 +576,7 @@ const struct flow *flow_cursor_next(struct flow_cursor *c, unsigned *budget)
         if (!n->serial)
             continue;
         --*budget;
-        if (is_meant(&c->query, c->match, flow_of(n)))
+        if (flow_is_meant(&c->query, c->match, flow_of(n)))
             return flow_of(n);
     }
     return NULL;

@@ -61,6 +61,19 @@ struct flow {
     uint8_t instructions[];  /* as they came on the wire */
 };
 
+/* One change of a commit: a flow comes (`old` NULL), goes (`now` NULL), or takes the place of another. */
+struct flow_change {
+    const struct flow *old, *now;
+    enum flow_gone why; /* it goes */
+    uint32_t mark;      /* flow_table_mark() */
+};
+
+/* Was it a modification, rather than an addition in place of the old one? */
+static inline bool flow_change_is_modification(const struct flow_change *c)
+{
+    return c->old && c->now && c->old->node.serial == c->now->node.serial;
+}
+
 struct flow_table_conf {
     struct datapath *dp; /* borrowed, as everything here */
     struct bridge *bridge;
@@ -68,6 +81,8 @@ struct flow_table_conf {
     uint32_t max_flows; /* per table; 0: FLOW_TABLE_MAX_FLOWS */
     /* A flow is going (not one that another replaces), with the commit that is under way.  May not change the table. */
     void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
+    /* Each change, in order, with the commit that is under way; NULL: nobody wants to know.  May not change the table. */
+    void (*changed)(void *arg, const struct flow_change *c);
     /* A flow with this code comes (by = 1) or goes (-1), be it only until an abort; NULL: nobody counts. */
     void (*count)(void *arg, const struct rule_code *code, int by);
     void *arg;
@@ -109,6 +124,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec);
  * Nothing found is no error.  -ENOMEM. */
 int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec);
 int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gone why); /* -ENOMEM */
+void flow_table_mark(struct flow_table *ft, uint32_t mark); /* of the changes from now on */
 void flow_table_commit(struct flow_table *ft);
 void flow_table_abort(struct flow_table *ft);
 
@@ -124,6 +140,10 @@ void flow_table_set_table_limit(struct flow_table *ft, uint8_t table_id, uint32_
 uint32_t flow_table_limit_max(const struct flow_table *ft); /* of any table */
 void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out);
 uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
+
+uint64_t flow_table_serial(const struct flow_table *ft); /* what is added from now on has this one or a later */
+/* Is the flow, of the table that was asked for, meant?  `m`: the query's match, compact; the query's own is not read. */
+bool flow_is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f);
 
 /* A walk over the flows that a query means, which may pause while flows come and go: it sees every flow that was there
  * from its begin to its end, once, and none that was added after it began.  Fini before the table is freed. */

@@ -51,6 +51,8 @@ class Decode:
             return f'    rd_skip({r}, {fixed_size(m)});\n'
         if m.kind == 'fill':
             return f'    dec_fill({r});\n'
+        if m.kind == 'lenof' and any(o.kind == 'match' and o.name == m.type for o in s.members):
+            return f'    rd_skip({r}, {fixed_size(m)});\n' # the match has a length of its own
         if m.kind == 'lenof':
             return f'    size_t {m.name} = {rd};\n'
         if m.kind == 'mac':
@@ -143,6 +145,11 @@ class Decode:
         elif s.len:
             count = f'    size_t n = dec_count(*r, {len_offset(s)}, {s.len.padded});\n'
             refuse = f'    if (n == SIZE_MAX)\n        return {self.fail(s.error)};\n'
+        elif self.spec.wire_size(t) is None:    # as many as there are
+            count = f'    size_t n = r->left / {self.spec.least_size(t)};\n'
+            refuse = '    if (!n && r->left)\n        r->bad = true;\n'
+            loop = '    size_t n_max = n;\n\n    for (n = 0; n < n_max && r->left && !r->bad; n++) {\n' \
+                   f'        int err = dec_{t}(d, r, &xs[n]);\n\n        if (err)\n            return err;\n    }}\n'
         else:
             size = self.spec.wire_size(t)
             count = f'    size_t n = r->left / {size};\n'
@@ -169,7 +176,8 @@ class Decode:
 
 
 # Lists that stand alone, too.
-PUBLIC = [('actions', 'ofp_action'), ('instructions', 'ofp_instruction'), ('buckets', 'ofp_bucket'), ('bands', 'ofp_meter_band')]
+PUBLIC = [('actions', 'ofp_action'), ('instructions', 'ofp_instruction'), ('buckets', 'ofp_bucket'), ('bands', 'ofp_meter_band'),
+          ('flow_updates', 'ofp_flow_update')]
 
 
 def len_offset(s):

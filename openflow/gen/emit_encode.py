@@ -36,7 +36,9 @@ class Encode:
         if m.kind == 'bytes':
             return f'    wr_bytes(w, {x}, x->n_{m.name});\n'
         if m.kind == 'match':
-            return f'    ofp_match_encode(w, &{x}, {self.spec.version:#x});\n'
+            owner = length_of(s, m)
+            call = f'enc_match(w, {owner.name}, &{x}' if owner else f'ofp_match_encode(w, &{x}'
+            return f'    {call}, {self.spec.version:#x});\n'
         if m.kind == 'oxm':
             return f'    ofp_oxm_encode(w, &{x}, {self.spec.version:#x});\n'
         if m.kind == 'fieldid':

@@ -99,6 +99,10 @@ class Spec:
                 total += fixed_size(m)
         return total
 
+    def least_size(self, name):
+        """Bytes on the wire of a struct with nothing in what depends on the contents; its match has a header and padding."""
+        return sum(8 if m.kind == 'match' else fixed_size(m) for m in self.structs[name].members)
+
     def c_members(self, name):
         """Has the struct anything that a C struct shows?"""
         s = self.structs[name]

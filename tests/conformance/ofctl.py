@@ -220,6 +220,48 @@ class Ofctl(SwitchTest):
             reader.join(PATIENCE)
             monitor.stderr.close()
 
+    def test_flow_monitor(self):
+        """monitor watch:... says what changes, word for word as it says it of Open vSwitch."""
+        self.ofctl("add-flow", "priority=5,in_port=11,ip,nw_src=10.0.0.0/8,actions=output:22,goto_table:3")
+        self.ofctl("add-flow", "table=3,cookie=0x77,idle_timeout=500,hard_timeout=777,actions=write_actions(output:11)")
+        env = dict(os.environ, OVS_RUNDIR=self.sw.dir)
+        control = os.path.join(self.sw.dir, "ofctl.ctl")
+        filtered = "watch:table=7,out_port=33,!initial,!add,!delete,!actions,udp"
+        update, heard = "ONFST_FLOW_MONITOR reply (OF1.3) ():", []
+
+        def read(pipe):
+            heard.extend(TIMES.sub("", line).strip() for line in iter(pipe.readline, "") if "ECHO_REQUEST" not in line)
+
+        def says(*lines):
+            until(lambda: len(heard) >= len(lines), f"{lines} do not come, but {heard}")
+            self.assertEqual(tuple(heard), lines)
+            heard.clear()
+        with subprocess.Popen(["ovs-ofctl", "-O", "OpenFlow13", "--no-names", "--unixctl=" + control, "monitor", self.sw.mgmt, filtered, "watch:!own"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as monitor:
+            reader = threading.Thread(target=read, args=(monitor.stdout,))
+            reader.start()
+            try:
+                says(update, update, "event=ADDED table=0 cookie=0 ip,in_port=11,nw_src=10.0.0.0/8 actions=output:22,goto_table:3",
+                     "event=ADDED table=3 idle_timeout=500 hard_timeout=777 cookie=0x77 actions=write_actions(output:11)")
+                self.ofctl("add-flow", "table=7,priority=9,udp,actions=output:11,goto_table:9")
+                says(update, "event=ADDED table=7 cookie=0 udp actions=output:11,goto_table:9")
+                self.ofctl("add-flow", "table=7,priority=9,udp,cookie=3,actions=output:33")
+                says(update, "event=ADDED table=7 cookie=0x3 udp actions=output:33")
+                self.ofctl("mod-flows", "table=7,actions=output:22")
+                says(update, "event=MODIFIED table=7 cookie=0x3 udp actions=output:22")
+                self.ofctl("del-flows", "table=7")
+                says(update, "event=DELETED reason=delete table=7 cookie=0x3 udp actions=output:22")
+                self.ofctl("bundle", "-", stdin="flow add table=8,priority=3,actions=drop\nflow delete table=8\n")
+                says(update, "event=ADDED table=8 cookie=0", "event=DELETED reason=delete table=8 cookie=0")
+                own = wire.flow_mod(table=7, priority=2)
+                subprocess.run(["ovs-appctl", "-t", control, "ofctl/send", own[:4].hex() + "00000abc" + own[8:].hex()], env=env, check=True,
+                               capture_output=True, timeout=PATIENCE)
+                says("send: OFPT_FLOW_MOD (OF1.3) (): ADD table:7 priority=2 actions=drop", update, "event=ABBREV")
+            finally:
+                monitor.send_signal(signal.SIGTERM)
+                monitor.wait(PATIENCE)
+                reader.join(PATIENCE)
+
 
 if __name__ == "__main__":
     if not shutil.which("ovs-ofctl"):

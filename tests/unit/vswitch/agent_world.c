@@ -67,7 +67,8 @@ static struct world *make(uint32_t max_flows, bool is_manual)
                                 .clock = &w->clock,
                                 .max_flows = max_flows,
                                 .max_groups = WORLD_GROUPS,
-                                .max_meters = WORLD_METERS };
+                                .max_meters = WORLD_METERS,
+                                .max_monitor_bytes = WORLD_MONITOR_BYTES };
 
     assert_int_equal(agent_new(&w->agent, &agent), 0);
     add_port(w, &w->ports[0], "seven", 7);
@@ -146,12 +147,18 @@ static void tape_resume(void *arg)
     ((struct tape *)arg)->is_held = false;
 }
 
+static void tape_drop(void *arg, const char *why)
+{
+    ((struct tape *)arg)->is_dropped = true;
+}
+
 static const struct session_ops ops = {
     .send = tape_send,
     .send_async = tape_send,
     .room = tape_room,
     .hold = tape_hold,
     .resume = tape_resume,
+    .drop = tape_drop,
 };
 
 void tape_open(struct tape *t, struct world *w, enum session_kind kind)

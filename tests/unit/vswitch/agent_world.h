@@ -18,13 +18,13 @@ struct tape {
     struct wr bytes; /* what was sent and not looked at yet, from `at` on */
     size_t at;
     size_t room; /* what it would take now */
-    bool is_held;
+    bool is_held, is_dropped;
     struct session *s;
     struct arena arena;
     uint32_t xid;
 };
 
-enum { WORLD_PORTS = 2, WORLD_GROUPS = 3000, WORLD_METERS = 40 };
+enum { WORLD_PORTS = 2, WORLD_GROUPS = 3000, WORLD_METERS = 40, WORLD_MONITOR_BYTES = 32 << 20 };
 
 struct world {
     struct clock clock;
