@@ -46,9 +46,9 @@ struct watch {
     uint32_t xid;      /* of that request */
     struct flow_cursor reply, resume;
     bool has_abbreviated;
-    uint32_t abbreviated;               /* the xid of the last one, in this commit */
-    uint64_t told_version, told_serial; /* of the datapath, of flows: what came later is to be told when it resumes */
-    uint64_t known_serial;              /* what came later it has never heard of */
+    uint32_t abbreviated;              /* the xid of the last one, in this commit */
+    uint64_t told_version, told_birth; /* of the datapath, of flows: what came later is to be told when it resumes */
+    uint64_t known_birth;              /* what came later it has never heard of */
 };
 
 static const struct flow_query every_flow = { .table_id = FLOW_TABLE_ALL, .out_port = FLOW_ANY, .out_group = FLOW_ANY };
@@ -200,12 +200,12 @@ static bool drain(struct session *s)
 
 static void pause_watch(struct watch *w, const struct agent *a)
 {
-    w->known_serial = flow_table_serial(a->flows);
+    w->known_birth = flow_table_birth(a->flows);
     if (w->state == WATCH_RESUMES) { /* what its walk has to tell is still to be told, and it knows that it is paused */
         flow_cursor_fini(&w->resume);
     } else {
         w->told_version = datapath_version(a->conf.dp);
-        w->told_serial = w->known_serial;
+        w->told_birth = w->known_birth;
         add_notice(w, ONFT_FLOW_MONITOR_PAUSED);
     }
     w->state = WATCH_PAUSED;
@@ -251,7 +251,7 @@ static void change_paused(struct watch *w, const struct flow_change *c)
 {
     uint16_t flags;
 
-    if (!c->old || c->old->node.serial >= w->known_serial)
+    if (!c->old || c->old->birth >= w->known_birth)
         return;
     if (flow_change_is_modification(c)) {
         flags = wanted(w, ONFFMF_MODIFY, c->old, NULL);
@@ -314,7 +314,7 @@ void agent_flow_changed(void *arg, const struct flow_change *c)
 
 static void tell_resumed(struct watch *w, const struct flow *f)
 {
-    bool is_added = f->node.serial >= w->told_serial;
+    bool is_added = f->birth >= w->told_birth;
     uint16_t flags;
 
     if (f->rule->added_in <= w->told_version)

@@ -335,6 +335,7 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
         return NULL;
     *f = (struct flow){
         .node.serial = ft->serial,
+        .birth = ft->serial,
         .by_match.hash = hash,
         .created_ns = now,
         .hard_from_ns = now,
@@ -368,8 +369,10 @@ static int put(struct flow_table *ft, struct flow *f, struct flow *old, const st
         err = bridge_rule_add(ft->conf.bridge, f->rule);
     if (err)
         return err;
-    if (old)
+    if (old) {
         bridge_rule_remove(ft->conf.bridge, old->rule);
+        f->node.serial = old->node.serial;
+    }
     log_change(ft, old, f, FLOW_GONE_DELETE);
     return 0;
 }
@@ -438,7 +441,7 @@ static int modify_one(struct flow_table *ft, struct flow *old, const struct flow
 
     if (!f)
         return -ENOMEM;
-    f->node.serial = old->node.serial;
+    f->birth = old->birth;
     f->created_ns = old->created_ns;
     f->hard_from_ns = old->hard_from_ns;
     f->idle_from_ns = old->idle_s ? last_used_ns(ft, old) : old->idle_from_ns;
@@ -509,7 +512,7 @@ void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_s
     rule_stats(ft->conf.bridge, f->rule, out);
 }
 
-uint64_t flow_table_serial(const struct flow_table *ft)
+uint64_t flow_table_birth(const struct flow_table *ft)
 {
     return ft->serial;
 }

@@ -44,7 +44,7 @@ enum flow_gone { FLOW_GONE_IDLE, FLOW_GONE_HARD, FLOW_GONE_DELETE, FLOW_GONE_GRO
 /* What hangs in the list of a table, in order of `serial`. */
 struct flow_node {
     struct list link;
-    uint64_t serial; /* order of adding; a modified flow keeps it.  0: a cursor, not a flow */
+    uint64_t serial; /* order of adding; whatever takes the place of a flow keeps it.  0: a cursor, not a flow */
 };
 
 struct flow {
@@ -52,6 +52,7 @@ struct flow {
     struct hmap_link by_match; /* its table's index */
     struct wheel_link timer;
     struct rule *rule; /* borrowed from the datapath: match, priority, table id, cookie */
+    uint64_t birth;    /* order of adding, too, but only a modified flow keeps it */
     uint64_t created_ns;
     uint64_t hard_from_ns;   /* the hard timeout counts from here: creation, or learned anew */
     uint64_t idle_from_ns;   /* idle at least from here on: creation, or the last use before its counters were reset */
@@ -71,7 +72,7 @@ struct flow_change {
 /* Was it a modification, rather than an addition in place of the old one? */
 static inline bool flow_change_is_modification(const struct flow_change *c)
 {
-    return c->old && c->now && c->old->node.serial == c->now->node.serial;
+    return c->old && c->now && c->old->birth == c->now->birth;
 }
 
 struct flow_table_conf {
@@ -124,7 +125,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec);
  * Nothing found is no error.  -ENOMEM. */
 int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec);
 int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gone why); /* -ENOMEM */
-void flow_table_mark(struct flow_table *ft, uint32_t mark); /* of the changes from now on */
+void flow_table_mark(struct flow_table *ft, uint32_t mark);                             /* of the changes from now on */
 void flow_table_commit(struct flow_table *ft);
 void flow_table_abort(struct flow_table *ft);
 
@@ -141,12 +142,13 @@ uint32_t flow_table_limit_max(const struct flow_table *ft); /* of any table */
 void flow_stats(const struct flow_table *ft, const struct flow *f, struct rule_stat *out);
 uint64_t flow_age_ns(const struct flow_table *ft, const struct flow *f);
 
-uint64_t flow_table_serial(const struct flow_table *ft); /* what is added from now on has this one or a later */
+uint64_t flow_table_birth(const struct flow_table *ft); /* what is added from now on has this one or a later */
 /* Is the flow, of the table that was asked for, meant?  `m`: the query's match, compact; the query's own is not read. */
 bool flow_is_meant(const struct flow_query *q, const struct compact_match *m, const struct flow *f);
 
 /* A walk over the flows that a query means, which may pause while flows come and go: it sees every flow that was there
- * from its begin to its end, once, and none that was added after it began.  Fini before the table is freed. */
+ * from its begin to its end, or what took its place, once, and none that was added after it began.  Fini before the table
+ * is freed. */
 struct flow_cursor {
     struct flow_node node; /* stands behind the last flow seen */
     struct flow_table *ft; /* NULL: at its end */

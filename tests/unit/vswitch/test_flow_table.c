@@ -520,7 +520,7 @@ static void walk_while_changing(void **state)
         if (step == 10)
             (void)flow_cursor_next(&other, &budget_other);
 
-        /* The flow just seen goes, one in front is modified, a new one comes. */
+        /* The flow just seen goes, one in front is modified, another replaced, a new one comes. */
         struct sketch k = { .table = f->rule->table_id, .priority = 1, .port = f->rule->code.apply[0].port };
         struct sketch k2 = { .table = 1, .priority = 1, .port = 99 }, to = { .out = 99 };
         struct flow_query del = query(&m, &k, true);
@@ -528,6 +528,7 @@ static void walk_while_changing(void **state)
         assert_int_equal(finish(x, flow_delete(x->ft, &del, FLOW_GONE_DELETE)), 0);
         del = query(&m, &k2, true);
         assert_int_equal(finish(x, add_or_modify(x, &to, &del)), 0);
+        assert_int_equal(add(x, (struct sketch){ .table = 0, .priority = 1, .port = 98, .out = 98 }), 0);
         assert_int_equal(add(x, (struct sketch){ .table = step % 2, .priority = 1, .port = 1000 + step, .out = 150 }),
                          0);
     }
