@@ -19,7 +19,7 @@ void hmap_fini(struct hmap *m)
     *m = (struct hmap){ 0 };
 }
 
-static struct hmap_link **bucket_of(struct hmap *m, uint32_t hash)
+static struct hmap_bucket *bucket_of(struct hmap *m, uint32_t hash)
 {
     return m->buckets ? &m->buckets[hash & m->mask] : &m->one;
 }
@@ -29,27 +29,39 @@ static size_t bucket_count(const struct hmap *m)
     return m->buckets ? m->mask + 1 : 1;
 }
 
+/* `next`: what link->next is so far; when that is right already, the item need not be touched. */
+static void push(struct hmap_bucket *b, struct hmap_link *link, uint32_t hash, const struct hmap_link *next)
+{
+    if (next != b->first)
+        link->next = b->first;
+    b->has_more = b->first != NULL;
+    b->first = link;
+    b->hash = hash;
+}
+
 static void grow(struct hmap *m)
 {
     size_t n_old = bucket_count(m), n_new = m->buckets ? n_old * 2 : HMAP_FIRST;
-    struct hmap_link **buckets = calloc(n_new, sizeof *buckets);
+    struct hmap_bucket *buckets = calloc(n_new, sizeof *buckets);
 
     if (!buckets)
         return;
     for (size_t i = 0; i < n_old; i++) {
-        struct hmap_link *l = m->buckets ? m->buckets[i] : m->one;
+        const struct hmap_bucket *b = m->buckets ? &m->buckets[i] : &m->one;
+        struct hmap_link *l = b->first;
+        uint32_t hash = b->hash;
 
         while (l) {
-            struct hmap_link *next = l->next, **to = &buckets[l->hash & (n_new - 1)];
+            struct hmap_link *next = b->has_more ? l->next : NULL;
 
-            l->next = *to;
-            *to = l;
+            push(&buckets[hash & (n_new - 1)], l, hash, next);
             l = next;
+            hash = l ? l->hash : 0;
         }
     }
     free(m->buckets);
     m->buckets = buckets;
-    m->one = NULL;
+    m->one = (struct hmap_bucket){ 0 };
     m->mask = n_new - 1;
 }
 
@@ -57,23 +69,25 @@ void hmap_insert(struct hmap *m, struct hmap_link *link, uint32_t hash)
 {
     if (m->n >= bucket_count(m))
         grow(m);
-
-    struct hmap_link **b = bucket_of(m, hash);
-
     link->hash = hash;
-    link->next = *b;
-    *b = link;
+    link->next = NULL;
+    push(bucket_of(m, hash), link, hash, NULL);
     m->n++;
 }
 
 void hmap_remove(struct hmap *m, struct hmap_link *link)
 {
-    struct hmap_link **at = bucket_of(m, link->hash);
+    struct hmap_bucket *b = bucket_of(m, link->hash);
+    struct hmap_link **at = &b->first;
 
     while (*at != link)
         at = &(*at)->next;
     *at = link->next;
     link->next = NULL;
+    if (b->first) {
+        b->hash = b->first->hash;
+        b->has_more = b->first->next != NULL;
+    }
     m->n--;
 }
 
@@ -82,9 +96,9 @@ struct hmap_link *hmap_next(const struct hmap *m, const struct hmap_link *link)
     if (link && link->next)
         return link->next;
     if (!m->buckets)
-        return link ? NULL : m->one;
+        return link ? NULL : m->one.first;
     for (size_t i = link ? (link->hash & m->mask) + 1 : 0; i <= m->mask; i++)
-        if (m->buckets[i])
-            return m->buckets[i];
+        if (m->buckets[i].first)
+            return m->buckets[i].first;
     return NULL;
 }

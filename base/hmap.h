@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hmap.h - hash map whose links lie in the items: chains, the hash kept in the link, growing by doubling.
  * It never compares keys: walk the items of one hash with for_each_hmap_hash and compare there.
- * Inserting cannot fail: when there is no memory to grow, chains get longer.  Thread: whoever owns the map. */
+ * Inserting cannot fail: when there is no memory to grow, chains get longer.  Thread: whoever owns the map.
+ * A bucket knows the hash of its first item, so that looking for what is not there seldom touches an item, which in a
+ * large map is not in any cache. */
 #ifndef BASE_HMAP_H
 #define BASE_HMAP_H
 
@@ -14,11 +16,17 @@ struct hmap_link {
     uint32_t hash;
 };
 
+struct hmap_bucket {
+    struct hmap_link *first;
+    uint32_t hash; /* of `first` */
+    bool has_more; /* behind `first` */
+};
+
 struct hmap {
-    struct hmap_link **buckets; /* NULL: only `one` */
-    struct hmap_link *one;      /* the single bucket of a map that never grew */
-    size_t mask;                /* buckets - 1 */
-    size_t n;                   /* items */
+    struct hmap_bucket *buckets; /* NULL: only `one` */
+    struct hmap_bucket one;      /* the single bucket of a map that never grew */
+    size_t mask;                 /* buckets - 1 */
+    size_t n;                    /* items */
 };
 
 void hmap_init(struct hmap *m); /* all zero is as good */
@@ -28,10 +36,24 @@ void hmap_remove(struct hmap *m, struct hmap_link *link); /* `link` must be in `
 /* The link behind `link` in walking order, the first one for NULL; NULL at the end. */
 struct hmap_link *hmap_next(const struct hmap *m, const struct hmap_link *link);
 
+static inline const struct hmap_bucket *hmap_bucket(const struct hmap *m, uint32_t hash)
+{
+    return m->buckets ? &m->buckets[hash & m->mask] : &m->one;
+}
+
+/* Says that items of this hash will be asked for soon. */
+static inline void hmap_prefetch(const struct hmap *m, uint32_t hash)
+{
+    __builtin_prefetch(hmap_bucket(m, hash), 1);
+}
+
 static inline struct hmap_link *hmap_first_of(const struct hmap *m, uint32_t hash)
 {
-    struct hmap_link *l = m->buckets ? m->buckets[hash & m->mask] : m->one;
+    const struct hmap_bucket *b = hmap_bucket(m, hash);
+    struct hmap_link *l = b->first;
 
+    if (l && b->hash != hash)
+        l = b->has_more ? l->next : NULL;
     while (l && l->hash != hash)
         l = l->next;
     return l;

@@ -50,11 +50,6 @@ bool match_equal(const struct match *a, const struct match *b)
     return !memcmp(a, b, sizeof *a);
 }
 
-uint32_t match_hash(const struct match *m, uint32_t basis)
-{
-    return hash_words(m->value.w, KEY_WORDS, hash_words(m->mask.w, KEY_WORDS, basis));
-}
-
 bool match_covers(const struct match *wide, const struct match *narrow)
 {
     for (int i = 0; i < KEY_WORDS; i++) {
@@ -106,10 +101,15 @@ bool match_meets_needs(const struct match *m, enum field_id id)
 static struct key_map mask_map(const struct key *mask)
 {
     struct key_map map = { 0 };
+    const uint64_t *w = mask->w;
+    unsigned i = 0;
 
-    for (unsigned i = 0; i < KEY_WORDS; i++)
-        if (mask->w[i])
-            map.bits[i / 64] |= UINT64_C(1) << i % 64;
+    for (; i + 4 <= KEY_WORDS; i += 4) /* most of a mask is empty */
+        if (w[i] | w[i + 1] | w[i + 2] | w[i + 3])
+            for (unsigned k = i; k < i + 4; k++)
+                map.bits[k / 64] |= (uint64_t)(w[k] != 0) << k % 64;
+    for (; i < KEY_WORDS; i++)
+        map.bits[i / 64] |= (uint64_t)(w[i] != 0) << i % 64;
     return map;
 }
 
@@ -157,6 +157,11 @@ void compact_match_expand(struct match *out, const struct compact_match *c)
 bool compact_match_equal(const struct compact_match *a, const struct compact_match *b)
 {
     return !memcmp(&a->map, &b->map, sizeof a->map) && !memcmp(a->w, b->w, 2 * a->n * sizeof a->w[0]);
+}
+
+uint32_t compact_match_hash(const struct compact_match *c, uint32_t basis)
+{
+    return hash_words(c->w, 2u * c->n, basis);
 }
 
 /* Where the value of key word `word`, which is in use, stands in `c->w`. */

@@ -54,7 +54,6 @@ void match_set(struct match *m, enum field_id id, uint64_t v); /* exact, 64 bits
 bool match_is_exact(const struct match *m, enum field_id id);  /* every bit of the field is in the mask */
 bool match_has(const struct match *m, enum field_id id);       /* some bit of the field's place is in the mask */
 bool match_equal(const struct match *a, const struct match *b);
-uint32_t match_hash(const struct match *m, uint32_t basis);
 /* Every frame that `narrow` matches is matched by `wide` too (the loose comparison of non-strict flow-mods). */
 bool match_covers(const struct match *wide, const struct match *narrow);
 /* Some frame could match both. */
@@ -79,6 +78,12 @@ size_t compact_match_size(const struct match *m);                        /* byte
 void compact_match_init(struct compact_match *c, const struct match *m); /* `c`: compact_match_size() bytes */
 void compact_match_expand(struct match *out, const struct compact_match *c);
 bool compact_match_equal(const struct compact_match *a, const struct compact_match *b);
+uint32_t compact_match_hash(const struct compact_match *c, uint32_t basis);
+/* Bytes of one that is there already. */
+static inline size_t compact_match_bytes(const struct compact_match *c)
+{
+    return sizeof *c + 2u * c->n * sizeof c->w[0];
+}
 /* As match_covers and match_overlaps. */
 bool compact_match_covers(const struct compact_match *wide, const struct compact_match *narrow);
 bool compact_match_overlaps(const struct compact_match *a, const struct compact_match *b);
