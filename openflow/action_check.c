@@ -5,6 +5,8 @@
  * flow's match, and every action changes it as it would change the frame: a push or a pop changes eth_type and what lies
  * behind it, set-field makes a value known.  An action is consistent when what it works on is known to be there. */
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "openflow/action_check_impl.h"
 
@@ -239,9 +241,16 @@ int walk_list(struct walk *w, const struct ofp_action *acts, size_t n)
 static int check_list(const struct ofp_check *c, const struct match *m, const struct ofp_instruction_actions *list,
                       bool is_set, struct ofp_err *err)
 {
-    struct walk w = { .check = c, .err = err, .is_known = m, .is_set = is_set || c->is_bucket };
+    struct walk w;
 
-    if (m) {
+    memset(&w, 0, offsetof(struct walk, frame));
+    w.check = c;
+    w.err = err;
+    w.is_known = m;
+    w.is_set = is_set || c->is_bucket;
+    if (!m) {
+        memset(&w.frame, 0, sizeof w.frame);
+    } else {
         w.frame = *m;
         w.n_tags = key_get(&m->value, FIELD_VLAN_VID).lo != 0;
     }

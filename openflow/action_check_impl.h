@@ -11,13 +11,13 @@
 struct walk {
     const struct ofp_check *check;
     struct ofp_err *err;
-    struct match frame;
     bool is_known;     /* false: prerequisites are not asked */
     bool is_set;       /* of write-actions */
     unsigned n_tags;   /* VLAN tags that are known to be there */
     unsigned n_pushed; /* bytes */
     unsigned n_other;  /* actions that may not stand beside conjunctions */
     unsigned n_conjunctions;
+    struct match frame; /* last: large, and often not needed zero */
 };
 
 int walk_refuse(struct walk *w, enum ofp_bad_action_code code);

@@ -20,17 +20,20 @@ static bool is_tagged(const struct match *m)
     return key_get(&m->value, FIELD_VLAN_VID).lo != 0;
 }
 
-static bool cond_follows(const struct match *m, const struct field_cond *c)
+/* `is_seen`: fields whose own prerequisites were found to be there; NULL: none. */
+static bool allows(const struct match *m, enum field_id id, const bool *is_seen);
+
+static bool cond_follows(const struct match *m, const struct field_cond *c, const bool *is_seen)
 {
     if (c->field == FIELD_NONE)
         return true;
     if (c->is_any ? !match_has(m, c->field)
                   : !match_is_exact(m, c->field) || key_get(&m->value, c->field).lo != c->value)
         return false;
-    return match_allows_field(m, c->field);
+    return (is_seen && is_seen[c->field]) || allows(m, c->field, is_seen);
 }
 
-bool match_allows_field(const struct match *m, enum field_id id)
+static bool allows(const struct match *m, enum field_id id, const bool *is_seen)
 {
     const struct field_info *f = &field_table[id];
 
@@ -42,11 +45,16 @@ bool match_allows_field(const struct match *m, enum field_id id)
         bool follows = true;
 
         for (int i = 0; i < FIELD_CONDS; i++)
-            follows = follows && cond_follows(m, &f->need[row][i]);
+            follows = follows && cond_follows(m, &f->need[row][i], is_seen);
         if (follows)
             return true;
     }
     return false;
+}
+
+bool match_allows_field(const struct match *m, enum field_id id)
+{
+    return allows(m, id, NULL);
 }
 
 bool field_value_is_valid(enum field_id id, struct value v, struct value mask)
@@ -79,12 +87,12 @@ int ofp_match_to_match(struct match *out, const struct ofp_match *in, struct ofp
             return bad_match(err, OFPBMC_BAD_FIELD);
         if (is_seen[o->field])
             return bad_match(err, OFPBMC_DUP_FIELD);
-        is_seen[o->field] = true;
         mask = o->has_mask ? o->mask : field_ones(o->field);
         if (o->has_mask && !is_subset(o->value, mask))
             return bad_match(err, OFPBMC_BAD_WILDCARDS);
-        if (!match_allows_field(&m, o->field))
+        if (!allows(&m, o->field, is_seen))
             return bad_match(err, OFPBMC_BAD_PREREQ);
+        is_seen[o->field] = true;
         if (!field_value_is_valid(o->field, o->value, mask))
             return bad_match(err, OFPBMC_BAD_VALUE);
         match_set_masked(&m, o->field, o->value, mask);
