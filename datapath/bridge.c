@@ -167,10 +167,11 @@ int bridge_update_mask(struct bridge *b)
 /* --- rules --- */
 
 /* One allocation: the rule, its match, its actions. */
+
 int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
 {
     const struct rule_code *code = conf->code;
-    size_t match_size = (compact_match_size(conf->match) + 7) & ~(size_t)7;
+    size_t match_size = conf->compact ? compact_match_bytes(conf->compact) : compact_match_size(conf->match);
     size_t n_acts = (size_t)code->n_apply + code->n_write;
     struct rule *r = malloc(sizeof *r + match_size + n_acts * sizeof(struct act));
     int err;
@@ -192,7 +193,10 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
     struct compact_match *cm = (struct compact_match *)(r + 1);
     struct act *acts = (struct act *)(void *)((uint8_t *)cm + match_size);
 
-    compact_match_init(cm, conf->match);
+    if (conf->compact)
+        memcpy(cm, conf->compact, match_size);
+    else
+        compact_match_init(cm, conf->match);
     r->match = cm;
     r->bridge = b;
     r->priority = conf->priority;
@@ -209,6 +213,14 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
     atomic_store(&r->removed_in, RULE_FOREVER);
     *out = r;
     return 0;
+}
+
+void bridge_rule_expect(const struct bridge *b, uint8_t table_id, const struct compact_match *match)
+{
+    const struct table *t = bridge_table(b, table_id);
+
+    if (t)
+        table_expect(t, match);
 }
 
 static void free_rule(void *arg)

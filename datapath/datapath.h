@@ -105,10 +105,13 @@ struct rule_conf {
     const struct match *match;
     const struct rule_code *code;
     uint64_t cookie;
-    const struct rule *replaces; /* whose statistics slot it takes over, or NULL */
+    const struct rule *replaces;         /* whose statistics slot it takes over, or NULL */
+    const struct compact_match *compact; /* instead of `match`, from who has it; else NULL */
 };
 /* Copies match and code. */
 int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf);
+/* A rule with that match will be added soon: asks memory for what that reads. */
+void bridge_rule_expect(const struct bridge *b, uint8_t table_id, const struct compact_match *match);
 /* Adds / removes in the version being made.  A removed rule is freed after the grace period; a rule that replaces it must
  * have been added before. */
 int bridge_rule_add(struct bridge *b, struct rule *r); /* takes the rule, also when it fails: -ENOMEM */

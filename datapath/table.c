@@ -61,6 +61,11 @@ const struct rule *table_next(struct table_iter *it)
     return r;
 }
 
+void table_expect(const struct table *t, const struct compact_match *m)
+{
+    tuple_space_expect(&t->tuples, m);
+}
+
 int table_insert(struct table *t, struct rule *r)
 {
     int err = mask_union_add(&t->masks, r->match);

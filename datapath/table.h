@@ -36,6 +36,8 @@ struct table_iter {
 const struct rule *table_next(struct table_iter *it);
 
 /* Thread: C. */
+/* A rule with that match will come soon: asks memory for what its insertion reads. */
+void table_expect(const struct table *t, const struct compact_match *m);
 int table_insert(struct table *t,
                  struct rule *r); /* 0 or -ENOMEM; borrows `r` until a grace period after table_unlink */
 /* No reader may be in a version that shows the rule: after the commit that removed it, by rcu_defer; and to free the rule, defer

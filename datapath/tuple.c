@@ -315,6 +315,19 @@ static int tuple_for(struct tuple_space *s, const struct rule *r, struct tuple *
     return 0;
 }
 
+static uint32_t hash_of(const struct compact_match *m)
+{
+    return hash_words(compact_match_values(m), m->n, 0);
+}
+
+void tuple_space_expect(const struct tuple_space *s, const struct compact_match *m)
+{
+    const struct tuple *t = tuple_of(s, m);
+
+    if (t)
+        __builtin_prefetch(&buckets_of(t)->head[hash_of(m) & buckets_of(t)->mask], 1);
+}
+
 int tuple_space_insert(struct tuple_space *s, struct rule *r)
 {
     struct tuple *t;
@@ -322,7 +335,7 @@ int tuple_space_insert(struct tuple_space *s, struct rule *r)
 
     if (err)
         return err;
-    r->hash = hash_words(compact_match_values(r->match), r->match->n, 0);
+    r->hash = hash_of(r->match);
     t->n_rules++;
     t->n_at_bound += r->priority == t->bound;
     if (t->n_rules > buckets_of(t)->mask + 1)

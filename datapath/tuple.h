@@ -26,6 +26,8 @@ struct tuple_space {
 void tuple_space_init(struct tuple_space *s, struct rcu *rcu);
 void tuple_space_fini(struct tuple_space *s); /* no reader any more */
 
+/* Asks memory for what an insertion of such a rule will read. */
+void tuple_space_expect(const struct tuple_space *s, const struct compact_match *m);
 int tuple_space_insert(struct tuple_space *s, struct rule *r); /* 0 or -ENOMEM */
 void tuple_space_unlink(struct tuple_space *s, struct rule *r);
 

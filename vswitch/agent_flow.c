@@ -28,6 +28,7 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
     struct ofp_check check;
     int res;
 
+    flow_table_expect(a->flows, m->table_id, m->priority, match);
     check_init(&check, a, m->table_id);
     res = buffer_check(a, m->buffer_id, err);
     if (!res)
@@ -37,6 +38,25 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
 
 /* Bytes of a multipart reply with one flow, without match and instructions: what cannot be shown cannot be added. */
 enum { STATS_HEAD = 16 + 48 };
+
+/* Writes the instructions to a->out, as the flow will be shown with them. */
+static int write_instructions(struct agent *a, const struct ofp_flow_mod *m)
+{
+    struct wr match;
+    bool is_too_big;
+
+    wr_reset(&a->out);
+    ofp_instructions_encode(&a->out, OFP_VERSION_13, m->instructions, m->n_instructions);
+    if (a->out.bad)
+        return -ENOMEM;
+    if (a->out.len < UINT16_MAX / 2) /* no match is as long as the other half */
+        return 0;
+    wr_init(&match);
+    ofp_match_encode(&match, &m->match, OFP_VERSION_13);
+    is_too_big = match.bad || a->out.len + match.len > UINT16_MAX - STATS_HEAD;
+    wr_fini(&match);
+    return is_too_big ? -E2BIG : 0;
+}
 
 enum origin { BY_CONTROLLER, BY_LEARNING };
 
@@ -65,23 +85,18 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
         .code = code,
         .is_learned = origin == BY_LEARNING,
     };
-    size_t n_match;
+    int err;
 
     if (m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT) {
         q.out_port = m->out_port;
         q.out_group = m->out_group;
         return run_delete(a, &q);
     }
-    wr_reset(&a->out);
-    ofp_match_encode(&a->out, &m->match, OFP_VERSION_13);
-    n_match = a->out.len;
-    ofp_instructions_encode(&a->out, OFP_VERSION_13, m->instructions, m->n_instructions);
-    if (a->out.bad)
-        return -ENOMEM;
-    if (a->out.len > UINT16_MAX - STATS_HEAD)
-        return -E2BIG;
-    spec.instructions = a->out.p + n_match;
-    spec.n_instructions = (uint16_t)(a->out.len - n_match);
+    err = write_instructions(a, m);
+    if (err)
+        return err;
+    spec.instructions = a->out.p;
+    spec.n_instructions = (uint16_t)a->out.len;
     return m->command == OFPFC_ADD ? flow_add(a->flows, &spec) : flow_modify(a->flows, &q, &spec);
 }
 

@@ -220,9 +220,9 @@ static struct flow *flow_of(struct flow_node *n)
     return (struct flow *)n; /* its first member */
 }
 
-static uint32_t hash_of(const struct match *m, uint16_t priority)
+static uint32_t hash_of(const struct compact_match *m, uint16_t priority)
 {
-    return match_hash(m, priority);
+    return compact_match_hash(m, priority);
 }
 
 static struct flow *find_strict(struct subtable *t, uint16_t priority, const struct compact_match *m, uint32_t hash)
@@ -231,6 +231,15 @@ static struct flow *find_strict(struct subtable *t, uint16_t priority, const str
         if (f->rule->priority == priority && compact_match_equal(f->rule->match, m))
             return f;
     return NULL;
+}
+
+void flow_table_expect(const struct flow_table *ft, uint8_t table_id, uint16_t priority, const struct match *match)
+{
+    union match_buf m;
+
+    compact_match_init(&m.c, match);
+    hmap_prefetch(&ft->tables[table_id].index, hash_of(&m.c, priority));
+    bridge_rule_expect(ft->conf.bridge, table_id, &m.c);
 }
 
 static bool acts_output_to(const struct act *a, size_t n, uint32_t port)
@@ -295,7 +304,7 @@ static int found_add(struct found *r, struct flow *f)
 static int find_in(struct found *r, struct subtable *t, const struct flow_query *q, const struct compact_match *m)
 {
     if (q->is_strict) {
-        struct flow *f = find_strict(t, q->priority, m, hash_of(q->match, q->priority));
+        struct flow *f = find_strict(t, q->priority, m, hash_of(m, q->priority));
 
         return f && passes_filters(q, f) ? found_add(r, f) : 0;
     }
@@ -353,12 +362,13 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
 }
 
 /* Makes the rule of `f`, which takes the place of `old` (or NULL), in table, index and datapath. */
-static int put(struct flow_table *ft, struct flow *f, struct flow *old, const struct flow_spec *s)
+static int put(struct flow_table *ft, struct flow *f, struct flow *old, const struct flow_spec *s,
+               const struct compact_match *match)
 {
     struct rule_conf conf = {
         .table_id = s->table_id,
         .priority = s->priority,
-        .match = s->match,
+        .compact = match,
         .code = s->code,
         .cookie = s->cookie,
         .replaces = old && !(s->flags & FLOW_RESET_COUNTS) ? old->rule : NULL,
@@ -394,11 +404,12 @@ static bool is_equal(const struct flow *f, const struct flow_spec *s)
 int flow_add(struct flow_table *ft, const struct flow_spec *spec)
 {
     struct subtable *t = &ft->tables[spec->table_id];
-    uint32_t hash = hash_of(spec->match, spec->priority);
     union match_buf m;
+    uint32_t hash;
 
     assert(spec->table_id < DP_TABLES);
     compact_match_init(&m.c, spec->match);
+    hash = hash_of(&m.c, spec->priority);
     if (spec->flags & FLOW_CHECK_OVERLAP && has_overlap(t, spec->priority, &m.c))
         return -EEXIST;
 
@@ -414,7 +425,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec)
         return -ENOMEM;
 
     struct flow *f = flow_new(ft, spec, hash);
-    int err = f ? put(ft, f, old, spec) : -ENOMEM;
+    int err = f ? put(ft, f, old, spec, &m.c) : -ENOMEM;
 
     if (err) {
         free(f);
@@ -426,13 +437,10 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec)
 
 static int modify_one(struct flow_table *ft, struct flow *old, const struct flow_spec *spec)
 {
-    struct match match;
     struct flow_spec s = *spec;
 
-    compact_match_expand(&match, old->rule->match);
     s.table_id = old->rule->table_id;
     s.priority = old->rule->priority;
-    s.match = &match;
     s.cookie = old->rule->cookie;
     s.idle_s = old->idle_s;
     s.hard_s = old->hard_s;
@@ -447,7 +455,7 @@ static int modify_one(struct flow_table *ft, struct flow *old, const struct flow
     f->idle_from_ns = old->idle_s ? last_used_ns(ft, old) : old->idle_from_ns;
     f->flags = old->flags;
 
-    int err = put(ft, f, old, &s);
+    int err = put(ft, f, old, &s, old->rule->match);
 
     if (err)
         free(f);

@@ -118,6 +118,9 @@ struct flow_query {
     uint32_t meter_id;  /* only flows with this meter; 0: whichever */
 };
 
+/* Says that flow_add(), or a strict request, for this match comes soon: memory is asked for what that will read. */
+void flow_table_expect(const struct flow_table *ft, uint8_t table_id, uint16_t priority, const struct match *match);
+
 /* One of the same match and priority is replaced, with a new age, its counters kept unless FLOW_RESET_COUNTS (6.4).
  * -EEXIST: FLOW_CHECK_OVERLAP, and a flow of this priority overlaps; -ENOSPC: the table is full; -ENOMEM. */
 int flow_add(struct flow_table *ft, const struct flow_spec *spec);

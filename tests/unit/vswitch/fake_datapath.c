@@ -28,10 +28,9 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
         return -ENOMEM;
 
     struct rule *r = calloc(1, sizeof *r);
-    struct compact_match *m = malloc(compact_match_size(conf->match));
+    struct compact_match *m = dup_bytes(conf->compact, compact_match_bytes(conf->compact));
 
-    assert(r && m);
-    compact_match_init(m, conf->match);
+    assert(r);
     r->match = m;
     r->code = *code;
     r->code.apply = dup_bytes(code->apply, code->n_apply * sizeof *code->apply);
@@ -45,6 +44,10 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
     *out = r;
     b->dp->n_live++;
     return 0;
+}
+
+void bridge_rule_expect(const struct bridge *b, uint8_t table_id, const struct compact_match *match)
+{
 }
 
 static void rule_free(struct datapath *dp, struct rule *r)
