@@ -3,6 +3,7 @@
 #include "datapath/datapath.h"
 
 #include <errno.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/mac_table.h"
 #include "datapath/mbuf_bytes.h"
@@ -385,6 +387,19 @@ void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_
         .joined = atomic_load_explicit(&w->joined, memory_order_relaxed),
         .cut = atomic_load_explicit(&w->cut, memory_order_relaxed),
     };
+}
+
+static uint64_t take_ns(_Atomic uint64_t *cycles)
+{
+    uint64_t n = atomic_exchange_explicit(cycles, 0, memory_order_relaxed);
+
+    return (uint64_t)((double)n * NSEC_PER_S / (double)rte_get_tsc_hz());
+}
+
+void datapath_worker_gap(struct datapath *dp, unsigned w, struct worker_gap *out)
+{
+    out->own_ns = take_ns(&dp->workers[w]->longest_gap);
+    out->absent_ns = take_ns(&dp->workers[w]->longest_absence);
 }
 
 /* --- packet-out, and what goes on after it was paused --- */

@@ -135,6 +135,13 @@ struct worker_stats {
     uint64_t joined, cut; /* datagrams put together of fragments, and cut again */
 };
 void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_stats *out);
+/* The longest times that worker `w` did not look at its queues since this was asked last, sleep excepted; less than some
+ * 20 us are 0. */
+struct worker_gap {
+    uint64_t own_ns;    /* for what it did itself (or an interrupt) */
+    uint64_t absent_ns; /* the kernel had given its CPU to another thread */
+};
+void datapath_worker_gap(struct datapath *dp, unsigned w, struct worker_gap *out);
 
 /* --- frames to and from the control thread --- */
 enum event_type { EVENT_PACKET_IN, EVENT_LEARN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <rte_errno.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,7 +37,8 @@ enum {
     EPOLL_EVENTS = 64,
     COLD_ROUNDS = 32, /* rounds between looks at the cold queues while others are hot */
     KICK_DATA = UINT32_MAX,
-    SLEEP_LEAST_NS = 50000, /* a shorter sleep costs more than it saves */
+    LONG_ROUND_CYCLES = 50000, /* some 20 us */
+    SLEEP_LEAST_NS = 50000,    /* a shorter sleep costs more than it saves */
 };
 
 static int ring_open(struct rte_ring **out, const char *what, const void *owner, unsigned elem_size, unsigned flags)
@@ -385,10 +388,38 @@ static void sleep_until_work(struct worker *w)
     wait_for_frames(w, current_plan(w), 0);
 }
 
+/* Rounds of a worker: when the last one ended, and how often the kernel had taken the CPU away by then. */
+struct rounds {
+    uint64_t end;
+    long n_switches;
+};
+
+static void keep_most(_Atomic uint64_t *most, uint64_t v)
+{
+    if (v > atomic_load_explicit(most, memory_order_relaxed))
+        atomic_store_explicit(most, v, memory_order_relaxed);
+}
+
+/* A round is over.  The kernel is asked only about one that was so long that asking is nothing. */
+static void note_gap(struct worker *w, struct rounds *r)
+{
+    uint64_t now = rte_rdtsc(), gap = now - r->end;
+    struct rusage use;
+
+    if (unlikely(gap > LONG_ROUND_CYCLES)) {
+        getrusage(RUSAGE_THREAD, &use);
+        keep_most(use.ru_nivcsw == r->n_switches ? &w->longest_gap : &w->longest_absence, gap);
+        r->n_switches = use.ru_nivcsw;
+        now = rte_rdtsc();
+    }
+    r->end = now;
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     unsigned rounds = 0;
+    struct rounds done = { .end = rte_rdtsc() };
 
     rte_thread_register();
     rcu_register(w->dp->rcu, w->id);
@@ -399,11 +430,14 @@ static void *worker_main(void *arg)
 
         counter_add(&w->polls, 1);
         rcu_quiescent(w->dp->rcu, w->id);
+        note_gap(w, &done);
         plan = current_plan(w); /* the one before may be freed from here on */
-        if (!w->n_hot && !got)
+        if (!w->n_hot && !got) {
             sleep_until_work(w);
-        else if (plan && w->n_hot < plan->n && ++rounds % COLD_ROUNDS == 0)
+            done.end = rte_rdtsc();
+        } else if (plan && w->n_hot < plan->n && ++rounds % COLD_ROUNDS == 0) {
             wait_for_frames(w, plan, 0);
+        }
     }
     rcu_offline(w->dp->rcu, w->id);
     rcu_unregister(w->dp->rcu, w->id);

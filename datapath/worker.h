@@ -100,6 +100,8 @@ struct worker {
     /* W writes, C reads */
     alignas(64) _Atomic uint64_t drops[DROP_N];
     _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps, joined, cut;
+    /* between two rounds without a sleep, in cycles: of its own doing, and when others had its CPU.  C sets them back to zero */
+    _Atomic uint64_t longest_gap, longest_absence;
 };
 
 /* Adds to a counter of which this thread is the only writer. */

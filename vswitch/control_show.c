@@ -260,6 +260,23 @@ void show_stats(struct rpc_request *r, json_t *params, void *arg)
     rpc_reply_either(r, params, o);
 }
 
+void show_gaps(struct rpc_request *r, json_t *params, void *arg)
+{
+    const struct vswitch *sw = ((struct control *)arg)->conf.sw;
+    json_t *gaps = json_array();
+
+    for (unsigned i = 0; i < sw->conf.n_workers; i++) {
+        json_t *o = json_object();
+        struct worker_gap gap;
+
+        datapath_worker_gap(sw->dp, i, &gap);
+        add_u64(o, "own_ns", gap.own_ns);
+        add_u64(o, "absent_ns", gap.absent_ns);
+        json_array_append_new(gaps, o);
+    }
+    rpc_reply_either(r, params, gaps);
+}
+
 static json_t *show_mac(const struct vswitch *sw, const struct sw_bridge *b, const struct mac_entry *m)
 {
     const struct sw_port *p = sw_port_by_index(sw, m->port);

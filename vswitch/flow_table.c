@@ -575,15 +575,16 @@ static bool next_table(struct flow_cursor *c)
 const struct flow *flow_cursor_next(struct flow_cursor *c, unsigned *budget)
 {
     while (c->ft && *budget) {
-        struct flow_node *n = list_after(&c->ft->tables[c->table_id].flows, &c->node, struct flow_node, link);
+        struct list *next = c->node.link.next;
+        struct flow_node *n = (struct flow_node *)next; /* `link` is its first member */
 
-        if (!n || n->serial >= c->end) {
+        if (next == &c->ft->tables[c->table_id].flows || n->serial >= c->end) {
             if (!next_table(c))
                 c->ft = NULL;
             continue;
         }
         list_remove(&c->node.link);
-        list_insert(n->link.next, &c->node.link);
+        list_insert(next->next, &c->node.link);
         if (!n->serial)
             continue;
         --*budget;

@@ -109,6 +109,7 @@ messages() {
     want messages "$(of dump-ports-desc 7 | grep -c NO_FWD)" 1
     of mod-port 7 forward
     ctl version | grep -q "^trama-switchd " || fail messages "version"
+    want messages "$(ctl worker/gap | grep -c own_ns)" 1
     want messages "$(ctl port/list br0 | grep -c '"type": "tap"')" 2
 }
 
