@@ -181,6 +181,7 @@ static uint64_t run_rate(struct client *c, uint32_t per_s, double seconds)
     enum { ROUND = 1000 };
     double start = now_s(), now;
     uint64_t sent = 0;
+    struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
     struct wr w;
 
     wr_init(&w);
@@ -191,7 +192,8 @@ static uint64_t run_rate(struct client *c, uint32_t per_s, double seconds)
         for (; sent < due; sent++)
             encode_flow(&w, (uint32_t)(sent % ROUND), sent / ROUND % 2 ? OFPFC_DELETE_STRICT : OFPFC_ADD);
         send_all(c, w.p, w.len);
-        usleep(1000);
+        if (poll(&pfd, 1, 1) > 0)
+            receive(c);
     }
     wr_reset(&w);
     encode_barrier(&w, 1);
