@@ -148,6 +148,7 @@ int bridge_update_mask(struct bridge *b)
     for (unsigned i = 0; i < KEY_WORDS; i++)
         if (mask.w[i]) {
             m->map.bits[i / 64] |= UINT64_C(1) << i % 64;
+            m->n_meta = (uint16_t)(m->n_meta + (i < field_place[FIELD_TUNNEL_ID].word));
             m->word[m->n] = (uint8_t)i;
             m->mask[m->n++] = mask.w[i];
         }

@@ -17,8 +17,8 @@
 struct entry_mask {
     uint64_t serial; /* changes with every new mask, of whatever bridge */
     struct key_map map;
-    unsigned layers; /* what must be parsed for it */
-    uint16_t n;
+    unsigned layers;    /* what must be parsed for it */
+    uint16_t n, n_meta; /* words; of these, the first ones, of LAYER_META */
     uint8_t word[KEY_WORDS];
     uint64_t mask[KEY_WORDS];
 };

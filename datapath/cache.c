@@ -1,66 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache.c - a set-associative table of keys, and a pool of interned programs that they point into.
  *
- * Theory.  Entries lie in sets of WAYS; an entry has room for the widest mask met since the cache was last emptied.  It
- * is good for one version: met in a newer one it is a miss, and rewritten in place.  Programs are interned by content:
- * many keys share one, and a table change that does not touch a key's way leads back to the same program.  When the
- * program pool is full, or a wider mask comes, `cache_clear` empties all of it at once by a new epoch: no free lists, no
- * bookkeeping per entry.  `aside`: when WINDOW lookups brought fewer than one hit in HIT_PART, the next windows are
- * not looked up at all, since probing would only cost. */
+ * Theory.  A set has WAYS entries, and a tag of 16 bits for each: the tags of a set are compared at once, and only an entry
+ * whose tag is equal is looked at.  A burst goes through both in passes, each of which fetches ahead what the next reads, so that
+ * its frames wait for memory together.  An entry has room for the widest key met since the cache was last emptied.  It is
+ * good for one version: met in a newer one it is a miss, and rewritten in place.  Programs are interned by content: many keys
+ * share one, and a table change that does not touch a key's way leads back to the same program.  When the pool is full, the
+ * caller lets go of what it was given and calls `cache_clear`: no free lists, no bookkeeping per entry.  `aside`: when WINDOW
+ * lookups brought fewer than one hit in HIT_PART, the next windows are not looked up at all, since probing would only
+ * cost; programs are interned nevertheless. */
 #include "datapath/cache.h"
 
 #include <errno.h>
+#include <rte_prefetch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
-    WAYS = 4,
+    WAYS = 8,
+    LINE = 64,
     WINDOW = 1 << 15,
     HIT_PART = 4, /* fewer hits than a quarter: step aside */
-    ASIDE_WINDOWS = 7,
+    ASIDE_WINDOWS = 15,
     INDEX_SIZE = 1 << 16, /* of interned programs; a power of two */
+    HUGE_PAGE = 2 << 20,
 };
 
 struct entry {
-    uint32_t hash, epoch;
-    uint64_t mask_serial, version;
-    uint32_t program, n; /* where in the pool; key words */
+    uint32_t program; /* where in the pool */
+    uint32_t in_port;
+    uint64_t space, version;
     uint64_t key[];
 };
 
+/* Eight tags, compared at once. */
+typedef uint16_t tag_set __attribute__((vector_size(16)));
+typedef int8_t way_set __attribute__((vector_size(8)));
+
 struct cache {
+    tag_set *tags; /* 0: no entry */
     uint8_t *entries;
-    size_t bytes, stride; /* of an entry */
-    uint32_t n_sets, epoch, key_room;
+    size_t bytes, stride; /* of all; of one entry */
+    uint32_t n_sets, max_sets, set_shift, key_room;
     uint64_t *pool;
     uint32_t pool_words, pool_used;
     struct interned {
         uint32_t hash, epoch, at, n;
     } * index;
-    uint32_t n_interned;
+    uint32_t n_interned, epoch;    /* of the index */
     uint32_t lookups, hits, aside; /* in this window; windows still to be stood aside */
+    uint32_t victim;               /* counts replacements */
 };
 
-enum { FIRST_KEY_ROOM = 6 };
+enum { FIRST_KEY_ROOM = 5 };
 
-static void cache_clear(struct cache *c, uint32_t key_room)
+/* Lays the entries out anew, with room for that many key words; none is left. */
+static void lay_out(struct cache *c, uint32_t key_room)
 {
     size_t n;
 
-    c->key_room = key_room;
-    c->stride = sizeof(struct entry) + key_room * sizeof(uint64_t);
+    c->stride = (sizeof(struct entry) + key_room * sizeof(uint64_t) + LINE - 1) & ~(size_t)(LINE - 1);
+    c->key_room = (uint32_t)((c->stride - sizeof(struct entry)) / sizeof(uint64_t));
     n = c->bytes / (c->stride * WAYS);
     c->n_sets = 1;
-    while (c->n_sets * 2 <= n)
+    c->set_shift = 64;
+    while (c->n_sets * 2 <= n) {
         c->n_sets *= 2;
+        c->set_shift--;
+    }
+    memset(c->tags, 0, c->n_sets * sizeof c->tags[0]);
+}
+
+void cache_clear(struct cache *c)
+{
+    lay_out(c, c->key_room);
     c->pool_used = 0;
     c->n_interned = 0;
     c->epoch++;
     if (c->epoch == 0) { /* once in four thousand million times: marks of old epochs must not look new */
-        memset(c->entries, 0, c->bytes);
         memset(c->index, 0, INDEX_SIZE * sizeof c->index[0]);
         c->epoch = 1;
     }
+}
+
+/* Memory that costs nothing before it is used, in large pages where there are some. */
+static void *map_lazily(size_t bytes)
+{
+    size_t size = (bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+    void *p = bytes < HUGE_PAGE ? aligned_alloc(LINE, (bytes + LINE - 1) & ~(size_t)(LINE - 1))
+                                : aligned_alloc(HUGE_PAGE, size);
+
+    if (p && bytes >= HUGE_PAGE)
+        madvise(p, size, MADV_HUGEPAGE);
+    return p;
 }
 
 int cache_new(struct cache **out, size_t bytes)
@@ -70,16 +103,18 @@ int cache_new(struct cache **out, size_t bytes)
     if (!c)
         return -ENOMEM;
     c->bytes = bytes;
-    c->entries = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    c->pool_words = (uint32_t)(bytes / sizeof(uint64_t));
-    c->pool = malloc(bytes);
+    c->entries = map_lazily(bytes);
+    c->max_sets = (uint32_t)(bytes / (LINE * WAYS)) + 1;
+    c->tags = map_lazily(c->max_sets * sizeof c->tags[0]);
+    c->pool_words = (uint32_t)(bytes / sizeof(uint64_t) / 2);
+    c->pool = map_lazily(c->pool_words * sizeof c->pool[0]);
     c->index = calloc(INDEX_SIZE, sizeof c->index[0]);
-    if (!c->entries || !c->pool || !c->index) {
+    if (!c->entries || !c->tags || !c->pool || !c->index) {
         cache_free(c);
         return -ENOMEM;
     }
-    memset(c->entries, 0, bytes);
-    cache_clear(c, FIRST_KEY_ROOM);
+    c->key_room = FIRST_KEY_ROOM;
+    cache_clear(c);
     *out = c;
     return 0;
 }
@@ -89,20 +124,80 @@ void cache_free(struct cache *c)
     if (!c)
         return;
     free(c->entries);
+    free(c->tags);
     free(c->pool);
     free(c->index);
     free(c);
 }
 
-static struct entry *entry_at(struct cache *c, uint32_t hash, unsigned way)
+/* --- finding --- */
+
+static inline uint32_t set_of(const struct cache *c, uint64_t hash)
 {
-    return (struct entry *)(void *)(c->entries + ((size_t)(hash & (c->n_sets - 1)) * WAYS + way) * c->stride);
+    return c->set_shift < 64 ? (uint32_t)(hash >> c->set_shift) : 0;
 }
 
-static bool entry_is(const struct entry *e, const struct cache *c, const struct cache_key *k, uint64_t mask_serial)
+static inline uint16_t tag_of(uint64_t hash)
 {
-    return e->hash == k->hash && e->epoch == c->epoch && e->mask_serial == mask_serial && e->n == k->n &&
-           !memcmp(e->key, k->w, k->n * sizeof k->w[0]);
+    uint16_t tag = (uint16_t)(hash >> 16);
+
+    return tag ? tag : 1;
+}
+
+static inline struct entry *entry_at(const struct cache *c, uint32_t set, unsigned way)
+{
+    return (struct entry *)(void *)(c->entries + ((size_t)set * WAYS + way) * c->stride);
+}
+
+/* The ways of that tag: all bits of byte `i` for way `i`. */
+static inline uint64_t ways_of(tag_set tags, uint16_t tag)
+{
+    tag_set wanted = { tag, tag, tag, tag, tag, tag, tag, tag };
+    way_set same = __builtin_convertvector(tags == wanted, way_set);
+    uint64_t ways;
+
+    memcpy(&ways, &same, sizeof ways);
+    return ways;
+}
+
+static inline unsigned first_way(uint64_t ways)
+{
+    return (unsigned)__builtin_ctzll(ways) / 8;
+}
+
+static inline uint64_t next_ways(uint64_t ways)
+{
+    return ways & ~(UINT64_C(0xff) << first_way(ways) * 8);
+}
+
+static inline bool entry_is(const struct entry *e, const struct cache_point *p, const struct key_columns *k, unsigned i)
+{
+    uint64_t difference = (e->space ^ p->space) | (e->in_port ^ p->in_port);
+
+    for (unsigned j = 0; j < k->n_words; j++)
+        difference |= e->key[j] ^ k->word[j][i];
+    return !difference;
+}
+
+/* The entry of the key, of whatever version. */
+static struct entry *search(const struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
+{
+    uint32_t set = set_of(c, k->hash[i]);
+
+    for (uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i])); ways; ways = next_ways(ways)) {
+        struct entry *e = entry_at(c, set, first_way(ways));
+
+        if (entry_is(e, p, k, i))
+            return e;
+    }
+    return NULL;
+}
+
+/* What an entry that was found leads to: here its age is asked for. */
+static inline const struct program *program_of(const struct cache *c, const struct cache_point *p,
+                                               const struct entry *e)
+{
+    return e->version == p->version ? (const struct program *)(const void *)(c->pool + e->program) : NULL;
 }
 
 /* At the end of a window: did looking things up pay? */
@@ -116,85 +211,113 @@ static void window_end(struct cache *c)
     c->hits = 0;
 }
 
-const uint64_t *cache_find(struct cache *c, const struct cache_key *k, uint64_t mask_serial, uint64_t version)
+unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
+                    const struct program **out)
 {
-    if (++c->lookups >= WINDOW)
-        window_end(c);
-    if (c->aside || k->n > c->key_room)
-        return NULL;
-    for (unsigned way = 0; way < WAYS; way++) {
-        const struct entry *e = entry_at(c, k->hash, way);
+    const struct entry *at[PORT_BURST];
+    unsigned hits = 0;
 
-        if (!entry_is(e, c, k, mask_serial))
-            continue;
-        if (e->version != version)
-            return NULL;
-        c->hits++;
-        return c->pool + e->program;
+    c->lookups += n;
+    if (c->lookups >= WINDOW)
+        window_end(c);
+    if (c->aside || k->n_words > c->key_room) {
+        memset(out, 0, n * sizeof out[0]);
+        return 0;
     }
-    return NULL;
+    for (unsigned i = 0; i < n; i++)
+        rte_prefetch0(&c->tags[set_of(c, k->hash[i])]);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t set = set_of(c, k->hash[i]);
+        uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i]));
+
+        at[i] = ways ? entry_at(c, set, first_way(ways)) : NULL;
+        rte_prefetch0(at[i]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct entry *e = at[i];
+
+        if (e && !entry_is(e, p, k, i))
+            e = search(c, p, k, i);
+        out[i] = e ? program_of(c, p, e) : NULL;
+        rte_prefetch0(out[i]);
+        hits += out[i] != NULL;
+    }
+    c->hits += hits;
+    return hits;
 }
+
+const struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k,
+                                       unsigned i)
+{
+    const struct entry *e = c->aside || k->n_words > c->key_room ? NULL : search(c, p, k, i);
+
+    return e ? program_of(c, p, e) : NULL;
+}
+
+/* --- storing --- */
 
 /* Where a program of that content lies, stored when it is new; UINT32_MAX when there is no room. */
 static uint32_t intern(struct cache *c, const uint64_t *w, uint32_t n)
 {
     uint32_t hash = hash_words(w, n, 0);
     uint32_t i = hash & (INDEX_SIZE - 1);
+    struct program *new;
 
     for (; c->index[i].epoch == c->epoch; i = (i + 1) & (INDEX_SIZE - 1)) {
         const struct interned *p = &c->index[i];
 
-        if (p->hash == hash && p->n == n && !memcmp(c->pool + p->at, w, n * sizeof *w))
+        if (p->hash == hash && p->n == n && !memcmp(program_words((void *)(c->pool + p->at)), w, n * sizeof *w))
             return p->at;
     }
-    if (c->n_interned >= INDEX_SIZE / 2 || n > c->pool_words - c->pool_used)
+    if (c->n_interned >= INDEX_SIZE / 2 || n + PROGRAM_HEAD_WORDS > c->pool_words - c->pool_used)
         return UINT32_MAX;
-    memcpy(c->pool + c->pool_used, w, n * sizeof *w);
+    new = (struct program *)(void *)(c->pool + c->pool_used);
     c->index[i] = (struct interned){ .hash = hash, .epoch = c->epoch, .at = c->pool_used, .n = n };
     c->n_interned++;
-    c->pool_used += n;
+    c->pool_used += program_make(new, w, n);
     return c->index[i].at;
 }
 
-/* The entry to write: that of the same key, else one of an old epoch or version, else one picked by the hash. */
-static struct entry *entry_to_write(struct cache *c, const struct cache_key *k, uint64_t mask_serial, uint64_t version)
+/* The way to write: that of the same key, else a free one, else one of an old version, else one in turn. */
+static unsigned way_to_write(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
 {
-    struct entry *stale = NULL;
+    uint32_t set = set_of(c, k->hash[i]);
+    const struct entry *same = search(c, p, k, i);
+    uint64_t free_ways;
 
-    for (unsigned way = 0; way < WAYS; way++) {
-        struct entry *e = entry_at(c, k->hash, way);
-
-        if (entry_is(e, c, k, mask_serial))
-            return e;
-        if (e->epoch != c->epoch || e->version != version)
-            stale = e;
-    }
-    return stale ? stale : entry_at(c, k->hash, k->hash >> 30);
+    if (same)
+        return (unsigned)((size_t)((const uint8_t *)same - c->entries) / c->stride % WAYS);
+    free_ways = ways_of(c->tags[set], 0);
+    if (free_ways)
+        return first_way(free_ways);
+    for (unsigned way = 0; way < WAYS; way++)
+        if (entry_at(c, set, way)->version != p->version)
+            return way;
+    return c->victim++ % WAYS;
 }
 
-const uint64_t *cache_store(struct cache *c, const struct cache_key *k, uint64_t mask_serial, uint64_t version,
-                            const uint64_t *w, uint32_t n)
+const struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+                                  const uint64_t *w, uint32_t n)
 {
-    if (c->aside || n > c->pool_words / 4)
-        return w;
-    if (k->n > c->key_room)
-        cache_clear(c, k->n);
-
     uint32_t at = intern(c, w, n);
 
-    if (at == UINT32_MAX) {
-        cache_clear(c, c->key_room);
-        at = intern(c, w, n);
+    if (at == UINT32_MAX)
+        return NULL;
+    if (!c->aside) {
+        if (k->n_words > c->key_room)
+            lay_out(c, k->n_words);
+
+        uint32_t set = set_of(c, k->hash[i]);
+        unsigned way = way_to_write(c, p, k, i);
+        struct entry *e = entry_at(c, set, way);
+
+        c->tags[set][way] = tag_of(k->hash[i]);
+        e->program = at;
+        e->in_port = p->in_port;
+        e->space = p->space;
+        e->version = p->version;
+        for (unsigned j = 0; j < k->n_words; j++)
+            e->key[j] = k->word[j][i];
     }
-
-    struct entry *e = entry_to_write(c, k, mask_serial, version);
-
-    e->hash = k->hash;
-    e->epoch = c->epoch;
-    e->mask_serial = mask_serial;
-    e->version = version;
-    e->program = at;
-    e->n = k->n;
-    memcpy(e->key, k->w, k->n * sizeof k->w[0]);
-    return c->pool + at;
+    return (const struct program *)(const void *)(c->pool + at);
 }

@@ -1,50 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache.h - a worker's memory of translations: from a key under its entry point's one mask to a program.
- * Flow: parse -> [cache] -> exec, and on a miss translate -> [cache].
+ * Flow: plain, parse -> [cache] -> exec, and on a miss translate -> [cache].
  *
- * Bounded and private to one worker: nothing here is shared or locked.  A frame that finds nothing costs a walk of the
- * tables, on the same thread; traffic that never repeats makes the cache step aside. */
+ * Keys come in columns: word by word, of a burst of frames each.  Bounded and private to one worker: nothing here is
+ * shared or locked.  A frame that finds nothing costs a walk of the tables, on the same thread; traffic that never repeats
+ * makes the cache step aside. */
 #ifndef DATAPATH_CACHE_H
 #define DATAPATH_CACHE_H
 
 #include "base/hash.h"
 #include "datapath/bridge.h"
+#include "datapath/port.h"
 #include "datapath/program.h"
 
 struct cache;
 
-/* bytes: for entries; programs have as much again.  -ENOMEM. */
+/* The masked keys of a burst: word `j` of frame `i` is word[j][i]. */
+struct key_columns {
+    unsigned n_words;
+    uint64_t hash[PORT_BURST];
+    uint64_t word[KEY_WORDS][PORT_BURST];
+};
+
+/* What the frames of a lookup have in common. */
+struct cache_point {
+    uint64_t space;   /* the mask and where it is asked, see cache_space() */
+    uint64_t version; /* of the tables */
+    uint32_t in_port; /* under the mask; 0 when it is part of the columns */
+};
+
+/* `table_id`: where a continuation goes on; DP_TABLES: where frames come in. */
+static inline uint64_t cache_space(uint64_t mask_serial, unsigned table_id)
+{
+    return mask_serial << 8 | table_id;
+}
+
+/* Adds a word to a hash that begins with hash_begin(), and ends it. */
+static inline uint64_t cache_hash_begin(const struct cache_point *p)
+{
+    return p->space * UINT64_C(0xc4ceb9fe1a85ec53) ^ p->in_port;
+}
+
+static inline uint64_t cache_hash_end(uint64_t h)
+{
+    return (h ^ h >> 32) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+/* bytes: for entries; programs have half as much again.  -ENOMEM. */
 int cache_new(struct cache **out, size_t bytes);
 void cache_free(struct cache *c);
 
-/* What one lookup needs: the key under the mask, and its hash. */
-struct cache_key {
-    uint32_t hash;
-    uint16_t n;
-    uint64_t w[KEY_WORDS + 1];
-};
-
-/* `point` tells entry points apart: a bridge's ingress, or a continuation. */
-static inline void cache_key_init(struct cache_key *out, const struct entry_mask *m, const struct key *key,
-                                  uint32_t point)
-{
-    uint64_t h = point;
-
-    out->w[0] = point;
-    for (unsigned i = 0; i < m->n; i++) {
-        uint64_t v = key->w[m->word[i]] & m->mask[i];
-
-        out->w[i + 1] = v;
-        h = hash_add(h, v);
-    }
-    out->n = (uint16_t)(m->n + 1);
-    out->hash = (uint32_t)hash_mix(h);
-}
-
-/* The program for that key in that version, or NULL.  Valid until the next cache_store. */
-const uint64_t *cache_find(struct cache *c, const struct cache_key *k, uint64_t mask_serial, uint64_t version);
-/* Remembers a program of `n` words; returns where it lies now, or `w` itself when the cache has stepped aside. */
-const uint64_t *cache_store(struct cache *c, const struct cache_key *k, uint64_t mask_serial, uint64_t version,
-                            const uint64_t *w, uint32_t n);
+/* For each of the first `n` (1..PORT_BURST) frames the program for its key in that version, or NULL; returns how many were
+ * found.  They are valid until the next cache_clear. */
+unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
+                    const struct program **out);
+/* As cache_find, of frame `i` alone, which that did not find; as after a store of another frame. */
+const struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k,
+                                       unsigned i);
+/* Remembers `n` words of a program for the key of frame `i`.  NULL: there is no room before a cache_clear, or never. */
+const struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+                                  const uint64_t *w, uint32_t n);
+/* Forgets everything. */
+void cache_clear(struct cache *c);
 
 #endif

@@ -8,6 +8,7 @@
 #include "datapath/meter.h"
 #include "datapath/pause.h"
 #include "datapath/pkt.h"
+#include "datapath/shaper.h"
 
 #include <errno.h>
 #include <rte_mbuf.h>
@@ -39,6 +40,31 @@ void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_la
     }
 }
 
+void exec_output_all(struct worker *w, const struct bridge *b, uint32_t in_port, uint16_t index,
+                     struct rte_mbuf **frames, unsigned n)
+{
+    struct dp_port *dp = datapath_port(w->dp, index);
+    unsigned flags = dp ? atomic_load_explicit(&dp->flags, memory_order_relaxed) : 0;
+    bool is_busy = dp && (atomic_load_explicit(&w->reassembly, memory_order_relaxed) ||
+                          atomic_load_explicit(&dp->snaplen, memory_order_relaxed) ||
+                          atomic_load_explicit(&dp->shaper, memory_order_relaxed));
+    enum drop why = !dp                                        ? DROP_NO_SUCH_PORT
+                    : dp->number == in_port && dp->bridge == b ? DROP_TO_IN_PORT
+                    : flags & PORT_FLAG_DOWN                   ? DROP_PORT_DOWN
+                    : flags & PORT_FLAG_NO_FWD                 ? DROP_NO_FWD
+                                                               : DROP_NONE;
+
+    if (unlikely(why != DROP_NONE)) {
+        counter_add(&w->drops[why], n);
+        rte_pktmbuf_free_bulk(frames, n);
+        return;
+    }
+    if (likely(!is_busy))
+        worker_send_all(w, dp, frames, n);
+    for (unsigned i = 0; is_busy && i < n; i++)
+        worker_send(w, dp, frames[i], SHAPER_QUEUE_NONE);
+}
+
 static void output_in_port(struct worker *w, const struct bridge *b, struct pkt *p)
 {
     uint16_t index = bridge_port_index(b, p->in_port);
@@ -67,15 +93,6 @@ static void output_port(struct worker *w, const struct bridge *b, struct pkt *p,
         worker_drop(w, DROP_TO_IN_PORT);
     else
         exec_output(w, p, dp, is_last);
-}
-
-static void count_hit(struct worker *w, const struct bridge *b, uint64_t arg, uint32_t bytes)
-{
-    struct table_counter *t = &b->counters[w->id][arg >> 32];
-
-    counter_add(&t->lookups, 1);
-    counter_add(&t->matched, 1);
-    stat_add(w->stats, (uint32_t)arg, 1, bytes, w->now_ns);
 }
 
 static int set_field(struct pkt *p, uint64_t head, const uint64_t *payload)
@@ -432,7 +449,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             p->m = NULL;
             return false;
         case OP_HIT:
-            count_hit(w, b, arg, bytes);
+            count_hit(w, b, arg, 1, bytes);
             break;
         case OP_MISS:
             counter_add(&b->counters[w->id][arg].lookups, 1);

@@ -1,58 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline.c - a frame's way through a bridge: parse what the entry mask asks for, find or make the program, run it.
- * Flow: rx -> [pipeline] -> exec -> tx. */
+/* pipeline.c - the way of frames through a bridge: what the entry mask asks for, the programs found or made, and run.
+ * Flow: rx -> [pipeline] -> quick or exec -> tx.
+ *
+ * Theory.  Frames that came in together go together, stage by stage: keys, lookups, and then each program for all frames that
+ * share it (quick.c).  A frame whose program is not quick, or that is not plain, goes alone (exec.c).  Frames are sent in the
+ * order in which they came: quick programs only change them at first, and where each is sent is seen to at the end, frame
+ * by frame, in turn with those that go alone. */
 #include "datapath/datapath_impl.h"
 #include "datapath/pause.h"
 #include "datapath/pkt.h"
+#include "datapath/plain.h"
+#include "datapath/quick.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
 enum { MAX_PASSES = 64 };
 
+/* --- one frame alone --- */
+
+/* The program of one key, made now, in w->scratch. */
+static void translate(struct worker *w, const struct bridge *b, struct key *key)
+{
+    program_reset(&w->scratch);
+    translate_tables(&w->scratch, b, key, w->version, &w->resume);
+    program_finish(&w->scratch);
+}
+
+/* The key of a parsed frame, as column 0 of `k`. */
+static void key_alone(struct key_columns *k, const struct entry_mask *m, const struct pkt *p,
+                      const struct cache_point *at)
+{
+    uint64_t h = cache_hash_begin(at);
+
+    k->n_words = m->n;
+    for (unsigned j = 0; j < m->n; j++) {
+        k->word[j][0] = p->key.w[m->word[j]] & m->mask[j];
+        h = hash_add(h, k->word[j][0]);
+    }
+    k->hash[0] = cache_hash_end(h);
+}
+
 /* The program for the frame at w->resume, from the cache or made now. */
-static const uint64_t *program_for(struct worker *w, const struct bridge *b, struct pkt *p)
+static const uint64_t *program_alone(struct worker *w, const struct bridge *b, struct pkt *p)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     bool is_cacheable = resume_is_plain(&w->resume); /* what is carried along is not part of the key */
-    uint32_t point = b->index | (uint32_t)w->resume.table_id << 8;
-    struct cache_key ck;
+    struct cache_point at = { .space = cache_space(m->serial, w->resume.table_id), .version = w->version };
+    const struct program *found = NULL;
+    struct key key = { 0 };
 
     pkt_parse(p, m->layers);
     if (is_cacheable) {
-        cache_key_init(&ck, m, &p->key, point);
-
-        const uint64_t *found = cache_find(w->cache, &ck, m->serial, w->version);
-
-        if (found) {
+        key_alone(w->alone, m, p, &at);
+        if (cache_find(w->cache, &at, w->alone, 1, &found)) {
             counter_add(&w->cache_hits, 1);
-            return found;
+            return program_words(found);
         }
     }
     counter_add(&w->cache_misses, 1);
-
-    /* only what the mask covers may decide: other frames will take this program too */
-    struct key key = { 0 };
-
-    for (unsigned i = 0; i < m->n; i++)
+    for (unsigned i = 0; i < m->n;
+         i++) /* only what the mask covers may decide: other frames will take this program too */
         key.w[m->word[i]] = p->key.w[m->word[i]] & m->mask[i];
     if (w->resume.is_paused) { /* its actions may be of rules that are gone, and read what the mask knows nothing of */
         pkt_parse(p, PKT_LAYERS_ALL);
         key = p->key;
     }
-    program_reset(&w->scratch);
-    translate_tables(&w->scratch, b, &key, w->version, &w->resume);
-    program_finish(&w->scratch);
-    if (!is_cacheable)
-        return w->scratch.w;
-    return cache_store(w->cache, &ck, m->serial, w->version, w->scratch.w, w->scratch.n);
+    translate(w, b, &key);
+    if (is_cacheable) {
+        found = cache_store(w->cache, &at, w->alone, 0, w->scratch.w, w->scratch.n);
+        w->is_cache_full |= !found;
+    }
+    return found ? program_words(found) : w->scratch.w;
 }
 
 /* Runs the frame from where w->resume says to its end.  Takes it. */
 static void run_tables(struct worker *w, const struct bridge *b, struct pkt *p)
 {
     for (unsigned pass = 0; pass < MAX_PASSES; pass++)
-        if (!exec_program(w, b, p, program_for(w, b, p)))
+        if (!exec_program(w, b, p, program_alone(w, b, p)))
             return;
     worker_drop(w, DROP_TOO_DEEP);
     rte_pktmbuf_free(p->m);
@@ -67,6 +93,181 @@ static void run_bridge(struct worker *w, const struct bridge *b, struct pkt *p)
     }
     run_tables(w, b, p);
 }
+
+static void run_alone(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
+                      const uint64_t *words)
+{
+    pkt_init(w->pkt, m, in_port);
+    resume_begin(&w->resume);
+    if (exec_program(w, b, w->pkt, words))
+        run_tables(w, b, w->pkt);
+}
+
+/* --- frames together: their programs --- */
+
+/* Frames that are not plain have their key made by the parser. */
+static void key_of_other(struct worker *w, const struct entry_mask *m, struct burst *f, unsigned i, uint64_t basis)
+{
+    struct pkt *p = w->pkt;
+    uint64_t h = basis;
+
+    pkt_init(p, f->m[i], f->in_port);
+    pkt_parse(p, m->layers);
+    for (unsigned j = m->n_meta; j < m->n; j++) {
+        uint64_t v = p->key.w[m->word[j]] & m->mask[j];
+
+        f->keys.word[j - m->n_meta][i] = v;
+        h = hash_add(h, v);
+    }
+    f->keys.hash[i] = h;
+}
+
+static void make_keys(struct worker *w, const struct entry_mask *m, struct burst *f, const struct cache_point *at)
+{
+    uint64_t basis = cache_hash_begin(at);
+    unsigned n_others = m->n > m->n_meta ? plain_look_over(f) : 0;
+
+    plain_keys(f, m, basis);
+    for (unsigned i = 0; n_others && i < f->n; i++)
+        if (!f->l3_ofs[i])
+            key_of_other(w, m, f, i, basis);
+    for (unsigned i = 0; i < f->n; i++)
+        f->keys.hash[i] = cache_hash_end(f->keys.hash[i]);
+}
+
+static bool reads_in_port(const struct entry_mask *m)
+{
+    return m->n_meta && m->word[0] == field_place[FIELD_IN_PORT].word;
+}
+
+/* What frames that come in by a port have in common: all that LAYER_META holds follows from the port. */
+static struct cache_point point_of(const struct worker *w, const struct entry_mask *m, uint32_t in_port)
+{
+    uint64_t mask = reads_in_port(m) ? m->mask[0] : 0;
+
+    return (struct cache_point){ .space = cache_space(m->serial, DP_TABLES),
+                                 .version = w->version,
+                                 .in_port = in_port & (uint32_t)(mask >> 32 | mask) };
+}
+
+/* Makes the program of frame `i`, in w->scratch. */
+static void translate_one(struct worker *w, const struct bridge *b, const struct entry_mask *m, const struct burst *f,
+                          unsigned i)
+{
+    struct key key = { 0 };
+
+    if (reads_in_port(m))
+        key.w[0] = ((uint64_t)f->in_port << 32 | f->in_port) & m->mask[0];
+    for (unsigned j = m->n_meta; j < m->n; j++)
+        key.w[m->word[j]] = f->keys.word[j - m->n_meta][i];
+    resume_begin(&w->resume);
+    translate(w, b, &key);
+}
+
+/* Finds or makes the programs of the burst.  Returns of how many frames; the next one's is in w->scratch, as there was no room
+ * for it. */
+static unsigned find_programs(struct worker *w, const struct bridge *b, struct burst *f)
+{
+    const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
+    struct cache_point at = point_of(w, m, f->in_port);
+    unsigned n = m->n > m->n_meta ? f->n : 1, n_found, n_made = 0; /* or else they all have the same key */
+
+    make_keys(w, m, f, &at);
+    n_found = cache_find(w->cache, &at, &f->keys, n, f->program);
+    for (unsigned i = 0; n_found < n && i < n; i++) {
+        if (f->program[i])
+            continue;
+        n_found++;
+        f->program[i] = cache_find_again(w->cache, &at, &f->keys, i);
+        if (f->program[i])
+            continue;
+        n_made++;
+        translate_one(w, b, m, f, i);
+        f->program[i] = cache_store(w->cache, &at, &f->keys, i, w->scratch.w, w->scratch.n);
+        if (!f->program[i]) {
+            counter_add(&w->cache_hits, i + 1 - n_made);
+            counter_add(&w->cache_misses, n_made);
+            return i;
+        }
+    }
+    counter_add(&w->cache_hits, f->n - n_made);
+    if (n_made)
+        counter_add(&w->cache_misses, n_made);
+    for (unsigned i = n; i < f->n; i++)
+        f->program[i] = f->program[0];
+    return f->n;
+}
+
+/* --- frames together: their programs run --- */
+
+/* Frames that share a program. */
+struct groups {
+    unsigned n;
+    uint8_t size[PORT_BURST];
+    uint8_t member[PORT_BURST][PORT_BURST];
+    uint8_t slot[64]; /* by a hash of the program: number of its group + 1.  It may be another's: then there are two */
+};
+
+static void group(struct groups *g, const struct burst *f, unsigned n)
+{
+    g->n = 0;
+    memset(g->slot, 0, sizeof g->slot);
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t *slot = &g->slot[(uintptr_t)f->program[i] * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+        unsigned at = *slot - 1u;
+
+        if (!*slot || f->program[g->member[at][0]] != f->program[i]) {
+            at = g->n++;
+            g->size[at] = 0;
+            *slot = (uint8_t)g->n;
+        }
+        g->member[at][g->size[at]++] = (uint8_t)i;
+    }
+}
+
+enum way { WAY_ALONE, WAY_OUTPUT, WAY_DONE };
+
+/* Runs a group's program on the frames that it is quick for; notes what is left to do with these. */
+static void run_group(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n,
+                      uint8_t *way)
+{
+    const struct program *p = f->program[which[0]];
+    unsigned n_quick = p->kind == QUICK_NONE ? 0 : quick_sort(f, p, which, n);
+
+    if (!n_quick)
+        return;
+    quick_run(w, b, f, p, which, n_quick);
+    if (p->kind == QUICK_DROP)
+        counter_add(&w->drops[p->out], n_quick);
+    for (unsigned k = 0; k < n_quick; k++) {
+        way[which[k]] = p->kind == QUICK_DROP ? WAY_DONE : WAY_OUTPUT;
+        if (p->kind == QUICK_DROP)
+            rte_pktmbuf_free(f->m[which[k]]);
+    }
+}
+
+static void run_programs(struct worker *w, const struct bridge *b, struct burst *f, unsigned n)
+{
+    uint8_t way[PORT_BURST] = { WAY_ALONE };
+    struct groups g;
+    unsigned end;
+
+    group(&g, f, n);
+    for (unsigned i = 0; i < g.n; i++)
+        run_group(w, b, f, g.member[i], g.size[i], way);
+    for (unsigned i = 0; i < n; i = end) {
+        end = i + 1;
+        if (way[i] == WAY_ALONE) {
+            run_alone(w, b, f->m[i], f->in_port, program_words(f->program[i]));
+        } else if (way[i] == WAY_OUTPUT) {
+            while (end < n && way[end] == WAY_OUTPUT && f->program[end]->out == f->program[i]->out)
+                end++;
+            exec_output_all(w, b, f->in_port, f->program[i]->out, f->m + i, end - i);
+        }
+    }
+}
+
+/* --- a burst --- */
 
 /* False: w->pkt was a fragment, and is taken. */
 static bool take_fragment(struct worker *w, struct dp_port *dp, enum fragment_mode mode)
@@ -83,32 +284,6 @@ static bool take_fragment(struct worker *w, struct dp_port *dp, enum fragment_mo
     return false;
 }
 
-void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
-{
-    unsigned flags = atomic_load_explicit(&dp->flags, memory_order_relaxed);
-    uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
-    enum fragment_mode fragments;
-
-    if (snaplen)
-        event_capture(w, dp, m, EVENT_CAPTURE_RX, snaplen);
-    if (flags & (PORT_FLAG_DOWN | PORT_FLAG_NO_RECV)) {
-        worker_drop(w, DROP_NO_RECV);
-        rte_pktmbuf_free(m);
-        return;
-    }
-    if (rte_pktmbuf_pkt_len(m) < 14) {
-        worker_drop(w, DROP_SHORT);
-        rte_pktmbuf_free(m);
-        return;
-    }
-    pkt_init(w->pkt, m, dp->number);
-    fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_relaxed);
-    if (unlikely(fragments != FRAGMENTS_NORMAL) && !take_fragment(w, dp, fragments))
-        return;
-    resume_begin(&w->resume);
-    run_bridge(w, dp->bridge, w->pkt);
-}
-
 void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
 {
     pkt_init(w->pkt, m, dp->number);
@@ -116,6 +291,72 @@ void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
         return;
     resume_begin(&w->resume);
     run_bridge(w, dp->bridge, w->pkt);
+}
+
+/* Drops what may not come in; returns how many frames are left. */
+static unsigned admit(struct worker *w, struct dp_port *dp, struct rte_mbuf **frames, unsigned n)
+{
+    unsigned flags = atomic_load_explicit(&dp->flags, memory_order_relaxed), n_left = 0;
+    uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
+    enum fragment_mode fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_relaxed);
+
+    for (unsigned i = 0; snaplen && i < n; i++)
+        event_capture(w, dp, frames[i], EVENT_CAPTURE_RX, snaplen);
+    for (unsigned i = 0; i < n; i++) {
+        enum drop why = flags & (PORT_FLAG_DOWN | PORT_FLAG_NO_RECV) ? DROP_NO_RECV
+                        : rte_pktmbuf_pkt_len(frames[i]) < 14        ? DROP_SHORT
+                                                                     : DROP_NONE;
+
+        if (unlikely(why != DROP_NONE)) {
+            worker_drop(w, why);
+            rte_pktmbuf_free(frames[i]);
+            continue;
+        }
+        if (unlikely(fragments != FRAGMENTS_NORMAL)) {
+            pkt_init(w->pkt, frames[i], dp->number);
+            if (!take_fragment(w, dp, fragments))
+                continue;
+            frames[i] = w->pkt->m;
+        }
+        frames[n_left++] = frames[i];
+    }
+    return n_left;
+}
+
+/* Every program that was found in the cache has been run when this is called. */
+static void make_room(struct worker *w)
+{
+    cache_clear(w->cache);
+    w->is_cache_full = false;
+}
+
+void pipeline_burst(struct worker *w, struct dp_port *dp, struct rte_mbuf **frames, unsigned n)
+{
+    const struct bridge *b = dp->bridge;
+    struct burst *f = w->burst;
+    bool is_standalone = atomic_load_explicit(&b->is_standalone, memory_order_relaxed);
+
+    n = admit(w, dp, frames, n);
+    for (unsigned i = 0; is_standalone && i < n; i++) {
+        pkt_init(w->pkt, frames[i], dp->number);
+        run_bridge(w, b, w->pkt);
+    }
+    if (is_standalone)
+        return;
+    if (unlikely(w->is_cache_full))
+        make_room(w);
+    for (unsigned i = 0, n_run; i < n; i += n_run) {
+        f->n = n - i;
+        f->in_port = dp->number;
+        f->is_looked_over = false;
+        memcpy(f->m, frames + i, f->n * sizeof f->m[0]);
+        n_run = find_programs(w, b, f);
+        run_programs(w, b, f, n_run);
+        if (unlikely(n_run < f->n)) {
+            run_alone(w, b, f->m[n_run++], f->in_port, w->scratch.w);
+            make_room(w);
+        }
+    }
 }
 
 void pipeline_job(struct worker *w, struct job *job)
@@ -131,6 +372,8 @@ void pipeline_job(struct worker *w, struct job *job)
     }
     rte_pktmbuf_free(job->state);
     rte_mempool_put(w->dp->jobs, job);
+    if (unlikely(w->is_cache_full))
+        make_room(w);
 }
 
 void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)

@@ -125,4 +125,29 @@ static inline void program_finish(struct program_buf *b)
     program_add(b, OP_END, 0, 0);
 }
 
+/* --- a program as the cache keeps it --- */
+
+/* What quick.c can do to plain frames: nothing; carry them out and send them all by one port; or drop them all. */
+enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP };
+
+struct program {
+    uint8_t kind;    /* enum quick_kind */
+    uint8_t n_ops;   /* quick ones, a word each */
+    uint8_t ttl_min; /* a frame's TTL must be above, or the slow way has it; UINT8_MAX is never asked for */
+    uint8_t room;    /* bytes that are put in front */
+    uint16_t out;    /* the datapath's port index, or enum drop */
+    bool is_edit;    /* bytes change: only plain frames take the quick way */
+    uint64_t w[];    /* quick operations, then the program's words */
+};
+
+enum { QUICK_OPS_MAX = 24, PROGRAM_HEAD_WORDS = 1 + QUICK_OPS_MAX };
+
+static inline const uint64_t *program_words(const struct program *p)
+{
+    return p->w + p->n_ops;
+}
+
+/* quick.c: makes the program of `n` words at `out`, which has room for PROGRAM_HEAD_WORDS more; returns words used. */
+uint32_t program_make(struct program *out, const uint64_t *words, uint32_t n);
+
 #endif

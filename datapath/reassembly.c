@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reassembly.c - a worker puts IP fragments together as they come in, and cuts what it has put together on its way out.
- * Flow: pipeline_frame -> [reassembly_add] -> tables ... worker_send -> [reassembly_send] -> worker_send, by piece.
+ * Flow: pipeline_burst -> [reassembly_add] -> tables ... worker_send -> [reassembly_send] -> worker_send, by piece.
  *
  * Theory.  Fragments of one datagram may come in by queues of several workers.  The one that its hash chooses, the owner, has
  * them all: the others hand theirs to it by the ring that also has frames for other workers' ports, and the owner does all

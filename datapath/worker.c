@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
+#include "datapath/plain.h"
 #include "datapath/rcu.h"
 #include "datapath/shaper.h"
 
@@ -67,9 +68,11 @@ int worker_open(struct worker **out, struct datapath *dp, unsigned id, const str
     w->scratch.size = PROGRAM_WORDS_MAX;
     w->scratch.w = malloc(PROGRAM_WORDS_MAX * sizeof *w->scratch.w);
     w->pkt = aligned_alloc(64, (sizeof *w->pkt + 63) & ~(size_t)63);
+    w->burst = calloc(1, sizeof *w->burst);
+    w->alone = calloc(1, sizeof *w->alone);
     w->hot = calloc(DP_PORTS_MAX, PORT_QUEUES_MAX);
     w->stats = stat_pool_shard(dp->stats, id);
-    if (w->epoll_fd < 0 || w->kick_fd < 0 || !w->scratch.w || !w->pkt || !w->hot)
+    if (w->epoll_fd < 0 || w->kick_fd < 0 || !w->scratch.w || !w->pkt || !w->burst || !w->alone || !w->hot)
         goto fail;
     memset(w->pkt, 0, sizeof *w->pkt);
     err = epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->kick_fd, &ev) ? -errno : 0;
@@ -78,7 +81,7 @@ int worker_open(struct worker **out, struct datapath *dp, unsigned id, const str
     if (!err)
         err = ring_open(&w->handover, "hand", w, sizeof(struct handover), RING_F_SC_DEQ);
     if (!err)
-        err = cache_new(&w->cache, conf->cache_bytes ? conf->cache_bytes : (size_t)8 << 20);
+        err = cache_new(&w->cache, conf->cache_bytes ? conf->cache_bytes : (size_t)16 << 20);
     w->learned = err ? NULL : calloc(1, sizeof *w->learned);
     if (!err && !w->learned)
         err = -ENOMEM;
@@ -115,6 +118,8 @@ void worker_close(struct worker *w)
     reassembly_free(atomic_load(&w->reassembly));
     free(w->scratch.w);
     free(w->pkt);
+    free(w->burst);
+    free(w->alone);
     free(w->hot);
     if (w->epoll_fd >= 0)
         close(w->epoll_fd);
@@ -169,9 +174,38 @@ static void flush_port(struct worker *w, uint16_t index)
     worker_kick(owner);
 }
 
-void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue)
+/* Sends a full batch at once, and takes its port off the list. */
+static void flush_full(struct worker *w, uint16_t index)
+{
+    flush_port(w, index);
+    for (unsigned i = 0; i < w->n_dirty; i++)
+        if (w->dirty[i] == index) {
+            w->dirty[i] = w->dirty[--w->n_dirty];
+            return;
+        }
+}
+
+void worker_send_all(struct worker *w, struct dp_port *dp, struct rte_mbuf *const *frames, unsigned n)
 {
     struct tx_batch *b = w->batch[dp->index];
+
+    while (n) {
+        unsigned part = RTE_MIN(n, (unsigned)PORT_BURST - b->n);
+
+        if (!b->n)
+            w->dirty[w->n_dirty++] = dp->index;
+        for (unsigned i = 0; i < part; i++)
+            b->frames[b->n + i] = frames[i];
+        b->n = (uint16_t)(b->n + part);
+        frames += part;
+        n -= part;
+        if (b->n == PORT_BURST)
+            flush_full(w, dp->index);
+    }
+}
+
+void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue)
+{
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
 
     if (unlikely(atomic_load_explicit(&w->reassembly, memory_order_relaxed) != NULL) &&
@@ -183,18 +217,7 @@ void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint3
         shaped_send(w, dp, m, queue);
         return;
     }
-    if (!b->n)
-        w->dirty[w->n_dirty++] = dp->index;
-    b->frames[b->n++] = m;
-    if (b->n == PORT_BURST) {
-        flush_port(w, dp->index);
-        /* it stays on the dirty list, once: flushing an empty batch does nothing */
-        for (unsigned i = 0; i < w->n_dirty; i++)
-            if (w->dirty[i] == dp->index) {
-                w->dirty[i] = w->dirty[--w->n_dirty];
-                break;
-            }
-    }
+    worker_send_all(w, dp, &m, 1);
 }
 
 void worker_flush(struct worker *w)
@@ -217,8 +240,7 @@ static unsigned poll_queue(struct worker *w, const struct rx_queue *q)
         return 0;
     w->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
     w->now_ns = clock_now(w->dp->conf.clock);
-    for (unsigned i = 0; i < n; i++)
-        pipeline_frame(w, q->dp, frames[i]);
+    pipeline_burst(w, q->dp, frames, n);
     worker_flush(w);
     counter_add(&w->frames, n);
     return n;

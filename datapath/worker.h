@@ -16,6 +16,7 @@
 #include "datapath/port.h"
 #include "datapath/translate.h"
 
+struct burst;
 struct pause_point;
 struct pkt;
 struct rcu;
@@ -83,6 +84,7 @@ struct worker {
     struct learn_memo *learned;
     struct program_buf scratch;
     struct resume resume;
+    bool is_cache_full; /* a program found no room */
     unsigned depth;
     unsigned n_dirty;
     uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
@@ -90,7 +92,9 @@ struct worker {
     uint8_t *hot;        /* by queue of the plan: polls left before it is left to epoll */
     uint64_t hot_serial; /* of the plan that `hot` belongs to */
     unsigned n_hot;
-    struct pkt *pkt;
+    struct pkt *pkt;           /* the frame that goes alone */
+    struct burst *burst;       /* those that go together */
+    struct key_columns *alone; /* key of `pkt` */
     /* shaped.c: ports whose shapers hold frames, as a list and by index */
     unsigned n_shaped;
     uint16_t shaped[DP_PORTS_MAX];
@@ -115,6 +119,16 @@ static inline void worker_drop(struct worker *w, enum drop why)
     counter_add(&w->drops[why], 1);
 }
 
+/* OP_HIT's argument, for `n` frames of so many bytes in all. */
+static inline void count_hit(struct worker *w, const struct bridge *b, uint64_t arg, unsigned n, uint32_t bytes)
+{
+    struct table_counter *t = &b->counters[w->id][arg >> 32];
+
+    counter_add(&t->lookups, n);
+    counter_add(&t->matched, n);
+    stat_add(w->stats, (uint32_t)arg, n, bytes, w->now_ns);
+}
+
 /* worker.c.  Thread: C. */
 int worker_open(struct worker **out, struct datapath *dp, unsigned id, const struct datapath_conf *conf);
 void worker_close(struct worker *w);
@@ -127,6 +141,8 @@ unsigned worker_poll(struct worker *w); /* one round; returns frames taken in */
 /* Gathers a frame for a port; takes it.  `dp` may go down meanwhile: then it is dropped and counted.  `queue`: of the port's
  * shaper; SHAPER_QUEUE_NONE. */
 void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue);
+/* As worker_send, of frames that no queue and no capture concerns. */
+void worker_send_all(struct worker *w, struct dp_port *dp, struct rte_mbuf *const *frames, unsigned n);
 void worker_flush(struct worker *w);
 
 /* shaped.c: ports with queues. */
@@ -144,9 +160,9 @@ void reassembly_expire(struct worker *w);            /* at w->now_ns */
 uint64_t reassembly_next_ns(const struct worker *w); /* when something will expire; UINT64_MAX: nothing waits */
 void reassembly_free(struct reassembly *r);          /* C; NULL is fine */
 
-/* pipeline.c: takes a frame that came in by `dp` through its bridge. Thread: W. */
-void pipeline_frame(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
-/* The same for a fragment that another worker took in. */
+/* pipeline.c: takes `n` (1..PORT_BURST) frames that came in by `dp` through its bridge. Thread: W. */
+void pipeline_burst(struct worker *w, struct dp_port *dp, struct rte_mbuf **frames, unsigned n);
+/* A fragment that another worker took in. */
 void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m);
 void pipeline_job(struct worker *w, struct job *job);
 /* Sends a copy of the frame through the tables later, as another job. */
@@ -155,6 +171,9 @@ void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p);
 /* exec.c: runs a program on a frame, and takes the frame unless it says to go on.
  * Returns true when the frame must go through the tables again, from w->resume on. */
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words);
+/* Sends frames that came in by `in_port` of bridge `b` by the port of that index, subject to its flags; takes them. */
+void exec_output_all(struct worker *w, const struct bridge *b, uint32_t in_port, uint16_t index,
+                     struct rte_mbuf **frames, unsigned n);
 /* Sends a copy of the frame, or the frame itself when `is_last`, by that port, subject to its flags. */
 void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_last);
 

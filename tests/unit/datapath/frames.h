@@ -491,6 +491,8 @@ static inline const char *pkt_differs(const struct pkt *a, const struct pkt *b)
 static const struct frame_form frame_forms[] = {
     { "tcp4", FRAME_V4, IP_PROTO_TCP, .payload = 21 },
     { "tcp4 tagged", FRAME_V4, IP_PROTO_TCP, .n_tags = 1, .payload = 30, .padding = 4 },
+    { "udp4", FRAME_V4, IP_PROTO_UDP, .payload = 14, .padding = 3 },
+    { "udp4 tagged", FRAME_V4, IP_PROTO_UDP, .n_tags = 1, .is_unsummed = true, .payload = 5 },
     { "udp4 options", FRAME_V4, IP_PROTO_UDP, .n_option_words = 3, .payload = 9 },
     { "udp4 unsummed", FRAME_V4, IP_PROTO_UDP, .n_tags = 2, .is_unsummed = true, .payload = 12 },
     { "sctp4", FRAME_V4, IP_PROTO_SCTP, .n_tags = 3, .payload = 17 },

@@ -9,7 +9,7 @@
 
 #include "datapath/cache.h"
 
-enum { BYTES = 1 << 18, SERIAL = 3, VERSION = 17 };
+enum { BYTES = 1 << 18, SPACE = 3, VERSION = 17 };
 
 static struct cache *c;
 
@@ -24,122 +24,171 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A key of `n` words that differs in the last one. */
-static struct cache_key key_of(unsigned n, uint64_t v, uint32_t point)
-{
-    struct entry_mask m = { .n = (uint16_t)n };
-    struct key k = { 0 };
-    struct cache_key out;
+static struct key_columns keys;
 
-    for (unsigned i = 0; i < n; i++) {
-        m.word[i] = (uint8_t)(2 * i);
-        m.mask[i] = UINT64_MAX;
-        k.w[2 * i] = 1000 + i;
+/* Frame `i` has a key of `n` words, all of a burst, that differs from others' in the last one. */
+static void key_of(unsigned i, unsigned n, uint64_t v)
+{
+    uint64_t h = 0;
+
+    keys.n_words = n;
+    for (unsigned j = 0; j < n; j++) {
+        keys.word[j][i] = j + 1 < n ? 1000 + j : v;
+        h = hash_add(h, keys.word[j][i]);
     }
-    k.w[2 * (n - 1)] = v;
-    cache_key_init(&out, &m, &k, point);
-    return out;
+    keys.hash[i] = cache_hash_end(h);
 }
 
-static void store(const struct cache_key *k, uint64_t program)
-{
-    uint64_t w[2] = { program, op_head(OP_END, 0, 0) };
+static const struct cache_point here = { .space = SPACE, .version = VERSION, .in_port = 77 };
 
-    assert_int_equal(*cache_store(c, k, SERIAL, VERSION, w, 2), program);
+/* The program is known by its first word. */
+static void store(const struct cache_point *at, unsigned i, uint64_t program)
+{
+    uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, program), op_head(OP_END, 0, 0) };
+    const struct program *p = cache_store(c, at, &keys, i, w, 2);
+
+    if (!p) {
+        cache_clear(c);
+        p = cache_store(c, at, &keys, i, w, 2);
+    }
+    assert_int_equal(op_arg(*program_words(p)), program);
+}
+
+/* What frame 0's key leads to; 0: nothing. */
+static uint64_t found(const struct cache_point *at)
+{
+    const struct program *p;
+
+    return cache_find(c, at, &keys, 1, &p) ? op_arg(*program_words(p)) : 0;
 }
 
 static void test_found_again(void **state)
 {
-    struct cache_key k = key_of(3, 5, 1);
-
-    assert_null(cache_find(c, &k, SERIAL, VERSION));
-    store(&k, 99);
-    assert_int_equal(*cache_find(c, &k, SERIAL, VERSION), 99);
+    key_of(0, 3, 5);
+    assert_int_equal(found(&here), 0);
+    store(&here, 0, 99);
+    assert_int_equal(found(&here), 99);
+    assert_int_equal(op_arg(*program_words(cache_find_again(c, &here, &keys, 0))), 99);
+    key_of(0, 3, 6);
+    assert_null(cache_find_again(c, &here, &keys, 0));
 }
 
 static void test_told_apart(void **state)
 {
-    struct cache_key k = key_of(3, 5, 1), other = key_of(3, 6, 1), point = key_of(3, 5, 2), longer = key_of(4, 5, 1);
+    struct cache_point other = here;
 
-    store(&k, 99);
-    assert_null(cache_find(c, &other, SERIAL, VERSION));
-    assert_null(cache_find(c, &point, SERIAL, VERSION));
-    assert_null(cache_find(c, &longer, SERIAL, VERSION));
-    assert_null(cache_find(c, &k, SERIAL + 1, VERSION));
-    assert_null(cache_find(c, &k, SERIAL, VERSION + 1));
-    /* bits outside the mask make no difference */
-    struct entry_mask m = { .n = 1, .word = { 4 }, .mask = { 0xff00 } };
-    struct key a = { .w = { [4] = 0x1234 } }, b = { .w = { [4] = 0x12ff, [5] = 7 } };
-    struct cache_key ka, kb;
+    key_of(0, 3, 5);
+    store(&here, 0, 99);
+    other.space++;
+    assert_int_equal(found(&other), 0);
+    other = here;
+    other.version++;
+    assert_int_equal(found(&other), 0);
+    other = here;
+    other.in_port++;
+    assert_int_equal(found(&other), 0);
+    key_of(0, 3, 6);
+    assert_int_equal(found(&here), 0);
+    /* keys of equal hash, and so of one set and tag */
+    keys.word[2][0] = 5;
+    keys.word[1][0] = 7;
+    store(&here, 0, 100);
+    keys.word[1][0] = 8;
+    assert_int_equal(found(&here), 0);
+    store(&here, 0, 101);
+    assert_int_equal(found(&here), 101);
+    keys.word[1][0] = 7;
+    assert_int_equal(found(&here), 100);
+}
 
-    cache_key_init(&ka, &m, &a, 1);
-    cache_key_init(&kb, &m, &b, 1);
-    store(&ka, 7);
-    assert_int_equal(*cache_find(c, &kb, SERIAL, VERSION), 7);
+/* Every frame of a burst is told what is its own. */
+static void test_burst(void **state)
+{
+    const struct program *out[PORT_BURST];
+
+    for (unsigned i = 0; i < PORT_BURST; i += 2) {
+        key_of(i, 5, 1000 + i);
+        store(&here, i, 1 + i);
+    }
+    for (unsigned i = 0; i < PORT_BURST; i++)
+        key_of(i, 5, 1000 + i);
+    assert_int_equal(cache_find(c, &here, &keys, PORT_BURST, out), PORT_BURST / 2);
+    for (unsigned i = 0; i < PORT_BURST; i++) {
+        if (i % 2)
+            assert_null(out[i]);
+        else
+            assert_int_equal(op_arg(*program_words(out[i])), 1 + i);
+    }
 }
 
 /* The same key in a newer version takes the old one's place, and equal programs are kept once. */
 static void test_new_version_and_interning(void **state)
 {
-    struct cache_key k = key_of(3, 5, 1), l = key_of(3, 6, 1);
-    uint64_t w[2] = { 1234, op_head(OP_END, 0, 0) };
-    const uint64_t *first = cache_store(c, &k, SERIAL, VERSION, w, 2);
+    uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, 1234), op_head(OP_END, 0, 0) };
+    struct cache_point later = here;
+    const struct program *first, *out[2];
 
-    assert_ptr_equal(cache_store(c, &k, SERIAL, VERSION + 1, w, 2), first);
-    assert_ptr_equal(cache_store(c, &l, SERIAL, VERSION + 1, w, 2), first);
-    assert_null(cache_find(c, &k, SERIAL, VERSION));
-    assert_ptr_equal(cache_find(c, &k, SERIAL, VERSION + 1), first);
+    later.version++;
+    key_of(0, 3, 5);
+    key_of(1, 3, 6);
+    first = cache_store(c, &here, &keys, 0, w, 2);
+    assert_ptr_equal(cache_store(c, &later, &keys, 0, w, 2), first);
+    assert_ptr_equal(cache_store(c, &later, &keys, 1, w, 2), first);
+    assert_int_equal(found(&here), 0);
+    assert_int_equal(cache_find(c, &later, &keys, 2, out), 2);
+    assert_ptr_equal(out[0], first);
+    assert_ptr_equal(out[1], first);
 }
 
-/* Far more keys and programs than there is room for: what is found is right, and the newest is found. */
+/* Far more keys and programs than there is room for: what is found is right. */
 static void test_bounded(void **state)
 {
     for (uint64_t i = 1; i < 200000; i++) {
-        struct cache_key k = key_of(2 + i % 5, i, 1), old = key_of(2 + i / 2 % 5, i / 2, 1);
-        const uint64_t *found;
+        uint64_t got;
 
-        store(&k, i);
-        found = cache_find(c, &k, SERIAL, VERSION);
-        if (found)
-            assert_int_equal(*found, i);
-        found = i > 3 ? cache_find(c, &old, SERIAL, VERSION) : NULL;
-        if (found)
-            assert_int_equal(*found, i / 2);
+        key_of(0, 2 + (unsigned)i % 5, i);
+        store(&here, 0, i);
+        got = found(&here);
+        assert_true(!got || got == i);
+        if (i < 4)
+            continue;
+        key_of(0, 2 + (unsigned)i / 2 % 5, i / 2);
+        got = found(&here);
+        assert_true(!got || got == i / 2);
     }
 }
 
-/* A program too long for the pool is run from where it was made. */
+/* A program too long for the pool is refused, and nothing is remembered. */
 static void test_long_program(void **state)
 {
     static uint64_t w[BYTES / 8];
-    struct cache_key k = key_of(3, 5, 1);
 
-    assert_ptr_equal(cache_store(c, &k, SERIAL, VERSION, w, BYTES / 8), w);
-    assert_null(cache_find(c, &k, SERIAL, VERSION));
+    key_of(0, 3, 5);
+    w[0] = op_head(OP_END, 0, 0);
+    assert_null(cache_store(c, &here, &keys, 0, w, BYTES / 8));
+    assert_int_equal(found(&here), 0);
 }
 
 /* Traffic that never repeats: after a while the cache is not asked; when traffic repeats again, it is used again. */
 static void test_steps_aside(void **state)
 {
-    uint64_t w[1] = { op_head(OP_END, 0, 0) };
     unsigned aside = 0, hits = 0;
 
-    for (uint64_t i = 0; i < 100000; i++) {
-        struct cache_key k = key_of(3, i, 1);
-
-        assert_null(cache_find(c, &k, SERIAL, VERSION));
-        aside += cache_store(c, &k, SERIAL, VERSION, w, 1) == w;
+    for (uint64_t i = 1; i < 1000000; i++) {
+        key_of(0, 3, i);
+        assert_int_equal(found(&here), 0);
+        store(&here, 0, 7);
+        aside += !cache_find_again(c, &here, &keys, 0);
     }
-    assert_true(aside > 50000);
-    for (uint64_t i = 0; i < 400000; i++) {
-        struct cache_key k = key_of(3, i % 10, 1);
-
-        if (cache_find(c, &k, SERIAL, VERSION))
+    assert_true(aside > 800000);
+    for (uint64_t i = 0; i < 1000000; i++) {
+        key_of(0, 3, i % 10);
+        if (found(&here))
             hits++;
         else
-            cache_store(c, &k, SERIAL, VERSION, w, 1);
+            store(&here, 0, 8);
     }
-    assert_true(hits > 100000);
+    assert_true(hits > 300000);
 }
 
 int main(void)
@@ -147,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_told_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_burst, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_version_and_interning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_program, setup, teardown),

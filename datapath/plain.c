@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plain.c - recognises plain frames and makes their keys, word by word for a whole burst; see plain.h.
+ * What it makes must be what pkt_parse() makes of the same frame: tests/unit/datapath/test_quick.c compares them. */
+#include "datapath/plain.h"
+
+#include "base/bytes.h"
+#include "datapath/pkt.h"
+#include "datapath/proto.h"
+
+#include <rte_mbuf.h>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+enum { ETH_LEN = 14, TAG_LEN = 4, IPV4_LEN = 20 };
+
+/* Stands for the frames that are not plain: all of its fields may be read, and mean nothing. */
+static const uint8_t nothing[128];
+
+/* Offset of the IPv4 header of a plain frame; 0: it is none. */
+static ALWAYS_INLINE uint8_t l3_offset(const struct rte_mbuf *m, const uint8_t *p)
+{
+    uint32_t len = rte_pktmbuf_data_len(m), l3 = ETH_LEN, total, l4;
+    const uint8_t *ip = p + ETH_LEN;
+    uint16_t type;
+
+    if (unlikely(len < ETH_LEN + IPV4_LEN))
+        return 0;
+    type = be16_load(p + 12);
+    if (is_vlan_tpid(type) && len >= ETH_LEN + TAG_LEN + IPV4_LEN) {
+        type = be16_load(p + 16);
+        l3 += TAG_LEN;
+        ip += TAG_LEN;
+    }
+    if (type != ETH_TYPE_IPV4 || ip[0] != 0x45 || be16_load(ip + 6) & 0x3fff)
+        return 0;
+    l4 = ip[9] == IP_PROTO_UDP ? 8 : 20;
+    total = be16_load(ip + 2);
+    if ((ip[9] != IP_PROTO_UDP && ip[9] != IP_PROTO_TCP) || total < IPV4_LEN + l4 ||
+        total > rte_pktmbuf_pkt_len(m) - l3 || len < l3 + IPV4_LEN + l4)
+        return 0;
+    return (uint8_t)l3;
+}
+
+unsigned plain_look_over(struct burst *b)
+{
+    unsigned n_others = 0;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        b->p[i] = rte_pktmbuf_mtod(b->m[i], uint8_t *);
+        b->l3_ofs[i] = l3_offset(b->m[i], b->p[i]);
+        n_others += !b->l3_ofs[i];
+    }
+    b->is_looked_over = true;
+    return n_others;
+}
+
+/* --- key words --- */
+
+static ALWAYS_INLINE uint64_t at(enum field_id id, uint64_t v)
+{
+    return v << field_place[id].shift;
+}
+
+static ALWAYS_INLINE uint64_t be48_load(const uint8_t *p)
+{
+    return be64_load(p) >> 16;
+}
+
+static ALWAYS_INLINE uint64_t dst_word(const uint8_t *p, uint32_t l3)
+{
+    return at(FIELD_ETH_DST, be48_load(p)) | at(FIELD_ETH_TYPE, ETH_TYPE_IPV4);
+}
+
+static ALWAYS_INLINE uint64_t src_word(const uint8_t *p, uint32_t l3)
+{
+    uint64_t tci = be16_load(p + 14);
+    uint64_t tag = at(FIELD_VLAN_PCP, tci >> 13) | at(FIELD_VLAN_VID, VLAN_PRESENT | (tci & 0xfff));
+
+    return at(FIELD_ETH_SRC, be48_load(p + 6)) | (l3 > ETH_LEN ? tag : 0);
+}
+
+static ALWAYS_INLINE uint64_t tpid_word(const uint8_t *p, uint32_t l3)
+{
+    return l3 > ETH_LEN ? at(FIELD_VLAN_TPID, be16_load(p + 12)) : 0;
+}
+
+static ALWAYS_INLINE uint64_t ip_word(const uint8_t *p, uint32_t l3)
+{
+    const uint8_t *ip = p + l3;
+
+    return at(FIELD_IP_PROTO, ip[9]) | at(FIELD_IP_DSCP, ip[1] >> 2) | at(FIELD_IP_ECN, ip[1] & 3) |
+           at(FIELD_IP_TTL, ip[8]);
+}
+
+static ALWAYS_INLINE uint64_t ipv4_word(const uint8_t *p, uint32_t l3)
+{
+    return at(FIELD_IPV4_SRC, be32_load(p + l3 + 12)) | at(FIELD_IPV4_DST, be32_load(p + l3 + 16));
+}
+
+static ALWAYS_INLINE uint64_t l4_word(const uint8_t *p, uint32_t l3)
+{
+    const uint8_t *h = p + l3 + IPV4_LEN;
+
+    return at(FIELD_TCP_SRC, be16_load(h)) | at(FIELD_TCP_DST, be16_load(h + 2)) |
+           (p[l3 + 9] == IP_PROTO_TCP ? at(FIELD_TCP_FLAGS, be16_load(h + 12) & 0xfff) : 0);
+}
+
+static ALWAYS_INLINE uint64_t no_word(const uint8_t *p, uint32_t l3)
+{
+    return 0;
+}
+
+/* One word of every frame's key, under the mask. */
+static ALWAYS_INLINE void column(const struct burst *b, uint64_t mask, uint64_t *out, uint64_t *hash,
+                                 uint64_t word(const uint8_t *p, uint32_t l3))
+{
+    for (unsigned i = 0; i < b->n; i++) {
+        uint32_t l3 = b->l3_ofs[i];
+
+        out[i] = word(l3 ? b->p[i] : nothing, l3) & mask;
+        hash[i] = hash_add(hash[i], out[i]);
+    }
+}
+
+void plain_keys(struct burst *b, const struct entry_mask *m, uint64_t basis)
+{
+    uint64_t *hash = b->keys.hash;
+
+    b->keys.n_words = (unsigned)(m->n - m->n_meta);
+    for (unsigned i = 0; i < b->n; i++)
+        hash[i] = basis;
+    for (unsigned j = m->n_meta; j < m->n; j++) {
+        uint64_t *out = b->keys.word[j - m->n_meta], mask = m->mask[j];
+
+        if (m->word[j] == field_place[FIELD_ETH_DST].word)
+            column(b, mask, out, hash, dst_word);
+        else if (m->word[j] == field_place[FIELD_ETH_SRC].word)
+            column(b, mask, out, hash, src_word);
+        else if (m->word[j] == field_place[FIELD_VLAN_TPID].word)
+            column(b, mask, out, hash, tpid_word);
+        else if (m->word[j] == field_place[FIELD_IP_PROTO].word)
+            column(b, mask, out, hash, ip_word);
+        else if (m->word[j] == field_place[FIELD_IPV4_SRC].word)
+            column(b, mask, out, hash, ipv4_word);
+        else if (m->word[j] == field_place[FIELD_TCP_SRC].word)
+            column(b, mask, out, hash, l4_word);
+        else
+            column(b, mask, out, hash, no_word);
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quick.h - carries out a program on many plain frames at once, operation by operation.
+ * Flow: cache -> [quick] -> tx; exec.c is the way of every other program and frame, and does the same. */
+#ifndef DATAPATH_QUICK_H
+#define DATAPATH_QUICK_H
+
+#include "datapath/plain.h"
+
+struct bridge;
+struct worker;
+
+/* Of the `n` frames numbered in `which` keeps those that the program can be carried out on quickly, in order, and puts the
+ * others behind them; returns how many are kept. */
+unsigned quick_sort(struct burst *f, const struct program *p, uint8_t *which, unsigned n);
+/* Counts and changes the frames; where they go is for the caller to see.  Thread: W. */
+void quick_run(struct worker *w, const struct bridge *b, struct burst *f, const struct program *p, const uint8_t *which,
+               unsigned n);
+
+#endif
