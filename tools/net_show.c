@@ -68,7 +68,10 @@ static void show_switches(const json_t *list)
         text_table_add(&t, "%s", !in_sync ? "" : json_is_true(in_sync) ? "yes" : "no");
         text_table_add(&t, "%s", reply_text(o, "peer"));
         for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
-            text_table_add(&t, flows ? "%llu" : "", (unsigned long long)reply_number(flows, counts[k]));
+            if (flows)
+                text_table_add(&t, "%llu", (unsigned long long)reply_number(flows, counts[k]));
+            else
+                text_table_add(&t, "%s", "");
     }
     end_table(&t, i);
 }
