@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "openflow/ofp.h"
 
+enum { VLAN_PCP_SHIFT = 13 };
+
 static bool is_subset(struct value v, struct value of)
 {
     return !(v.hi & ~of.hi) && !(v.lo & ~of.lo);
@@ -73,6 +75,22 @@ static int bad_match(struct ofp_err *err, enum ofp_bad_match_code code)
     return -EBADMSG;
 }
 
+/* The whole tag.  Without one all bits are zero, so that a priority or an id means that there is one: the match is then what
+ * vlan_vid and vlan_pcp say, as far as they can.  False: no frame is like that. */
+static bool set_vlan_tci(struct match *m, uint64_t v, uint64_t mask)
+{
+    if (mask & OFPVID_PRESENT && !(v & OFPVID_PRESENT)) {
+        if (v)
+            return false;
+        mask &= 0x1fff;
+    } else if (v >> VLAN_PCP_SHIFT) {
+        v |= OFPVID_PRESENT;
+        mask |= OFPVID_PRESENT;
+    }
+    match_set_masked(m, FIELD_VLAN_TCI, value_of(v), value_of(mask));
+    return true;
+}
+
 int ofp_match_to_match(struct match *out, const struct ofp_match *in, struct ofp_err *err)
 {
     struct match m;
@@ -85,7 +103,7 @@ int ofp_match_to_match(struct match *out, const struct ofp_match *in, struct ofp
 
         if (o->field == FIELD_NONE)
             return bad_match(err, OFPBMC_BAD_FIELD);
-        if (is_seen[o->field])
+        if (is_seen[o->field] || match_has(&m, o->field)) /* also its bits under another name */
             return bad_match(err, OFPBMC_DUP_FIELD);
         mask = o->has_mask ? o->mask : field_ones(o->field);
         if (o->has_mask && !is_subset(o->value, mask))
@@ -95,16 +113,29 @@ int ofp_match_to_match(struct match *out, const struct ofp_match *in, struct ofp
         is_seen[o->field] = true;
         if (!field_value_is_valid(o->field, o->value, mask))
             return bad_match(err, OFPBMC_BAD_VALUE);
-        match_set_masked(&m, o->field, o->value, mask);
+        if (o->field != FIELD_VLAN_TCI)
+            match_set_masked(&m, o->field, o->value, mask);
+        else if (!set_vlan_tci(&m, o->value.lo, mask.lo))
+            return bad_match(err, OFPBMC_BAD_VALUE);
     }
     *out = m;
     return 0;
+}
+
+/* Bits of a priority that must be zero, whether there is a tag or not: only vlan_tci can say that. */
+static bool is_told_as_tci(const struct match *m)
+{
+    return match_has(m, FIELD_VLAN_PCP) && !is_tagged(m);
 }
 
 /* Is this a field of the wire, in whatever version, that the match says something about?  Of fields that share a place,
  * prerequisites allow one. */
 static bool is_shown(const struct match *m, enum field_id id)
 {
+    if (id == FIELD_VLAN_TCI)
+        return is_told_as_tci(m);
+    if (id == FIELD_VLAN_VID && is_told_as_tci(m))
+        return false;
     return oxm_way_of(id, UINT8_MAX) && !field_table[id].is_view && match_has(m, id) && match_allows_field(m, id);
 }
 

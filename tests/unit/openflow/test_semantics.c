@@ -73,6 +73,10 @@ static const struct {
     { "vid bits of a tag", OK, 1, { M(VLAN_VID, 2, 0x002) } },
     { "priority without a tag", OFPBMC_BAD_PREREQ, 1, { E(VLAN_PCP, 5) } },
     { "priority of the untagged", OFPBMC_BAD_PREREQ, 2, { E(VLAN_VID, 0), E(VLAN_PCP, 5) } },
+    { "a whole tag without its bit", OFPBMC_BAD_VALUE, 1, { M(VLAN_TCI, 0x011c, 0x957f) } },
+    { "no bit of a priority", OK, 1, { M(VLAN_TCI, 0, 0x2000) } },
+    { "tag twice", OFPBMC_DUP_FIELD, 2, { E(VLAN_VID, 0x100a), E(VLAN_TCI, 0x100a) } },
+    { "register twice", OFPBMC_DUP_FIELD, 2, { E(XREG0, 7), E(REG1, 7) } },
     { "dscp too large", OFPBMC_BAD_VALUE, 2, { E(ETH_TYPE, 0x0800), E(IP_DSCP, 64) } },
     { "vid too large", OFPBMC_BAD_VALUE, 1, { E(VLAN_VID, 0x3001) } },
     { "bits outside the mask", OFPBMC_BAD_WILDCARDS, 1, { M(ETH_DST, 0x010000000001, 0x010000000000) } },
@@ -97,6 +101,46 @@ static void test_match(void **state)
             fail_msg("%s: got %d, type %u, code %u", match_cases[i].name, got, err.type, err.code);
         if (got)
             assert_int_equal(m.value.w[0], 0x5555555555555555); /* nothing was changed */
+    }
+}
+
+/* Nicira's whole tag is told as id and priority, and means the same then. */
+static void test_match_tag(void **state)
+{
+    static const struct {
+        uint64_t tci, mask;
+        size_t n;
+        struct ofp_oxm oxms[2];
+    } cases[] = {
+        { 0x7007, 0xffff, 2, { E(VLAN_PCP, 3), E(VLAN_VID, 0x1007) } },
+        { 0, 0xffff, 1, { E(VLAN_VID, 0) } },
+        { 0, 0xb000, 1, { M(VLAN_VID, 0, 0x1000) } },
+        { 0x6000, 0xe000, 2, { E(VLAN_PCP, 3), M(VLAN_VID, 0x1000, 0x1000) } },
+        { 0x0005, 0x2fff, 2, { M(VLAN_PCP, 0, 1), M(VLAN_VID, 5, 0xfff) } },
+        { 0, 0x2000, 1, { M(VLAN_TCI, 0, 0x2000) } },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct ofp_oxm oxm = masked(FIELD_VLAN_TCI, cases[i].tci, cases[i].mask);
+        struct ofp_match in = { .oxms = &oxm, .n_oxms = 1 }, back;
+        struct ofp_err err;
+        struct match m, again;
+        struct arena a;
+
+        arena_init(&a);
+        assert_int_equal(ofp_match_to_match(&m, &in, &err), 0);
+        assert_int_equal(match_to_ofp_match(&back, &a, &m), 0);
+        assert_int_equal(back.n_oxms, cases[i].n);
+        for (size_t k = 0; k < back.n_oxms; k++) {
+            const struct ofp_oxm *got = &back.oxms[k], *want = &cases[i].oxms[cases[i].n - 1 - k];
+
+            assert_int_equal(got->field, want->field);
+            assert_int_equal(got->value.lo, want->value.lo);
+            assert_int_equal(got->mask.lo, want->has_mask ? want->mask.lo : field_ones(want->field).lo);
+        }
+        assert_int_equal(ofp_match_to_match(&again, &back, &err), 0);
+        assert_true(match_equal(&m, &again));
+        arena_fini(&a);
     }
 }
 
@@ -478,13 +522,10 @@ static void test_action_set_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match),
-        cmocka_unit_test(test_match_values),
-        cmocka_unit_test(test_match_back),
-        cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_actions_options),
-        cmocka_unit_test(test_instructions),
-        cmocka_unit_test(test_action_set_order),
+        cmocka_unit_test(test_match),        cmocka_unit_test(test_match_tag),
+        cmocka_unit_test(test_match_values), cmocka_unit_test(test_match_back),
+        cmocka_unit_test(test_actions),      cmocka_unit_test(test_actions_options),
+        cmocka_unit_test(test_instructions), cmocka_unit_test(test_action_set_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
