@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emits a maker of random valid messages (ofp_random_gen.c), for round-trip tests and seeds of fuzzers."""
 
+from emit_mutate import Mutate
 from emit_types import HEAD, case_member, element_type
 from speclang import fixed_size
 
@@ -104,4 +105,5 @@ class Random:
 
 
 def emit(spec):
-    return Random(spec).source()
+    random = Random(spec)
+    return random.source() + '\n' + Mutate(spec, random).source()

@@ -10,12 +10,20 @@ struct ofp_random {
     uint64_t seed;       /* any */
     struct arena *arena; /* what the messages borrow from */
     bool is_from_switch; /* unknown match fields may occur */
+    /* for fuzzers that want to come far */
+    const uint64_t *likely; /* half of the numbers are of these; NULL: none are */
+    size_t n_likely;
+    bool is_legal;        /* match fields come with what they need */
+    size_t step, step_at; /* of ofp_mutate's walk */
 };
 
 /* Fills `m` with random contents of that type, version 1.3. */
 void ofp_random(struct ofp_msg *m, enum ofp_type type, struct ofp_random *r);
 
-/* For the generated walk. */
+/* Changes one thing in a decoded message of version 1.3: a number, a list by an element, another action.  The type stays. */
+void ofp_mutate(struct ofp_msg *m, struct ofp_random *r);
+
+/* For the generated walks. */
 void random_begin(struct ofp_random *r, enum ofp_type type);
 uint64_t random_bits(struct ofp_random *r); /* small numbers and all ones are frequent */
 uint32_t random_value(struct ofp_random *r, const struct ofp_enum *e);
@@ -29,5 +37,13 @@ void random_set_field(struct ofp_random *r, struct ofp_oxm *oxm);
 void random_set_field_masked(struct ofp_random *r, struct ofp_oxm *oxm);
 enum field_id random_fieldid(struct ofp_random *r);
 void random_oxm_id(struct ofp_random *r, struct ofp_oxm_id *id);
+bool mutate_here(struct ofp_random *r); /* a step; is it the one? */
+void mutate_count(struct ofp_random *r);
+bool mutate_draw(struct ofp_random *r); /* of the steps counted; false: there were none */
+uint64_t mutate_number(struct ofp_random *r, uint64_t v);
+const uint8_t *mutate_bytes(struct ofp_random *r, const uint8_t *p, size_t *n, size_t step, size_t more);
+/* One element less, doubled, moved, or more; that one, to be filled in, is `at`, else that is SIZE_MAX. */
+void *mutate_list(struct ofp_random *r, const void *xs, size_t *n, size_t size, size_t *at);
+void mutate_match(struct ofp_random *r, struct ofp_match *m);
 
 #endif

@@ -14,6 +14,8 @@
 #include "datapath/eal.h"
 #include "openflow/flow_text.h"
 
+enum { CACHE_BYTES = 256 << 10 }; /* worlds are made by the thousand */
+
 static char dir[] = "/tmp/trama-test-XXXXXX";
 
 int world_start(void)
@@ -51,9 +53,12 @@ static void add_port(struct world *w, struct agent_port *p, const char *name, ui
 static struct world *make(uint32_t max_flows, bool is_manual)
 {
     struct world *w = calloc(1, sizeof *w);
-    struct datapath_conf conf = {
-        .n_workers = 1, .cpu = { -1 }, .is_manual = is_manual, .pool = eal_pool(), .clock = &w->clock
-    };
+    struct datapath_conf conf = { .n_workers = 1,
+                                  .cpu = { -1 },
+                                  .is_manual = is_manual,
+                                  .cache_bytes = CACHE_BYTES,
+                                  .pool = eal_pool(),
+                                  .clock = &w->clock };
     struct errbuf e = { { 0 } };
 
     clock_stop(&w->clock);
