@@ -98,7 +98,7 @@ enum { SESSION_ROOM = 1 << 20 };
 int session_open(struct session **out, struct agent *a, enum session_kind kind, const struct session_ops *ops,
                  void *arg);
 /* Another connection of the controller of `main`, which must not be closed before it (OpenFlow 1.3.5, 6.3.7): role and
- * settings are those of `main`, and what nobody asked for comes there. */
+ * settings are those of `main`.  Packet-ins are spread over such connections; what else nobody asked for comes by `main`. */
 int session_open_auxiliary(struct session **out, struct session *main, uint8_t auxiliary_id,
                            const struct session_ops *ops, void *arg);
 void session_close(struct session *s);

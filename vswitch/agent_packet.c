@@ -7,7 +7,9 @@
 #include <rte_mbuf.h>
 
 #include "base/log.h"
+#include "datapath/flow_hash.h"
 #include "datapath/offload.h"
+#include "datapath/pkt.h"
 #include "vswitch/agent_impl.h"
 #include "vswitch/packet_buffer.h"
 
@@ -239,6 +241,25 @@ static bool is_for(const struct session *s, const struct event *ev)
     return s->controller_id == ev->controller_id && session_wants(s, ASYNC_PACKET_IN, ev->reason);
 }
 
+/* 6.3.7: packet-ins are spread over the auxiliary connections, those of one flow over the same. */
+static struct session *way_to(struct session *main, struct rte_mbuf *frame, uint32_t in_port)
+{
+    const struct agent *a = main->agent;
+    unsigned n = 0, i;
+    struct pkt p;
+
+    for_each_list (struct session, s, &a->sessions, link)
+        n += s->main == main && s != main;
+    if (!n)
+        return main;
+    pkt_init(&p, frame, in_port);
+    i = flow_hash(&p, 0) % n;
+    for_each_list (struct session, s, &a->sessions, link)
+        if (s->main == main && s != main && !i--)
+            return s;
+    return main;
+}
+
 struct cut {
     struct agent *agent;
     const struct event *ev;
@@ -283,7 +304,7 @@ static void send_frame(const struct cut *c, struct rte_mbuf *frame, const uint8_
         t.buffer_id = max_len == OFPCML_NO_BUFFER ? OFP_NO_BUFFER : id;
         t.n_data = t.buffer_id != OFP_NO_BUFFER && max_len < n ? max_len : n;
         if (write_packet_in(a, s->packet_in_format, &t))
-            session_send_async(s, a->out.p, a->out.len);
+            session_send_async(way_to(s, frame, c->ev->in_port), a->out.p, a->out.len);
         else
             a->stats.async_dropped++;
     }

@@ -2,14 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenFlow 1.3.5, 6.3 and 7.1 to 7.3.2, 7.5: hello and versions, the header, echo, features, configuration, barrier, roles,
 asynchronous configuration."""
-import os
-import shutil
-import socket
 import struct
-import tempfile
 
 from support import wire
-from support.switch import PATIENCE, Session, SwitchTest, run
+from support.switch import ControlledTest, Session, SwitchTest, run
 
 
 class Hello(SwitchTest):
@@ -125,7 +121,7 @@ class Basics(SwitchTest):
             self.c.do(wire.set_config(miss_send_len=length))
             self.assertEqual(self.c.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)[8:],
                              struct.pack("!HH", 0, length))
-        for flags in (2, 3, 4, 0x8000):  # none is put together, and features do not say so
+        for flags in (3, 4, 0x8000):
             self.refused(wire.set_config(flags=flags), wire.SWITCH_CONFIG_FAILED, 0)
 
     def test_barrier_keeps_the_order(self):
@@ -209,30 +205,12 @@ class Roles(SwitchTest):
         other.close()
 
 
-class Controller(SwitchTest):
+class Controller(ControlledTest):
     """The switch connects to its controller, and once more when it has gone."""
-    SETTINGS = '    controllers: ["%s"]'
-
-    @classmethod
-    def setUpClass(cls):
-        cls.dir = tempfile.mkdtemp(prefix="trama-conf-")
-        path = os.path.join(cls.dir, "controller")
-        cls.door = socket.socket(socket.AF_UNIX)
-        cls.door.bind(path)
-        cls.door.listen()
-        cls.door.settimeout(PATIENCE)
-        cls.BRIDGE = cls.SETTINGS % f"unix:{path}"
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.door.close()
-        shutil.rmtree(cls.dir)
 
     def test_a_session(self):
         for _ in range(2):
-            s = Session(self.door.accept()[0])
+            s = ControlledTest.accept(self)
             config = s.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)
             self.assertEqual(config[8:], struct.pack("!HH", 0, 128), "7.3.2: as it begins")
             s.do(wire.flow_mod(wire.apply(wire.output(wire.CONTROLLER)), flags=wire.SEND_FLOW_REM))
@@ -277,12 +255,19 @@ class Auxiliary(Controller):
         return main, sessions[1], sessions[2]
 
     def test_a_session(self):
-        """What is told without being asked for comes by the main one; each answers what it is asked."""
+        """Packet-ins come by the others, what else is told without being asked for by the main one; each answers what it is asked."""
         main, one, two = self.accept()
         self.assertEqual([c["auxiliary"] for c in self.sw.call("switch/show")["bridges"][0]["controllers"]], [2])
         one.do(wire.flow_mod(wire.apply(wire.output(wire.CONTROLLER)), flags=wire.SEND_FLOW_REM))
-        self.sw.give("p1", bytes(60))
-        main.next_async(wire.PACKET_IN)
+        for i in range(60):  # 20 flows of three frames
+            self.sw.give("p1", bytes([2, 0, 0, 0, 0, i % 20]) + bytes([2, 0, 0, 0, 0, 99]) + b"\x88\xb5" + bytes(46))
+            self.c.next_async(wire.PACKET_IN)
+        for s in (main, one, two):
+            s.barrier()
+        self.assertEqual(main.late, [])
+        ways = [[wire.read_packet_in(s.next_async(wire.PACKET_IN))["data"][5] for _ in list(s.late)] for s in (one, two)]
+        self.assertEqual(sorted(ways[0] + ways[1]), sorted(list(range(20)) * 3))
+        self.assertTrue(ways[0] and ways[1] and not set(ways[0]) & set(ways[1]), ways)
         two.do(wire.flow_mod(command=wire.DELETE))
         main.next_async(wire.FLOW_REMOVED)
         one.silence()

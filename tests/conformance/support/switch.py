@@ -315,6 +315,31 @@ class SwitchTest(unittest.TestCase):
         return flows, ports, self.c.ask(wire.message(wire.GET_CONFIG_REQUEST), wire.GET_CONFIG_REPLY)[8:]
 
 
+class ControlledTest(SwitchTest):
+    """The switch connects to a controller, which is whoever accepts at `door`."""
+    SETTINGS = '    controllers: ["%s"]'
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="trama-conf-")
+        path = os.path.join(cls.dir, "controller")
+        cls.door = socket.socket(socket.AF_UNIX)
+        cls.door.bind(path)
+        cls.door.listen()
+        cls.door.settimeout(PATIENCE)
+        cls.BRIDGE = cls.SETTINGS % f"unix:{path}"
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.door.close()
+        shutil.rmtree(cls.dir)
+
+    def accept(self):
+        return Session(self.door.accept()[0])
+
+
 def run():
     """What a test file ends with: its classes, by unittest."""
     assert "TRAMA_SWITCHD" in os.environ, "TRAMA_SWITCHD must name the binary"
