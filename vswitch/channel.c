@@ -202,6 +202,13 @@ void channel_set_auxiliary(struct channel *c, uint8_t n)
         open_auxiliaries(c);
 }
 
+void channel_tick(struct channel *c)
+{
+    for_each_list (struct channel, x, &c->auxiliaries, link)
+        of_conn_tick(x->conn);
+    of_conn_tick(c->conn);
+}
+
 static void on_accepted(void *arg, int fd, const struct endpoint *peer)
 {
     struct doorway *d = arg;

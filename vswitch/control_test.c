@@ -36,6 +36,17 @@ void test_tick_stop(struct rpc_request *r, json_t *params, void *arg)
     rpc_reply_text(r, "");
 }
 
+/* OpenFlow connections do now what is due after a warp. */
+void test_connection_tick(struct rpc_request *r, json_t *params, void *arg)
+{
+    const struct control *c = arg;
+
+    for_each_list (struct sw_bridge, b, &c->conf.sw->bridges, link)
+        for_each_list_safe (struct channel, channel, next, &b->channels, link)
+            channel_tick(channel);
+    rpc_reply_text(r, "");
+}
+
 static struct port *test_port(struct rpc_request *r, const struct control *c, const char *name)
 {
     struct sw_port *p = name ? sw_port_find(c->conf.sw, name) : NULL;

@@ -88,6 +88,7 @@ void vswitch_finish_events(struct vswitch *sw);
 /* channel.c */
 int channel_connect(struct sw_bridge *b, const struct controller_conf *to, struct errbuf *e);
 void channel_set_auxiliary(struct channel *c, uint8_t n);
+void channel_tick(struct channel *c); /* its connections do what is due */
 int channel_listen(struct sw_bridge *b, const struct endpoint *at, enum session_kind kind, struct errbuf *e);
 void channel_close(struct channel *c);
 void doorway_close(struct doorway *d); /* its connections stay */
