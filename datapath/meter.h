@@ -3,7 +3,8 @@
  * Flow: exec (OP_METER) -> [meter_frame].   Spec: OpenFlow 1.3.5, 5.7, 7.3.4.4.
  *
  * A frame is measured with all its bytes, from the Ethernet header on, as it enters; one that is still to be cut into
- * segments counts as one packet.  Without a burst size of its own a band lets pass METER_BURST_NS of its rate at once.
+ * segments counts as one packet.  Without a burst size of its own (the choice is ours then, 7.3.4.4) a band lets pass
+ * METER_BURST_NS of its rate at once: so much a sender may stutter, or a TCP wait for its window, and still get the rate.
  * A meter does not change; see object.h.   Thread: C, unless said otherwise. */
 #ifndef DATAPATH_METER_H
 #define DATAPATH_METER_H
@@ -20,7 +21,7 @@ struct pkt;
 struct rule_stat;
 struct worker;
 
-enum { METERS_MAX = 65536, METER_BURST_NS = 20000000 };
+enum { METERS_MAX = 65536, METER_BURST_NS = 100000000 };
 
 #define METER_CONTROLLER UINT32_C(0xfffffffe) /* OFPM_CONTROLLER: meets every packet-in of its bridge */
 
