@@ -9,10 +9,11 @@ import signal
 import sys
 
 import bench_datapath
+import bench_queues
 import bench_tcp
 import system
 
-BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath}
+BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "queues": bench_queues}
 
 
 def show(result):
