@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Large TCP transfers through flows that change every segment of 64 KB: a VLAN or MPLS labels pushed and popped over a trunk
-between two bridges, addresses rewritten both ways, a smaller MTU behind; over AF_XDP too.  No checksum may be wrong at the hosts.
+between two bridges, addresses rewritten both ways, a smaller MTU behind; over AF_XDP too; and IP fragments.  No checksum may be wrong at the hosts.
     segments.py TRAMA_SWITCHD [CASE...]
 Exit: 0 all passed, 1 something failed, 77 skipped (not root, or a tool is missing)."""
 import json
@@ -168,7 +168,27 @@ def mpls(net, case):
         net.transfer(case, net.a, net.b, "fd94::2", *options)
 
 
-CASES = {"vlan": (vlan, ""), "mpls": (mpls, ""), "rewrite": (rewrite, ""), "mtu": (mtu, ""), "xdp": (xdp, ", mode: xdp")}
+def fragments(net, case):
+    """Datagrams that a host's kernel has cut: put together for flows that let no fragment pass, cut again on the way out, and
+    whole at the other host's kernel."""
+    net.vlan()
+    for bridge in ("br0", "br1"):
+        for kind in ("ip", "ipv6"):
+            net.flow(bridge, f"priority=9,{kind},nw_frag=yes,actions=drop")
+    for mode, received in (("reassemble", 5), ("normal", 0)):
+        for bridge in ("br0", "br1"):
+            run("timeout", "10", "ovs-ofctl", "-O", "OpenFlow13", "set-frags", f"{net.dir}/{bridge}.mgmt", mode)
+        for target, size in (("10.94.0.2", "1500"), ("10.94.0.2", "65000"), ("fd94::2", "1500"), ("fd94::2", "65000")):
+            out = net.in_ns(net.a, "ping", "-c", "5", "-i", "0.02", "-W", "1", "-s", size, target, check=False)
+            if f" {received} received" not in out:
+                failed.append(f"{case}: {mode}, {size} bytes to {target}: {out}")
+    stats = json.loads(run("ovs-appctl", "-t", net.ctl, "stats"))
+    counted = [sum(w[name] for w in stats["workers"]) for name in ("joined", "cut")]
+    if counted != [80, 80]:  # 20 pings, each way, on two bridges
+        failed.append(f"{case}: joined and cut {counted}: {stats['drops']}")
+
+
+CASES = {"vlan": (vlan, ""), "fragments": (fragments, ""), "mpls": (mpls, ""), "rewrite": (rewrite, ""), "mtu": (mtu, ""), "xdp": (xdp, ", mode: xdp")}
 
 
 def main(binary, *names):
