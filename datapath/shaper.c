@@ -6,8 +6,9 @@
  * it in debt, so that frames longer than the bucket pass, and the mean is the rate all the same.  A bucket is small, so that
  * nothing bursts after a pause, but not so small that a TCP that waits for a busy CPU falls short of the rate (2 ms: by 2 to
  * 9 %, with six others for each CPU); while frames wait it gathers more (`CATCH_UP_NS`), so that a worker that the kernel
- * let wait makes up for it, with what its queues hold at most.  Frames go first from queues whose guarantee is not used up, in turns; when there is none, what is left is shared in proportion to the
- * guarantees, by a virtual time for each queue (`share_time`) that runs the slower the more it has been guaranteed.
+ * let wait makes up for it, with what its queues hold at most.  Frames go first from queues whose guarantee is not used up,
+ * in turns; when there is none, what is left is shared in proportion to the guarantees, by a virtual time for each queue
+ * (`share_time`) that runs the slower the more it has been guaranteed.
  * Tokens are bits times 10^9, so that a nanosecond of any rate is a whole number of them. */
 #include "datapath/shaper.h"
 
