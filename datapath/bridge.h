@@ -80,6 +80,12 @@ static inline const struct table *bridge_table(const struct bridge *b, uint8_t t
     return atomic_load_explicit(&b->tables[table_id], memory_order_acquire);
 }
 
+/* W: then worker->reassembly is there. */
+static inline bool joins_fragments(const struct bridge *b)
+{
+    return atomic_load_explicit(&b->fragments, memory_order_acquire) == FRAGMENTS_JOIN;
+}
+
 /* The datapath index of an OpenFlow port, DP_INDEX_NONE when the bridge has none of that number. */
 uint16_t bridge_port_index(const struct bridge *b, uint32_t number);
 

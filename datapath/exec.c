@@ -45,8 +45,7 @@ void exec_output_all(struct worker *w, const struct bridge *b, uint32_t in_port,
 {
     struct dp_port *dp = datapath_port(w->dp, index);
     unsigned flags = dp ? atomic_load_explicit(&dp->flags, memory_order_relaxed) : 0;
-    bool is_busy = dp && (atomic_load_explicit(&w->reassembly, memory_order_relaxed) ||
-                          atomic_load_explicit(&dp->snaplen, memory_order_relaxed) ||
+    bool is_busy = dp && (joins_fragments(b) || atomic_load_explicit(&dp->snaplen, memory_order_relaxed) ||
                           atomic_load_explicit(&dp->shaper, memory_order_relaxed));
     enum drop why = !dp                                        ? DROP_NO_SUCH_PORT
                     : dp->number == in_port && dp->bridge == b ? DROP_TO_IN_PORT

@@ -298,7 +298,7 @@ static unsigned admit(struct worker *w, struct dp_port *dp, struct rte_mbuf **fr
 {
     unsigned flags = atomic_load_explicit(&dp->flags, memory_order_relaxed), n_left = 0;
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
-    enum fragment_mode fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_relaxed);
+    enum fragment_mode fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_acquire);
 
     for (unsigned i = 0; snaplen && i < n; i++)
         event_capture(w, dp, frames[i], EVENT_CAPTURE_RX, snaplen);
