@@ -28,6 +28,7 @@ struct field_info {
     const char *name;               /* the specification's name, lower case */
     const char *names[FIELD_NAMES]; /* what text syntax accepts too; NULL ends */
     uint16_t bits;                  /* 1..64, or 128 */
+    uint64_t ones;                  /* the bits that are the field's own; of one of 128 bits, the lower 64 */
     uint8_t word, shift; /* place: bits >> shift of key word `word`; a 128-bit field has `word` (high) and `word`+1 */
     enum layer layer;
     enum field_form form;
@@ -54,11 +55,7 @@ static inline struct value value_of(uint64_t lo)
 /* All bits of the field set. */
 static inline struct value field_ones(enum field_id id)
 {
-    unsigned bits = field_table[id].bits;
-
-    if (bits > 64)
-        return (struct value){ .hi = bits == 128 ? UINT64_MAX : (UINT64_C(1) << (bits - 64)) - 1, .lo = UINT64_MAX };
-    return value_of(bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1);
+    return (struct value){ .hi = field_table[id].bits > 64 ? UINT64_MAX : 0, .lo = field_table[id].ones };
 }
 
 #endif

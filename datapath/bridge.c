@@ -338,6 +338,16 @@ void datapath_commit(struct datapath *dp)
     rcu_reclaim(dp->rcu);
 }
 
+void bridge_learn_room_set(struct bridge *b, uint16_t room, uint32_t n_flows)
+{
+    atomic_store(&b->learn_rooms[room].n_flows, n_flows);
+}
+
+void bridge_learn_room_answer(struct bridge *b, uint16_t room)
+{
+    atomic_fetch_sub(&b->learn_rooms[room].n_asked, 1);
+}
+
 void rule_stats(const struct bridge *b, const struct rule *r, struct rule_stat *out)
 {
     stat_read(b->dp->stats, r->stat, out);

@@ -69,6 +69,7 @@ struct bridge {
     _Atomic(const struct port_map *) ports;
     struct mac_table *macs;
     struct object_table groups, meters;
+    struct learn_room learn_rooms[LEARN_ROOMS];
     struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
     /* C only */
     uint64_t mask_serial[DP_TABLES];

@@ -122,6 +122,10 @@ void datapath_abort(struct datapath *dp);
 void datapath_commit(struct datapath *dp);
 uint64_t datapath_version(const struct datapath *dp);
 
+/* learn.h, rooms: how many flows there are; and what a worker asked for was answered. */
+void bridge_learn_room_set(struct bridge *b, uint16_t room, uint32_t n_flows);
+void bridge_learn_room_answer(struct bridge *b, uint16_t room);
+
 void rule_stats(const struct bridge *b, const struct rule *r, struct rule_stat *out);
 struct table_stats {
     uint64_t lookups, matched;
@@ -144,7 +148,7 @@ struct worker_gap {
 void datapath_worker_gap(struct datapath *dp, unsigned w, struct worker_gap *out);
 
 /* --- frames to and from the control thread --- */
-enum event_type { EVENT_PACKET_IN, EVENT_LEARN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
+enum event_type { EVENT_PACKET_IN, EVENT_LEARN, EVENT_FIN, EVENT_CAPTURE_RX, EVENT_CAPTURE_TX };
 enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
                     EVENT_NO_MATCH,
                     EVENT_ACTION,
@@ -165,6 +169,10 @@ struct event {
     union {
         uint8_t userdata[ACT_USERDATA_MAX];
         struct learned learned; /* EVENT_LEARN: has no frame */
+        struct {
+            uint32_t stat; /* of the rule */
+            struct fin_timeout to;
+        } fin; /* EVENT_FIN: has no frame, but table_id and cookie of the rule */
     };
     struct value fields[EVENT_FIELDS]; /* of event_fields */
     uint64_t cookie;

@@ -334,9 +334,21 @@ static int choose(struct worker *w, const struct bridge *b, struct pkt *p, const
     return 0;
 }
 
+/* Asks for a flow, and tells the frame whether there will be one. */
+static int learn(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *payload)
+{
+    bool is_made = learn_frame(w, b, p, payload, payload + LEARN_HEAD_WORDS);
+    struct learn_head head;
+
+    memcpy(&head, payload, sizeof head);
+    return head.result == LEARN_NO_RESULT ? 0 : give(p, subfield_unpack(head.result), value_of(is_made));
+}
+
 /* The operations after which the frame, or what goes with it, is another. */
 static int change(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at)
 {
+    if (op_code(*at) == OP_LEARN)
+        return learn(w, b, p, at + 1);
     if (op_code(*at) == OP_CHOOSE)
         return choose(w, b, p, at + 1, op_payload(*at));
     return is_move(op_code(*at)) ? move(w, p, *at, at + 1) : edit(w, p, *at, at + 1);
@@ -420,6 +432,9 @@ static void output(struct worker *w, const struct bridge *b, struct pkt *p, cons
     case OP_OUTPUT_FIELD:
         output_field(w, b, p, arg, payload);
         break;
+    case OP_OUTPUT_CUT:
+        exec_output_cut(w, b, p, (uint32_t)payload[0], (uint32_t)arg);
+        break;
     case OP_CONTROLLER:
     case OP_PAUSE:
         tell_controller(w, b, p, at);
@@ -441,7 +456,6 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         int err;
 
         next = payload + op_payload(head);
-
         switch (op_code(head)) {
         case OP_END:
             rte_pktmbuf_free(p->m);
@@ -453,8 +467,8 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_MISS:
             counter_add(&b->counters[w->id][arg].lookups, 1);
             break;
-        case OP_LEARN:
-            learn_frame(w, b, p, payload, payload + LEARN_HEAD_WORDS);
+        case OP_FIN_TIMEOUT:
+            fin_frame(w, b, p, (struct fin_timeout){ (uint16_t)arg, (uint16_t)(arg >> 16) }, payload[0], payload[1]);
             break;
         case OP_COUNT:
             stat_add(w->stats, (uint32_t)arg, 1, rte_pktmbuf_pkt_len(p->m), w->now_ns);
@@ -480,6 +494,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_FLOOD:
         case OP_NORMAL:
         case OP_OUTPUT_FIELD:
+        case OP_OUTPUT_CUT:
         case OP_CONTROLLER:
         case OP_PAUSE:
             output(w, b, p, at, op_code(*next) == OP_END);
@@ -514,6 +529,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_DEC_MPLS_TTL:
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
+        case OP_LEARN:
         case OP_CHOOSE:
         case OP_MOVE:
         case OP_STACK_PUSH:

@@ -59,13 +59,15 @@ enum op {
     OP_STACK_PUSH,   /* arg: packed subfield */
     OP_STACK_POP,    /* arg: packed subfield */
     OP_OUTPUT_FIELD, /* arg: packed subfield.  Payload: as OP_CONTROLLER's arg, cookie: it may be sent there */
+    OP_OUTPUT_CUT,   /* arg: bytes.  Payload: OpenFlow's port number */
+    OP_FIN_TIMEOUT,  /* arg: idle_s | hard_s << 16.  Payload: table << 32 | statistics slot of the rule, its cookie */
     OP_CONTINUE,     /* always last.  arg: table | is a resubmit's << 8 | actions in the set << 16.
                   * Payload: port, the action set, then what is to be done (struct act each) */
     OP_DROP,         /* arg: enum drop */
     OP_N
 };
 
-enum { CHOICE_WORDS = 2, LEARN_HEAD_WORDS = 3, LEARN_STEP_WORDS = 4 };
+enum { CHOICE_WORDS = 2, LEARN_HEAD_WORDS = 4, LEARN_STEP_WORDS = 4 };
 enum { PROGRAM_WORDS_MAX = 16384, PROGRAM_DEPTH_MAX = 32 };
 
 #define CLONE_EDITS (UINT64_C(1) << 32)

@@ -37,6 +37,8 @@ enum act_type {
     ACT_STACK_PUSH,   /* src */
     ACT_STACK_POP,    /* dst */
     ACT_OUTPUT_FIELD, /* src: the port's number, of 16 bits as OpenFlow 1.0 had them; max_len */
+    ACT_OUTPUT_CUT,   /* port, max_bytes of the frame */
+    ACT_FIN_TIMEOUT,  /* fin */
     ACT_RESUBMIT,     /* table_id (ACT_TABLE_SAME: the rule's), port (0: the frame's own) for that lookup alone */
     ACT_CLONE,        /* n_body actions that follow are done to a copy of the frame */
     ACT_CONJUNCTION,  /* conjunction: the rule is a part of it; nothing else is done */
@@ -65,6 +67,7 @@ enum {
     DP_PORT_NONE = 0xffffffff
 };
 
+#define ACT_NO_STAT UINT32_MAX
 enum { ACT_TABLE_SAME = 0xff, ACT_TTL_IDS = 14, ACT_DATA_SIZE = 32, ACT_USERDATA_MAX = 256 };
 
 /* Whose actions are being done: told to the controller in packet-ins. */
@@ -72,6 +75,7 @@ struct act_context {
     uint64_t cookie;
     uint8_t table_id;
     uint8_t reason; /* enum event_reason */
+    uint32_t stat;  /* the rule's slot; of a packet-out ACT_NO_STAT */
 };
 
 struct act {
@@ -108,6 +112,8 @@ struct act {
             uint32_t id;
             uint8_t clause, n_clauses; /* of 2 to 64; the first is 0 */
         } conjunction;
+        struct fin_timeout fin;
+        uint32_t max_bytes;
         struct learn_head learn;
         struct link_choice choice;
         uint8_t data[ACT_DATA_SIZE];

@@ -22,49 +22,48 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "datapath/bridge.h"
 #include "datapath/conjunction.h"
 #include "datapath/datapath.h"
 #include "datapath/group.h"
 #include "datapath/key_edit.h"
 #include "datapath/meter.h"
 #include "datapath/table.h"
-
-/* A list of actions that is being done. */
-struct todo {
-    const struct act *at, *end;
-    const struct rule_code *code; /* whose instructions follow; NULL: none */
-    struct act_context context;
-};
-
-struct walk {
-    struct program_buf *out;
-    const struct bridge *b;
-    struct key *key;
-    uint64_t version;
-    bool is_stale; /* the key no longer tells what the frame holds */
-    bool has_output;
-    bool is_packet_out; /* groups are for the worker to look up */
-    bool is_ended;      /* by a continuation or pause, or by a table that knows nothing of the frame: no action set */
-    bool is_exit;       /* the action exit was done: no action set */
-    unsigned n_edits;   /* operations so far that change the frame */
-    unsigned depth;     /* groups and clones in each other */
-    unsigned n_clones;  /* of these, clones */
-    unsigned n_resubmits;
-    enum drop error; /* nothing of the program is of use */
-    struct action_set *set;
-    struct act_context context; /* whose actions are being translated */
-    unsigned base;              /* in `todo`, the innermost clone's first list */
-    unsigned n_todo;
-    struct todo todo[RESUBMIT_DEPTH_MAX];
-    unsigned n_stack;
-    struct value stack[STACK_MAX]; /* as far as the key tells */
-};
+#include "datapath/translate_impl.h"
 
 enum { GROUP_DEPTH_MAX = PROGRAM_DEPTH_MAX - 1 }; /* a group makes one clone at most */
 static_assert(sizeof((struct act *)0)->ttl_ids <= 4 * sizeof(uint64_t), "fits OP_DEC_IP_TTL");
 enum { ACT_WORDS = sizeof(struct act) / sizeof(uint64_t) };
 static_assert(sizeof(struct act) % sizeof(uint64_t) == 0, "actions are kept in programs as whole words");
+
+uint64_t walk_packet_in_arg(const struct walk *w, uint16_t max_len, uint8_t reason)
+{
+    return max_len | (uint64_t)reason << 16 | (uint64_t)w->context.table_id << 24;
+}
+
+void walk_edited(struct walk *w, int err)
+{
+    w->n_edits++;
+    if (err == -EAGAIN)
+        w->is_stale = true;
+}
+
+void walk_fail(struct walk *w, enum drop why)
+{
+    w->error = why;
+    w->n_todo = 0;
+}
+
+bool walk_is_looked_at(const struct walk *w, struct subfield s)
+{
+    const struct entry_mask *mask = atomic_load_explicit(&w->b->entry, memory_order_acquire);
+    struct key bits = { 0 };
+
+    key_set_masked(&bits, s.field, subfield_mask(s), subfield_mask(s));
+    for (unsigned i = 0; i < mask->n; i++)
+        if (bits.w[mask->word[i]] & mask->mask[i])
+            return true;
+    return false;
+}
 
 void translate_set_field(struct program_buf *out, enum field_id id, struct value v, struct value mask)
 {
@@ -84,19 +83,13 @@ void translate_set_field(struct program_buf *out, enum field_id id, struct value
     }
 }
 
-/* What OP_CONTROLLER's argument says of whose action it is. */
-static uint64_t packet_in_arg(const struct walk *w, uint16_t max_len, uint8_t reason)
-{
-    return max_len | (uint64_t)reason << 16 | (uint64_t)w->context.table_id << 24;
-}
-
 /* `a`: ACT_CONTROLLER with its data.  Gives where the payload of that operation ends, NULL when it does not fit; `n_more`
  * words are left behind it. */
 static uint64_t *emit_to_controller(struct walk *w, const struct act *a, enum op op, uint64_t arg, unsigned n_more)
 {
     unsigned n_userdata = a->to.n_userdata, n_words = (n_userdata + 7) / 8;
     uint8_t reason = a->to.has_reason ? a->to.reason : w->context.reason;
-    uint64_t *p = program_add(w->out, op, 2 + n_words + n_more, arg | packet_in_arg(w, a->max_len, reason));
+    uint64_t *p = program_add(w->out, op, 2 + n_words + n_more, arg | walk_packet_in_arg(w, a->max_len, reason));
 
     w->has_output = true;
     if (!p)
@@ -162,164 +155,8 @@ static void emit_output(struct walk *w, uint32_t port)
         program_add(w->out, OP_OUTPUT, 0, index);
 }
 
-/* Notes what a key-side edit said: when it cannot know, the key is stale from here on. */
-static void edited(struct walk *w, int err)
-{
-    w->n_edits++;
-    if (err == -EAGAIN)
-        w->is_stale = true;
-}
-
-static void fail(struct walk *w, enum drop why)
-{
-    w->error = why;
-    w->n_todo = 0;
-}
-
-/* --- moves; `take` and `give` also work on the key, as far as it tells --- */
-
-static struct value take(const struct walk *w, struct subfield s)
-{
-    return subfield_take(s, key_get(w->key, s.field));
-}
-
-static void give(struct walk *w, struct subfield s, struct value v)
-{
-    edited(w, key_set_field(w->key, s.field, subfield_place(s, v), subfield_mask(s)));
-}
-
-static void emit_move(struct walk *w, const struct act *a)
-{
-    uint64_t *p = program_add(w->out, OP_MOVE, 1, 0);
-
-    if (p)
-        p[0] = subfield_pack(a->src) | (uint64_t)subfield_pack(a->dst) << 32;
-    give(w, a->dst, take(w, a->src));
-}
-
-static void emit_stack_push(struct walk *w, const struct act *a)
-{
-    if (w->n_stack == STACK_MAX) {
-        fail(w, DROP_TOO_LONG);
-        return;
-    }
-    program_add(w->out, OP_STACK_PUSH, 0, subfield_pack(a->src));
-    w->stack[w->n_stack++] = take(w, a->src);
-    w->n_edits++; /* a clone has a stack of its own */
-}
-
-static void emit_stack_pop(struct walk *w, const struct act *a)
-{
-    if (!w->n_stack)
-        return; /* nothing to pop changes nothing */
-    program_add(w->out, OP_STACK_POP, 0, subfield_pack(a->dst));
-    give(w, a->dst, w->stack[--w->n_stack]);
-}
-
-static_assert(sizeof(struct link_choice) == CHOICE_WORDS * sizeof(uint64_t), "programs hold it as it is");
-enum { PORTS_A_DATA = ACT_DATA_SIZE / sizeof(uint32_t) };
-
-static uint64_t *emit_choice(struct walk *w, const struct link_choice *c, unsigned n_ports)
-{
-    uint64_t *p = program_add(w->out, OP_CHOOSE, CHOICE_WORDS + n_ports, 0);
-
-    if (p)
-        memcpy(p, c, sizeof *c);
-    return p ? p + CHOICE_WORDS : NULL;
-}
-
-static void emit_multipath(struct walk *w, const struct act *a)
-{
-    (void)emit_choice(w, &a->choice, 0);
-    give(w, subfield_unpack(a->choice.dst), value_of(link_choose(&a->choice, w->key, NULL)));
-}
-
-/* Which ports are live is decided here: a change of that is a new version. */
-static void emit_bundle(struct walk *w, const struct act *a)
-{
-    struct link_choice c = a->choice;
-    uint64_t live[LINK_HRW_MAX], *p;
-
-    c.n_links = 0;
-    for (unsigned i = 0; i < a->choice.n_links; i++) {
-        uint32_t port;
-
-        memcpy(&port, a[1 + i / PORTS_A_DATA].data + i % PORTS_A_DATA * sizeof port, sizeof port);
-        if (port_is_live(w->b, port))
-            live[c.n_links++] = port;
-    }
-    if (!c.n_links) /* told as "no port", as OpenFlow 1.0 numbers it */
-        live[c.n_links++] = DP_PORT_NONE;
-    if (c.algorithm == LINK_FIRST)
-        c.n_links = 1;
-    p = emit_choice(w, &c, c.n_links);
-    if (p)
-        memcpy(p, live, c.n_links * sizeof *p);
-    if (c.dst == (uint32_t)LINK_NO_DST)
-        w->has_output = true;
-    else
-        give(w, subfield_unpack(c.dst), value_of(live[link_choose(&c, w->key, live)] & UINT16_MAX));
-}
-
-static_assert(sizeof(struct learn_head) == LEARN_HEAD_WORDS * sizeof(uint64_t) &&
-                  sizeof(struct learn_step) == LEARN_STEP_WORDS * sizeof(uint64_t) &&
-                  sizeof(struct learn_step) == ACT_DATA_SIZE,
-              "programs and lists of actions hold them as they are");
-
-static void emit_learn(struct walk *w, const struct act *a)
-{
-    unsigned n = a->learn.n_steps;
-    uint64_t *p = program_add(w->out, OP_LEARN, LEARN_HEAD_WORDS + n * LEARN_STEP_WORDS, 0);
-
-    if (!p)
-        return;
-    memcpy(p, &a->learn, sizeof a->learn);
-    for (unsigned i = 0; i < n; i++)
-        memcpy(p + LEARN_HEAD_WORDS + i * LEARN_STEP_WORDS, a[1 + i].data, ACT_DATA_SIZE);
-}
-
-static void emit_output_field(struct walk *w, const struct act *a)
-{
-    uint64_t *p = program_add(w->out, OP_OUTPUT_FIELD, 2, subfield_pack(a->src));
-
-    if (p) {
-        p[0] = packet_in_arg(w, a->max_len, w->context.reason);
-        p[1] = w->context.cookie;
-    }
-    w->n_edits++; /* it may be NORMAL */
-    w->has_output = true;
-}
-
 static void emit_group(struct walk *w, uint32_t id);
 static void emit_group_copy(struct walk *w, uint32_t id);
-
-/* Nicira's actions that work on one frame. */
-static void do_nx(struct walk *w, const struct act *a)
-{
-    switch ((int)a->type) {
-    case ACT_MOVE:
-        emit_move(w, a);
-        break;
-    case ACT_STACK_PUSH:
-        emit_stack_push(w, a);
-        break;
-    case ACT_STACK_POP:
-        emit_stack_pop(w, a);
-        break;
-    case ACT_OUTPUT_FIELD:
-        emit_output_field(w, a);
-        break;
-    case ACT_LEARN:
-        emit_learn(w, a);
-        break;
-    case ACT_MULTIPATH:
-        emit_multipath(w, a);
-        break;
-    case ACT_BUNDLE:
-        emit_bundle(w, a);
-        break;
-    }
-}
 
 static void do_act(struct walk *w, const struct act *a)
 {
@@ -335,55 +172,55 @@ static void do_act(struct walk *w, const struct act *a)
         break;
     case ACT_SET_FIELD:
         translate_set_field(w->out, a->field, a->value, a->mask);
-        edited(w, key_set_field(w->key, a->field, a->value, a->mask));
+        walk_edited(w, key_set_field(w->key, a->field, a->value, a->mask));
         break;
     case ACT_PUSH_VLAN:
         program_add(w->out, OP_PUSH_VLAN, 0, a->ethertype);
-        edited(w, key_push_vlan(w->key, a->ethertype));
+        walk_edited(w, key_push_vlan(w->key, a->ethertype));
         break;
     case ACT_POP_VLAN:
         program_add(w->out, OP_POP_VLAN, 0, 0);
-        edited(w, key_pop_vlan(w->key));
+        walk_edited(w, key_pop_vlan(w->key));
         break;
     case ACT_PUSH_MPLS:
         program_add(w->out, OP_PUSH_MPLS, 0, a->ethertype);
-        edited(w, key_push_mpls(w->key, a->ethertype));
+        walk_edited(w, key_push_mpls(w->key, a->ethertype));
         break;
     case ACT_POP_MPLS:
         program_add(w->out, OP_POP_MPLS, 0, a->ethertype);
-        edited(w, key_pop_mpls(w->key, a->ethertype));
+        walk_edited(w, key_pop_mpls(w->key, a->ethertype));
         break;
     case ACT_PUSH_PBB:
         program_add(w->out, OP_PUSH_PBB, 0, a->ethertype);
-        edited(w, key_push_pbb(w->key, a->ethertype));
+        walk_edited(w, key_push_pbb(w->key, a->ethertype));
         break;
     case ACT_POP_PBB:
         program_add(w->out, OP_POP_PBB, 0, 0);
-        edited(w, key_pop_pbb(w->key));
+        walk_edited(w, key_pop_pbb(w->key));
         break;
     case ACT_SET_IP_TTL:
         program_add(w->out, OP_SET_IP_TTL, 0, a->ttl);
-        edited(w, key_set_ip_ttl(w->key, a->ttl));
+        walk_edited(w, key_set_ip_ttl(w->key, a->ttl));
         break;
     case ACT_DEC_IP_TTL:
         emit_dec_ttl(w, OP_DEC_IP_TTL, a);
-        edited(w, key_dec_ip_ttl(w->key));
+        walk_edited(w, key_dec_ip_ttl(w->key));
         break;
     case ACT_SET_MPLS_TTL:
         program_add(w->out, OP_SET_MPLS_TTL, 0, a->ttl);
-        edited(w, key_set_mpls_ttl(w->key, a->ttl));
+        walk_edited(w, key_set_mpls_ttl(w->key, a->ttl));
         break;
     case ACT_DEC_MPLS_TTL:
         emit_dec_ttl(w, OP_DEC_MPLS_TTL, NULL);
-        edited(w, key_dec_mpls_ttl(w->key));
+        walk_edited(w, key_dec_mpls_ttl(w->key));
         break;
     case ACT_COPY_TTL_OUT:
         program_add(w->out, OP_COPY_TTL_OUT, 0, 0);
-        edited(w, key_copy_ttl_out(w->key));
+        walk_edited(w, key_copy_ttl_out(w->key));
         break;
     case ACT_COPY_TTL_IN:
         program_add(w->out, OP_COPY_TTL_IN, 0, 0);
-        edited(w, key_copy_ttl_in(w->key));
+        walk_edited(w, key_copy_ttl_in(w->key));
         break;
     case ACT_SET_QUEUE:
         w->n_edits++; /* a copy's queue is its own */
@@ -397,7 +234,9 @@ static void do_act(struct walk *w, const struct act *a)
     case ACT_LEARN:
     case ACT_MULTIPATH:
     case ACT_BUNDLE:
-        do_nx(w, a);
+    case ACT_OUTPUT_CUT:
+    case ACT_FIN_TIMEOUT:
+        walk_do_nx(w, a);
         break;
     case ACT_RESUBMIT: /* these lead elsewhere: step() */
     case ACT_CLONE:
@@ -671,7 +510,7 @@ static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool 
     uint64_t *p;
 
     if (w->n_clones || !gather(w, 0, &c)) {
-        fail(w, w->n_clones ? DROP_TOO_DEEP : DROP_TOO_LONG); /* what is in a clone cannot be left for later */
+        walk_fail(w, w->n_clones ? DROP_TOO_DEEP : DROP_TOO_LONG); /* what is in a clone cannot be left for later */
         return;
     }
     p = program_add(w->out, OP_CONTINUE, 1 + c.n * ACT_WORDS,
@@ -693,7 +532,7 @@ static void emit_pause(struct walk *w, const struct act *a)
     uint64_t *p;
 
     if (!gather(w, w->base, &c)) {
-        fail(w, DROP_TOO_LONG);
+        walk_fail(w, DROP_TOO_LONG);
         return;
     }
     p = emit_to_controller(w, a, OP_PAUSE, (uint64_t)w->set->n << 32, c.n * ACT_WORDS);
@@ -707,15 +546,12 @@ static void emit_pause(struct walk *w, const struct act *a)
 static void do_meter(struct walk *w, uint32_t id)
 {
     const struct meter *m = meter_find(w->b, id, w->version);
-    const struct entry_mask *mask = atomic_load_explicit(&w->b->entry, memory_order_acquire);
-    const struct field_info *dscp = &field_table[FIELD_IP_DSCP];
+    static const struct subfield dscp = { FIELD_IP_DSCP, 0, 6 };
 
     if (!m)
         return;
     program_add(w->out, OP_METER, 0, m->slot);
-    for (unsigned i = 0; m->has_remark && i < mask->n; i++)
-        if (mask->word[i] == dscp->word && mask->mask[i] >> dscp->shift & field_ones(FIELD_IP_DSCP).lo)
-            w->is_stale = true;
+    w->is_stale |= m->has_remark && walk_is_looked_at(w, dscp);
 }
 
 static void push_rule(struct walk *w, const struct rule *r)
@@ -723,10 +559,10 @@ static void push_rule(struct walk *w, const struct rule *r)
     const struct rule_code *c = &r->code;
 
     program_add(w->out, OP_HIT, 0, (uint64_t)r->table_id << 32 | r->stat);
-    w->context =
-        (struct act_context){ r->cookie, r->table_id, (uint8_t)(r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION) };
+    w->context = (struct act_context){ r->cookie, r->table_id,
+                                       (uint8_t)(r->is_table_miss ? EVENT_NO_MATCH : EVENT_ACTION), r->stat };
     if (w->n_todo == RESUBMIT_DEPTH_MAX) {
-        fail(w, DROP_RESUBMIT_DEPTH);
+        walk_fail(w, DROP_RESUBMIT_DEPTH);
         return;
     }
     if (c->meter_id)
@@ -774,7 +610,7 @@ static void resubmit(struct walk *w, const struct act *a)
     uint8_t table_id = a->table_id == ACT_TABLE_SAME ? w->context.table_id : a->table_id;
 
     if (++w->n_resubmits > RESUBMITS_MAX)
-        fail(w, DROP_RESUBMIT_WORK);
+        walk_fail(w, DROP_RESUBMIT_WORK);
     else
         look_up(w, table_id, a->port == DP_PORT_IN_PORT ? 0 : a->port, true);
 }
@@ -791,7 +627,7 @@ static void do_clone(struct walk *w, const struct act *body, unsigned n)
     struct clone c;
 
     if (w->depth == GROUP_DEPTH_MAX || base == RESUBMIT_DEPTH_MAX) {
-        fail(w, DROP_RESUBMIT_DEPTH);
+        walk_fail(w, DROP_RESUBMIT_DEPTH);
         return;
     }
     memcpy(stack, w->stack, n_stack * sizeof stack[0]);
@@ -944,7 +780,8 @@ void translate_actions(struct program_buf *out, const struct bridge *b, const st
     w.set = &set;
     w.is_stale = true;
     w.is_packet_out = true;
-    w.todo[w.n_todo++] = (struct todo){ .at = acts, .end = acts + n_acts, .context = { UINT64_MAX, 0, EVENT_ACTION } };
+    w.todo[w.n_todo++] =
+        (struct todo){ .at = acts, .end = acts + n_acts, .context = { UINT64_MAX, 0, EVENT_ACTION, ACT_NO_STAT } };
     run_todo(&w, 0);
     finish(&w);
 }
@@ -960,7 +797,7 @@ void translate_group(struct program_buf *out, const struct bridge *b, uint32_t g
     w.b = b;
     w.key = &key;
     w.version = version;
-    w.context = (struct act_context){ UINT64_MAX, 0, EVENT_ACTION };
+    w.context = (struct act_context){ UINT64_MAX, 0, EVENT_ACTION, ACT_NO_STAT };
 
     emit_group(&w, group_id);
 }

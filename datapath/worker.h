@@ -176,6 +176,8 @@ void exec_output_all(struct worker *w, const struct bridge *b, uint32_t in_port,
                      struct rte_mbuf **frames, unsigned n);
 /* Sends a copy of the frame, or the frame itself when `is_last`, by that port, subject to its flags. */
 void exec_output(struct worker *w, struct pkt *p, struct dp_port *dp, bool is_last);
+/* output_cut.c: sends the first `max` bytes by OpenFlow's port, which may be IN_PORT. */
+void exec_output_cut(struct worker *w, const struct bridge *b, struct pkt *p, uint32_t port, uint32_t max);
 
 /* normal.c: the action NORMAL: VLANs, learning, flooding.  Leaves the frame as it was. */
 void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p);

@@ -185,6 +185,25 @@ static int check_controller(struct walk *w, const struct ofp_nx_action *act)
     return -EBADMSG;
 }
 
+/* To one port, and not less than an Ethernet header. */
+static int check_output_trunc(struct walk *w, const struct ofp_nx_output_trunc *o)
+{
+    uint32_t port = nx_port_widen(o->port);
+
+    if (o->max_len < 14)
+        return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    if (port > OFPP_MAX && port != OFPP_IN_PORT && port != OFPP_LOCAL)
+        return walk_refuse(w, OFPBAC_BAD_OUT_PORT);
+    return walk_output(w, port);
+}
+
+static int check_set_queue(struct walk *w, uint32_t queue_id)
+{
+    if (!w->check->has_queue || !w->check->has_queue(w->check->arg, queue_id))
+        return walk_refuse(w, OFPBAC_BAD_QUEUE);
+    return 0;
+}
+
 static bool is_for_ip(const struct walk *w)
 {
     return match_allows_field(&w->frame, FIELD_IP_TTL);
@@ -239,12 +258,14 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
         if (!act->dec_ttl_cnt_ids.count || act->dec_ttl_cnt_ids.n_ids / 2 < act->dec_ttl_cnt_ids.count)
             return walk_refuse(w, OFPBAC_BAD_LEN);
         return walk_ask(w, is_for_ip(w));
+    case NXAST_SET_QUEUE:
+        return check_set_queue(w, act->set_queue.queue_id);
     case NXAST_FIN_TIMEOUT:
         return walk_ask(w, is_tcp(w));
     case NXAST_CONJUNCTION:
         return check_conjunction(w, &act->conjunction);
     case NXAST_OUTPUT_TRUNC:
-        return walk_output(w, nx_port_widen(act->output_trunc.port));
+        return check_output_trunc(w, &act->output_trunc);
     case NXAST_CONTROLLER:
     case NXAST_CONTROLLER2:
         return check_controller(w, act);
@@ -255,7 +276,6 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
         return 0;
     case NXAST_SET_TUNNEL:
     case NXAST_SET_TUNNEL64:
-    case NXAST_SET_QUEUE:
     case NXAST_POP_QUEUE:
     case NXAST_EXIT:
     case NXAST_CT:

@@ -63,6 +63,8 @@ bool field_value_is_valid(enum field_id id, struct value v, struct value mask)
 {
     if (!is_subset(v, field_ones(id)))
         return false;
+    if (id == FIELD_RECIRC_ID || id == FIELD_DP_HASH)
+        return !v.lo; /* no frame ever has another */
     if (id == FIELD_VLAN_VID && mask.lo & OFPVID_PRESENT)
         return v.lo & OFPVID_PRESENT || !v.lo;
     return true;

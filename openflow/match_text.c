@@ -278,10 +278,13 @@ static int add_word(struct builder *b, const struct word *w)
 
 static int check_field(struct builder *b, enum field_id id)
 {
+    bool is_valid = field_value_is_valid(id, key_get(&b->m.value, id), key_get(&b->m.mask, id));
     struct str needs;
     int err;
 
-    if (!field_value_is_valid(id, key_get(&b->m.value, id), key_get(&b->m.mask, id)))
+    if (!is_valid && id != FIELD_VLAN_VID)
+        return errbuf_set(b->e, -EINVAL, "%.*s: it is 0 of every frame, none would match", SPAN_ARG(b->key[id]));
+    if (!is_valid)
         return errbuf_set(b->e, -EINVAL, "%.*s: bit 0x1000 must be set, it says that there is a tag (or write dl_vlan)",
                           SPAN_ARG(b->key[id]));
     if (match_allows_field(&b->m, id))

@@ -82,6 +82,8 @@ static enum field_id find_field(struct span s, const struct match *m)
         return FIELD_IN_PORT;
     if (span_is(s, "vlan_tci"))
         return FIELD_VLAN_TCI;
+    if (span_is(s, "nw_tos"))
+        return FIELD_IP_TOS;
     return match_text_field(m ? m : &any, s);
 }
 

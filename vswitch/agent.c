@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
+#include "vswitch/learn_table.h"
 #include "vswitch/meter_table.h"
 #include "vswitch/packet_buffer.h"
 
@@ -445,16 +446,19 @@ unsigned agent_controller_count(const struct agent *a)
     return n;
 }
 
-static void count_flow(void *arg, const struct rule_code *code, int by)
+static void count_flow(void *arg, const struct rule *r, int by)
 {
     const struct agent *a = arg;
 
-    group_table_count_flow(a->groups, code, by);
-    meter_table_count_flow(a->meters, code, by);
+    group_table_count_flow(a->groups, &r->code, by);
+    meter_table_count_flow(a->meters, &r->code, by);
+    learn_table_count(a->learns, r, by);
 }
 
 int agent_finish(struct agent *a, int res)
 {
+    if (!res)
+        res = learn_table_delete(a->learns, a->flows);
     if (res) {
         group_table_abort(a->groups);
         meter_table_abort(a->meters);
@@ -465,6 +469,7 @@ int agent_finish(struct agent *a, int res)
         meter_table_commit(a->meters);
         monitors_flush(a);
     }
+    learn_table_settle(a->learns);
     return res;
 }
 
@@ -492,7 +497,10 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         .count = count_flow,
         .arg = a,
     };
-    int err = flow_table_new(&a->flows, &flows);
+    int err = learn_table_new(&a->learns, conf->bridge);
+
+    if (!err)
+        err = flow_table_new(&a->flows, &flows);
 
     if (!a->conf.max_groups)
         a->conf.max_groups = GROUP_TABLE_MAX;
@@ -513,6 +521,7 @@ int agent_new(struct agent **out, const struct agent_conf *conf)
         meter_table_free(a->meters);
         group_table_free(a->groups);
         flow_table_free(a->flows);
+        learn_table_free(a->learns);
         free(a);
         return err;
     }
@@ -529,6 +538,7 @@ void agent_free(struct agent *a)
     flow_table_free(a->flows);
     group_table_free(a->groups);
     meter_table_free(a->meters);
+    learn_table_free(a->learns);
     datapath_commit(a->conf.dp);
     hmap_fini(&a->ports);
     arena_fini(&a->arena);
@@ -561,11 +571,31 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
     *out = a->stats;
 }
 
+void agent_event(struct agent *a, const struct event *ev)
+{
+    switch (ev->type) {
+    case EVENT_PACKET_IN:
+        agent_packet_in(a, ev);
+        return;
+    case EVENT_LEARN:
+        agent_learn(a, ev);
+        return;
+    case EVENT_FIN:
+        agent_fin(a, ev);
+        return;
+    case EVENT_CAPTURE_RX:
+    case EVENT_CAPTURE_TX:
+        return;
+    }
+}
+
 bool agent_run(struct agent *a)
 {
     bool has_more = false;
 
     flow_table_run(a->flows);
+    if (learn_table_is_due(a->learns))
+        (void)agent_finish(a, 0); /* without memory they stay */
     packet_buffers_run(a->buffers);
     for_each_list_safe (struct session, s, next, &a->sessions, link) {
         if (s->dump.is_active)

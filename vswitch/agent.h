@@ -106,10 +106,8 @@ void session_close(struct session *s);
 void session_message(struct session *s, const struct ofp_msg *m, const uint8_t *p, size_t n);
 
 unsigned agent_controller_count(const struct agent *a); /* main sessions of kind SESSION_CONTROLLER */
-/* A frame for the controllers (packet-in). */
-void agent_packet_in(struct agent *a, const struct event *ev);
-/* A flow that a frame has asked for (EVENT_LEARN). */
-void agent_learn(struct agent *a, const struct event *ev);
+/* What a frame of the bridge had to tell; captures are not for the agent. */
+void agent_event(struct agent *a, const struct event *ev);
 
 /* Adds the flow that a bridge without controllers has in fail-standalone: everything NORMAL, in table 0 with priority 0. */
 int agent_add_normal_flow(struct agent *a);

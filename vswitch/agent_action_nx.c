@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/shaper.h"
 #include "openflow/learn.h"
 #include "openflow/nx.h"
 #include "openflow/subfield.h"
@@ -33,9 +34,14 @@ bool has_nx(void *arg, unsigned subtype)
     case NXAST_CLONE:
     case NXAST_CONJUNCTION:
     case NXAST_LEARN:
+    case NXAST_LEARN2:
     case NXAST_MULTIPATH:
     case NXAST_BUNDLE:
     case NXAST_BUNDLE_LOAD:
+    case NXAST_OUTPUT_TRUNC:
+    case NXAST_FIN_TIMEOUT:
+    case NXAST_SET_QUEUE:
+    case NXAST_POP_QUEUE:
         return true;
     }
     return false;
@@ -82,6 +88,7 @@ size_t nx_act_count(const struct ofp_nx_action *in)
     case NXAST_BUNDLE_LOAD:
         return 1 + bundle_data(in->bundle_load.n_members);
     case NXAST_LEARN:
+    case NXAST_LEARN2:
         return learn_act_count(in);
     case NXAST_CONTROLLER2:
         nx_controller_read(&c, in);
@@ -200,6 +207,12 @@ static struct act learn_step(const struct learn_spec *s)
     return a;
 }
 
+static uint16_t learn_flags(uint16_t f)
+{
+    return (uint16_t)((f & NX_LEARN_F_SEND_FLOW_REM ? FLOW_SEND_REMOVED : 0) |
+                      (f & NX_LEARN_F_DELETE_LEARNED ? LEARN_TAKES_ALONG : 0));
+}
+
 static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
 {
     struct arena arena;
@@ -208,8 +221,7 @@ static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
 
     arena_init(&arena);
     err = read_learn(&l, &arena, in);
-    if (!err && (l.flags & NX_LEARN_F_DELETE_LEARNED || l.fin_idle_timeout || l.fin_hard_timeout ||
-                 l.n_specs > LEARN_STEPS_MAX || l.table_id >= DP_TABLES))
+    if (!err && (l.n_specs > LEARN_STEPS_MAX || l.table_id >= DP_TABLES))
         err = -EOPNOTSUPP;
     if (!err) {
         out[0] = (struct act){ .type = ACT_LEARN,
@@ -217,7 +229,13 @@ static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
                                           .idle_s = l.idle_timeout,
                                           .hard_s = l.hard_timeout,
                                           .priority = l.priority,
-                                          .flags = l.flags & NX_LEARN_F_SEND_FLOW_REM ? FLOW_SEND_REMOVED : 0,
+                                          .flags = learn_flags(l.flags),
+                                          .fin_idle_s = l.fin_idle_timeout,
+                                          .fin_hard_s = l.fin_hard_timeout,
+                                          .room = LEARN_NO_ROOM, /* learn_table_reserve() knows it */
+                                          .limit = l.limit,
+                                          .result = l.flags & NX_LEARN_F_WRITE_RESULT ? subfield_pack(l.result_dst)
+                                                                                      : LEARN_NO_RESULT,
                                           .table_id = l.table_id,
                                           .n_steps = (uint8_t)l.n_specs } };
         for (size_t i = 0; i < l.n_specs; i++)
@@ -270,6 +288,21 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
                              .max_len = in->output_reg2.max_len,
                              .src = subfield_of(in->output_reg2.src, in->output_reg2.ofs_nbits) };
         return 0;
+    case NXAST_OUTPUT_TRUNC:
+        *out = (struct act){ .type = ACT_OUTPUT_CUT,
+                             .port = nx_port_widen(in->output_trunc.port),
+                             .max_bytes = in->output_trunc.max_len };
+        return 0;
+    case NXAST_FIN_TIMEOUT:
+        *out = (struct act){ .type = ACT_FIN_TIMEOUT,
+                             .fin = { in->fin_timeout.fin_idle_timeout, in->fin_timeout.fin_hard_timeout } };
+        return 0;
+    case NXAST_SET_QUEUE:
+        *out = (struct act){ .type = ACT_SET_QUEUE, .queue = in->set_queue.queue_id };
+        return 0;
+    case NXAST_POP_QUEUE:
+        *out = (struct act){ .type = ACT_SET_QUEUE, .queue = SHAPER_QUEUE_NONE };
+        return 0;
     case NXAST_EXIT:
         *out = (struct act){ .type = ACT_EXIT };
         return 0;
@@ -303,6 +336,7 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
                                   .dst = subfield_pack(subfield_of(in->bundle_load.dst, in->bundle_load.ofs_nbits)) },
             in->bundle_load.algorithm, in->bundle_load.ports, out, n);
     case NXAST_LEARN:
+    case NXAST_LEARN2:
         return learn(in, out, n);
     case NXAST_CONJUNCTION:
         *out = (struct act){ .type = ACT_CONJUNCTION,

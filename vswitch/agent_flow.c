@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "vswitch/agent_impl.h"
+#include "vswitch/learn_table.h"
 
 /* --- flow-mod: check, translate, do --- */
 
@@ -33,7 +34,9 @@ static int prepare(struct agent *a, const struct ofp_flow_mod *m, const struct m
     res = buffer_check(a, m->buffer_id, err);
     if (!res)
         res = ofp_instructions_check(&check, match, m->instructions, m->n_instructions, err);
-    return res ? res : translate_instructions(&a->arena, m->instructions, m->n_instructions, code);
+    if (!res)
+        res = translate_instructions(&a->arena, m->instructions, m->n_instructions, code);
+    return res ? res : learn_table_reserve(a->learns, a->flows, code);
 }
 
 /* Bytes of a multipart reply with one flow, without match and instructions: what cannot be shown cannot be added. */
@@ -58,7 +61,7 @@ static int write_instructions(struct agent *a, const struct ofp_flow_mod *m)
     return is_too_big ? -E2BIG : 0;
 }
 
-enum origin { BY_CONTROLLER, BY_LEARNING };
+enum origin { BY_CONTROLLER, BY_LEARNING, BY_LEARNING_WHEN_FULL };
 
 /* Runs the request; the caller commits or aborts. */
 static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, const struct rule_code *code,
@@ -83,7 +86,8 @@ static int run(struct agent *a, const struct ofp_flow_mod *m, const struct match
         .hard_s = m->hard_timeout,
         .flags = m->flags,
         .code = code,
-        .is_learned = origin == BY_LEARNING,
+        .is_learned = origin != BY_CONTROLLER,
+        .is_replacing = origin == BY_LEARNING_WHEN_FULL,
     };
     int err;
 
@@ -173,7 +177,7 @@ int agent_add_normal_flow(struct agent *a)
     return agent_finish(a, err);
 }
 
-int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struct match *match)
+int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, bool is_full)
 {
     struct rule_code code;
     int err;
@@ -181,7 +185,7 @@ int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struc
     arena_reset(&a->arena);
     err = translate_instructions(&a->arena, m->instructions, m->n_instructions, &code);
     if (!err)
-        err = run(a, m, match, &code, BY_LEARNING);
+        err = run(a, m, match, &code, is_full ? BY_LEARNING_WHEN_FULL : BY_LEARNING);
     return agent_finish(a, err);
 }
 

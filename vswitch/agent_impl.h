@@ -27,6 +27,7 @@ struct agent {
     struct flow_table *flows;
     struct group_table *groups;
     struct meter_table *meters;
+    struct learn_table *learns;
     struct packet_buffers *buffers;
     struct seal seal;  /* on what is given out to come back: paused frames */
     struct hmap ports; /* struct agent_port, by number */
@@ -146,8 +147,8 @@ void flow_mod_apply(struct session *s, const struct ofp_msg *m); /* and then thi
 int group_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err);
 int group_say_stats(struct ofp_mp *mp, struct agent *a, const struct id_item *item); /* -ENOMEM */
 int group_say_desc(struct ofp_mp *mp, struct arena *arena, const struct id_item *item);
-int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m,
-                      const struct match *match); /* commits, or an error */
+/* Commits, or an error.  `is_full`: only in place of a flow that is there, else -ENOSPC. */
+int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struct match *match, bool is_full);
 void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why);
 /* agent_meter.c */
 int meter_mod_prepare(struct session *s, const struct ofp_msg *m, struct ofp_err *err); /* agent_finish() follows */
@@ -159,10 +160,14 @@ void port_mod_apply(struct session *s, const struct ofp_msg *m); /* of one that 
 void port_describe(const struct agent_port *p, struct ofp_port *out);
 void duration_split(uint64_t ns, uint32_t *sec, uint32_t *nsec);
 /* agent_packet.c */
+void agent_packet_in(struct agent *a, const struct event *ev);
 int in_port_check(const struct agent *a, uint32_t port, struct ofp_err *err);
 int buffer_check(struct agent *a, uint32_t buffer_id, struct ofp_err *err); /* 0 also for OFP_NO_BUFFER */
 /* Sends the frame that waits under that id through the tables, if it still does. */
 void buffer_release(struct agent *a, uint32_t buffer_id);
+/* agent_learn.c */
+void agent_learn(struct agent *a, const struct event *ev); /* EVENT_LEARN */
+void agent_fin(struct agent *a, const struct event *ev);   /* EVENT_FIN */
 /* agent_resume.c */
 /* What a packet-in says of a frame that waits, `*n` bytes in the arena; NULL: no memory. */
 const uint8_t *continuation_make(struct agent *a, const struct event *ev, size_t *n);

@@ -99,6 +99,9 @@ int handle_packet_out(struct session *s, const struct ofp_msg *msg, struct ofp_e
         res = refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_PACKET);
     if (!res)
         res = translate_actions_to_acts(&a->arena, m->actions, m->n_actions, &acts, &n_acts);
+    for (unsigned i = 0; !res && i < n_acts; i++)
+        if (acts[i].type == ACT_LEARN)
+            acts[i].learn.flags &= (uint16_t)~LEARN_TAKES_ALONG; /* there is no flow to go with */
     if (res)
         return res == -EOPNOTSUPP ? refuse(err, OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE) : res;
     res = is_buffered ? send_buffered(a, m, acts, n_acts) : send_out(a, m->in_port, acts, n_acts, m->data, m->n_data);

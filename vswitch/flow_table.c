@@ -4,7 +4,8 @@
  * Theory.  A `struct flow` does not change once it is in the table: whatever happens to it is a `struct change`, the flow
  * that was (`old`) and the one that is now (`new`), either of them NULL for an addition or a deletion.  The log of changes
  * since the last commit is in `changes`; commit walks it forwards and frees what was, abort walks it backwards and puts
- * everything back where it stood.  Room in the log is made before anything is touched, so that logging cannot fail. */
+ * everything back where it stood.  Room in the log is made before anything is touched, so that logging cannot fail.
+ * Only when it times out does change: learning it anew, or the end of its connection (flow_shorten). */
 #include "vswitch/flow_table.h"
 
 #include <assert.h>
@@ -14,7 +15,8 @@
 
 #include "base/clock.h"
 
-enum { RUN_MAX = 4096 }; /* timeouts taken in one go */
+enum { RUN_MAX = 4096 };           /* timeouts taken in one go */
+enum { SEEN_SLACK_NS = 10000000 }; /* a worker reads the clock once a burst */
 
 struct change {
     struct flow *old, *new;
@@ -37,6 +39,8 @@ struct flow_table {
     uint32_t mark;
     struct change *changes;
     size_t n_changes, max_changes;
+    struct flow **by_stat; /* the flows with an action fin_timeout, by their rules' statistics slots */
+    size_t n_by_stat;
 };
 
 /* A compact match that fits any match, for looking up. */
@@ -75,7 +79,42 @@ static struct subtable *table_of(struct flow_table *ft, const struct flow *f)
 static void count(const struct flow_table *ft, const struct flow *f, int by)
 {
     if (f && ft->conf.count)
-        ft->conf.count(ft->conf.arg, &f->rule->code, by);
+        ft->conf.count(ft->conf.arg, f->rule, by);
+}
+
+/* --- flows that frames may shorten --- */
+
+static bool has_fin_timeout(const struct rule_code *c)
+{
+    for (unsigned i = 0; i < c->n_apply; i++)
+        if (c->apply[i].type == ACT_FIN_TIMEOUT)
+            return true;
+    return false;
+}
+
+static int by_stat_reserve(struct flow_table *ft, const struct rule *r)
+{
+    size_t n = ft->n_by_stat ? ft->n_by_stat : 64;
+    struct flow **p;
+
+    if (!has_fin_timeout(&r->code) || r->stat < ft->n_by_stat)
+        return 0;
+    while (n <= r->stat)
+        n *= 2;
+    p = realloc(ft->by_stat, n * sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    memset(p + ft->n_by_stat, 0, (n - ft->n_by_stat) * sizeof *p);
+    ft->by_stat = p;
+    ft->n_by_stat = n;
+    return 0;
+}
+
+/* `f` is (or no longer is) the flow of its rule's slot. */
+static void by_stat_set(struct flow_table *ft, const struct rule *r, struct flow *f)
+{
+    if (has_fin_timeout(&r->code))
+        ft->by_stat[r->stat] = f;
 }
 
 /* Puts the change into effect in our index and writes it down; the datapath's part was done. */
@@ -87,6 +126,10 @@ static void log_change(struct flow_table *ft, struct flow *old, struct flow *new
     *c = (struct change){ .old = old, .new = new, .why = why, .mark = ft->mark };
     count(ft, old, -1);
     count(ft, new, 1);
+    if (old)
+        by_stat_set(ft, old->rule, NULL);
+    if (new)
+        by_stat_set(ft, new->rule, new);
     if (new) {
         list_insert(old ? &old->node.link : &table_of(ft, new)->flows, &new->node.link);
         hmap_insert(&table_of(ft, new)->index, &new->by_match, new->by_match.hash);
@@ -102,6 +145,10 @@ static void undo(struct flow_table *ft, const struct change *c)
 {
     count(ft, c->new, -1);
     count(ft, c->old, 1);
+    if (c->new)
+        by_stat_set(ft, c->new->rule, NULL);
+    if (c->old)
+        by_stat_set(ft, c->old->rule, c->old);
     if (c->old) {
         list_insert(c->new ? &c->new->node.link : c->at, &c->old->node.link);
         hmap_insert(&table_of(ft, c->old)->index, &c->old->by_match, c->old->by_match.hash);
@@ -146,6 +193,26 @@ static void arm(struct flow_table *ft, struct flow *f)
 
     if (f->idle_s || f->hard_s)
         wheel_arm(&ft->wheel, &f->timer, hard < idle ? hard : idle);
+}
+
+static void shorten(uint16_t *s, uint16_t to)
+{
+    if (to && (!*s || *s > to))
+        *s = to;
+}
+
+/* A slot is another's only after no frame can name the rule that had it; but what a frame said may be read late. */
+void flow_shorten(struct flow_table *ft, const struct flow_mark *mark, uint16_t idle_s, uint16_t hard_s)
+{
+    struct flow *f = mark->stat < ft->n_by_stat ? ft->by_stat[mark->stat] : NULL;
+
+    assert(!ft->n_changes);
+    if (!f || f->rule->table_id != mark->table_id || f->rule->cookie != mark->cookie ||
+        f->created_ns > mark->seen_ns + SEEN_SLACK_NS)
+        return;
+    shorten(&f->idle_s, idle_s);
+    shorten(&f->hard_s, hard_s);
+    arm(ft, f);
 }
 
 uint64_t flow_table_next_ns(const struct flow_table *ft)
@@ -245,7 +312,7 @@ void flow_table_expect(const struct flow_table *ft, uint8_t table_id, uint16_t p
 static bool acts_output_to(const struct act *a, size_t n, uint32_t port)
 {
     for (size_t i = 0; i < n; i++)
-        if ((a[i].type == ACT_OUTPUT && a[i].port == port) ||
+        if (((a[i].type == ACT_OUTPUT || a[i].type == ACT_OUTPUT_CUT) && a[i].port == port) ||
             (a[i].type == ACT_CONTROLLER && port == DP_PORT_CONTROLLER))
             return true;
     return false;
@@ -351,6 +418,8 @@ static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, u
         .idle_from_ns = now,
         .idle_s = s->idle_s,
         .hard_s = s->hard_s,
+        .asked_idle_s = s->idle_s,
+        .asked_hard_s = s->hard_s,
         .flags = s->flags,
         .n_instructions = s->n_instructions,
     };
@@ -377,6 +446,8 @@ static int put(struct flow_table *ft, struct flow *f, struct flow *old, const st
 
     if (!err)
         err = bridge_rule_add(ft->conf.bridge, f->rule);
+    if (!err)
+        err = by_stat_reserve(ft, f->rule);
     if (err)
         return err;
     if (old) {
@@ -397,8 +468,9 @@ static bool has_overlap(const struct subtable *t, uint16_t priority, const struc
 
 static bool is_equal(const struct flow *f, const struct flow_spec *s)
 {
-    return f->rule->cookie == s->cookie && f->idle_s == s->idle_s && f->hard_s == s->hard_s && f->flags == s->flags &&
-           f->n_instructions == s->n_instructions && !memcmp(f->instructions, s->instructions, s->n_instructions);
+    return f->rule->cookie == s->cookie && f->asked_idle_s == s->idle_s && f->asked_hard_s == s->hard_s &&
+           f->flags == s->flags && f->n_instructions == s->n_instructions &&
+           !memcmp(f->instructions, s->instructions, s->n_instructions);
 }
 
 int flow_add(struct flow_table *ft, const struct flow_spec *spec)
@@ -419,7 +491,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec)
         old->hard_from_ns = clock_now(ft->conf.clock);
         return 0;
     }
-    if (!old && t->index.n >= flow_table_limit(ft, spec->table_id))
+    if (!old && (spec->is_replacing || t->index.n >= flow_table_limit(ft, spec->table_id)))
         return -ENOSPC;
     if (log_reserve(ft, 1))
         return -ENOMEM;
@@ -453,6 +525,8 @@ static int modify_one(struct flow_table *ft, struct flow *old, const struct flow
     f->created_ns = old->created_ns;
     f->hard_from_ns = old->hard_from_ns;
     f->idle_from_ns = old->idle_s ? last_used_ns(ft, old) : old->idle_from_ns;
+    f->asked_idle_s = old->asked_idle_s;
+    f->asked_hard_s = old->asked_hard_s;
     f->flags = old->flags;
 
     int err = put(ft, f, old, &s, old->rule->match);
@@ -491,6 +565,15 @@ int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gon
 uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id)
 {
     return (uint32_t)ft->tables[table_id].index.n;
+}
+
+uint32_t flow_table_count_cookie(const struct flow_table *ft, uint8_t table_id, uint64_t cookie)
+{
+    uint32_t n = 0;
+
+    for_each_list (struct flow_node, node, &ft->tables[table_id].flows, link)
+        n += node->serial && flow_of(node)->rule->cookie == cookie;
+    return n;
 }
 
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id)
@@ -630,5 +713,6 @@ void flow_table_free(struct flow_table *ft)
     }
     datapath_commit(ft->conf.dp);
     free(ft->changes);
+    free(ft->by_stat);
     free(ft);
 }

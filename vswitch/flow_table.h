@@ -57,6 +57,7 @@ struct flow {
     uint64_t hard_from_ns;   /* the hard timeout counts from here: creation, or learned anew */
     uint64_t idle_from_ns;   /* idle at least from here on: creation, or the last use before its counters were reset */
     uint16_t idle_s, hard_s; /* 0: never */
+    uint16_t asked_idle_s, asked_hard_s; /* what they were before flow_shorten() */
     uint16_t flags;
     uint16_t n_instructions; /* bytes */
     uint8_t instructions[];  /* as they came on the wire */
@@ -84,8 +85,8 @@ struct flow_table_conf {
     void (*removed)(void *arg, const struct flow *f, enum flow_gone why);
     /* Each change, in order, with the commit that is under way; NULL: nobody wants to know.  May not change the table. */
     void (*changed)(void *arg, const struct flow_change *c);
-    /* A flow with this code comes (by = 1) or goes (-1), be it only until an abort; NULL: nobody counts. */
-    void (*count)(void *arg, const struct rule_code *code, int by);
+    /* A flow with this rule comes (by = 1) or goes (-1), be it only until an abort; NULL: nobody counts. */
+    void (*count)(void *arg, const struct rule *r, int by);
     void *arg;
 };
 
@@ -104,6 +105,7 @@ struct flow_spec {
     const void *instructions; /* the same as `code`, as it came on the wire */
     uint16_t n_instructions;  /* bytes */
     bool is_learned;          /* of a flow that is there and equal only the hard timeout begins anew */
+    bool is_replacing;        /* without one of the same match and priority: -ENOSPC */
 };
 
 /* Which flows are meant. */
@@ -127,6 +129,15 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec);
 /* Gives the flows meant the code and instructions of `spec` (and its FLOW_RESET_COUNTS; the rest of it is not read).
  * Nothing found is no error.  -ENOMEM. */
 int flow_modify(struct flow_table *ft, const struct flow_query *q, const struct flow_spec *spec);
+/* A flow as frames know it: by its rule, seen at a time. */
+struct flow_mark {
+    uint8_t table_id;
+    uint32_t stat; /* the rule's statistics slot */
+    uint64_t cookie, seen_ns;
+};
+/* Makes the timeouts of a flow that has an action fin_timeout no longer than these (0: leaves it).  One that is gone meanwhile
+ * is no error. */
+void flow_shorten(struct flow_table *ft, const struct flow_mark *mark, uint16_t idle_s, uint16_t hard_s);
 int flow_delete(struct flow_table *ft, const struct flow_query *q, enum flow_gone why); /* -ENOMEM */
 void flow_table_mark(struct flow_table *ft, uint32_t mark);                             /* of the changes from now on */
 void flow_table_commit(struct flow_table *ft);
@@ -137,6 +148,7 @@ void flow_table_run(struct flow_table *ft);
 uint64_t flow_table_next_ns(const struct flow_table *ft); /* WHEEL_NEVER: nothing waits */
 
 uint32_t flow_table_count(const struct flow_table *ft, uint8_t table_id);
+uint32_t flow_table_count_cookie(const struct flow_table *ft, uint8_t table_id, uint64_t cookie); /* walks the table */
 uint32_t flow_table_limit(const struct flow_table *ft, uint8_t table_id);
 /* For what is added from now on: of every table, and of one below that (UINT32_MAX: no less). */
 void flow_table_set_limit(struct flow_table *ft, uint32_t max_flows);

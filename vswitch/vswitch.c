@@ -29,17 +29,13 @@ static void on_event(void *arg, const struct event *ev)
     struct vswitch *sw = arg;
     struct sw_bridge *b;
 
-    if (ev->type != EVENT_PACKET_IN && ev->type != EVENT_LEARN) {
+    if (ev->type == EVENT_CAPTURE_RX || ev->type == EVENT_CAPTURE_TX) {
         capture_event(sw, ev);
         return;
     }
     b = bridge_of(sw, ev->bridge);
-    if (!b)
-        return; /* it has been removed since */
-    if (ev->type == EVENT_LEARN)
-        agent_learn(b->agent, ev);
-    else
-        agent_packet_in(b->agent, ev);
+    if (b) /* else it has been removed since */
+        agent_event(b->agent, ev);
 }
 
 void vswitch_finish_events(struct vswitch *sw)

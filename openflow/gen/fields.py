@@ -39,7 +39,7 @@ def emit_source(fields):
     for f in fields:
         names = ', '.join(f'"{n}"' for n in f.names) or 'NULL'
         out.append(f'    [{f.c_name}] = {{ .name = "{f.name}", .names = {{ {names} }}, .bits = {f.bits}, .word = {f.word}, '
-                   f'.shift = {f.shift},\n        .layer = LAYER_{f.layer.upper()}, .form = FORM_{f.form.upper()}, '
+                   f'.shift = {f.shift}, .ones = {(1 << min(f.bits, 64)) - (1 << f.hole):#x}u,\n        .layer = LAYER_{f.layer.upper()}, .form = FORM_{f.form.upper()}, '
                    f'.is_settable = {"true" if f.settable else "false"}, .is_view = {"true" if f.is_view else "false"},\n        .need = {emit_needs(f)} }},\n')
     out.append('};\n')
     return ''.join(out)

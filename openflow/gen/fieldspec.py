@@ -45,6 +45,7 @@ class Field:
         self.names = []
         self.settable = True
         self.is_view = False
+        self.hole = 0        # lowest bits that are not the field's
         self.word = self.shift = 0
 
     @property
@@ -121,6 +122,8 @@ def parse_field(words, layer, fields, places):
             f.is_view = True
             if alias is None:
                 raise SpecError(f'"{f.name}": no earlier field "{value}" to be a view of')
+        elif key == 'hole':
+            f.hole = int(value)
         elif key == 'names':
             f.names = value.split(',')
         elif w == 'ro':

@@ -2,44 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's ovs-ofctl on the management socket: each command, and what it says to the letter.  Exit 77: there is none."""
 import os
-import re
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 
 from support import wire
-from support.switch import PATIENCE, SwitchTest, run, until
+from support.ofctl import TIMES, Monitor, OfctlTest, run_if_there
+from support.switch import PATIENCE, until
 
 FRAME = "ffffffffffff0200000000ab88b5" + "00" * 46
-TIMES = re.compile(r"duration[=:][0-9.]+s|time=[0-9.]+ ms|xid=0x[0-9a-f]+")
 
 
-class Ofctl(SwitchTest):
+class Ofctl(OfctlTest):
     def setUp(self):
         super().setUp()
         self.mac = {p["name"]: ":".join(f"{b:02x}" for b in p["mac"])
                     for p in wire.each(self.c.parts(wire.multipart(wire.MP_PORT_DESC)), 64, wire.read_port)}
-
-    def raw(self, command, *args, options=(), stdin=None, version="OpenFlow13"):
-        return subprocess.run(["ovs-ofctl", "-O", version, *options, command, "unix:" + self.sw.mgmt, *args], capture_output=True, text=True,
-                              timeout=PATIENCE * 3, input=stdin)
-
-    def ofctl(self, command, *args, **more):
-        """What it says, without times and transaction ids."""
-        done = self.raw(command, *args, **more)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), (command, args))
-        return TIMES.sub("", done.stdout)
-
-    def fails(self, why, command, *args, **more):
-        done = self.raw(command, *args, **more)
-        self.assertNotEqual(done.returncode, 0, (command, args))
-        self.assertIn(why, done.stderr)
-
-    def flows(self, *args):
-        text = self.ofctl("dump-flows", *args, options=("--no-stats", "--no-names"))
-        return sorted(line.strip() for line in text.splitlines())
 
     def test_show(self):
         ports = "".join(f" {n}({name}): addr:{self.mac[name]}\n     config:     0\n     state:      LIVE\n     speed: 0 Mbps now, 0 Mbps max\n"
@@ -192,33 +170,19 @@ class Ofctl(SwitchTest):
 
     def test_monitor(self):
         self.ofctl("add-flow", "cookie=0x9,in_port=11,send_flow_rem,actions=CONTROLLER:65535")
-        # its own directory, so that it asks for no other; what it hears it says on stderr
-        env = dict(os.environ, OVS_RUNDIR=self.sw.dir)
-        monitor = subprocess.Popen(["ovs-ofctl", "-O", "OpenFlow13", "monitor", self.sw.mgmt, "65534"], stderr=subprocess.PIPE, text=True, env=env)
-        heard = []
-        reader = threading.Thread(target=lambda: heard.extend(iter(monitor.stderr.readline, "")))
-        reader.start()
-
-        def says(text):
-            until(lambda: any(text in line for line in list(heard)), f"the monitor does not hear: {text}; but {heard}")
-        try:
+        with Monitor(self.sw) as m:
             def is_listening():
                 self.sw.give("p1", bytes.fromhex(FRAME))
-                return any("NXT_PACKET_IN2 (OF1.3)" in line for line in list(heard))
+                return m.has_heard("NXT_PACKET_IN2 (OF1.3)")
             until(is_listening, "the monitor hears no packet-in")
-            says("cookie=0x9 total_len=60 in_port=11 (via action) data_len=60 (unbuffered)")
-            says("dl_src=02:00:00:00:00:ab,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x88b5")
+            m.says("cookie=0x9 total_len=60 in_port=11 (via action) data_len=60 (unbuffered)")
+            m.says("dl_src=02:00:00:00:00:ab,dl_dst=ff:ff:ff:ff:ff:ff,dl_type=0x88b5")
             self.ofctl("del-flows", "in_port=11")
-            says("OFPT_FLOW_REMOVED (OF1.3)")
-            says("in_port=11 reason=delete table_id=0 cookie:0x9 ")
+            m.says("OFPT_FLOW_REMOVED (OF1.3)")
+            m.says("in_port=11 reason=delete table_id=0 cookie:0x9 ")
             self.ofctl("mod-port", "22", "no-forward")
-            says("OFPT_PORT_STATUS (OF1.3) (xid=0x0): MOD: 22(p2): addr:" + self.mac["p2"])
+            m.says("OFPT_PORT_STATUS (OF1.3) (xid=0x0): MOD: 22(p2): addr:" + self.mac["p2"])
             self.ofctl("mod-port", "22", "forward")
-        finally:
-            monitor.send_signal(signal.SIGTERM)
-            monitor.wait(PATIENCE)
-            reader.join(PATIENCE)
-            monitor.stderr.close()
 
     def test_flow_monitor(self):
         """monitor watch:... says what changes, word for word as it says it of Open vSwitch."""
@@ -264,7 +228,4 @@ class Ofctl(SwitchTest):
 
 
 if __name__ == "__main__":
-    if not shutil.which("ovs-ofctl"):
-        print("skipped: needs ovs-ofctl")
-        sys.exit(77)
-    run()
+    run_if_there()

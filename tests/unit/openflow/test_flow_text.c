@@ -199,6 +199,8 @@ static const struct {
     { FLOW_TEXT_ADD, "foo=1,actions=drop", "'foo' is not a match field or keyword" },
     { FLOW_TEXT_ADD, "vlan_tpid=1,actions=drop", "'vlan_tpid' is not a match field or keyword" },
     { FLOW_TEXT_ADD, "packet_type=(1,0x800),actions=drop", "'packet_type' is not a match field or keyword" },
+    { FLOW_TEXT_ADD, "recirc_id=5,actions=drop", "recirc_id: it is 0 of every frame, none would match" },
+    { FLOW_TEXT_ADD, "dp_hash=1/3,actions=drop", "dp_hash: it is 0 of every frame, none would match" },
     { FLOW_TEXT_ADD, "=1,actions=drop", "'' is not a match field or keyword" },
     { FLOW_TEXT_ADD, "in_port,actions=drop", "in_port needs a value" },
     { FLOW_TEXT_ADD, "in_port=nowhere,actions=drop", "in_port: 'nowhere' is not a port number or name" },
@@ -467,7 +469,7 @@ static void random_match(struct match *m)
 
         mask = (struct value){ mask.hi & ones.hi, mask.lo & ones.lo };
         if (!oxm_way_of(id, OFP_VERSION_13) || field_table[id].is_view || match_has(m, id) ||
-            !match_allows_field(m, id) || id == FIELD_VLAN_VID)
+            !match_allows_field(m, id) || id == FIELD_VLAN_VID || id == FIELD_RECIRC_ID || id == FIELD_DP_HASH)
             continue;
         match_set_masked(m, id, v, mask);
     }

@@ -110,10 +110,7 @@ static void on_event(void *arg, const struct event *ev)
 {
     struct world *w = arg;
 
-    if (ev->type == EVENT_PACKET_IN)
-        agent_packet_in(w->agent, ev);
-    if (ev->type == EVENT_LEARN)
-        agent_learn(w->agent, ev);
+    agent_event(w->agent, ev);
 }
 
 void world_turn(struct world *w)

@@ -2,6 +2,7 @@
 /* test_nx.c - Nicira's actions from the text of a flow to the frame that leaves: vswitch/agent_action_nx.c, datapath/. */
 #include "agent_world.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,6 +126,16 @@ static const struct {
       "01>02/64 7:01>02/64" },
     { "output to the port that the frame names", { "udp,actions=load:300->NXM_NX_REG4[],output:reg4" }, "01>02/64" },
     { "a register that is no port", { "actions=load:0x10000->NXM_NX_REG4[],output:NXM_NX_REG4[]" }, "" },
+    { "the type of service is the six bits of DSCP, as NXM has it",
+      { "ip,actions=load:0xb8->NXM_OF_IP_TOS[],move:NXM_OF_IP_TOS[]->NXM_OF_ETH_SRC[0..7],"
+        "load:3->nw_ecn[],move:NXM_OF_IP_TOS[2..7]->NXM_OF_ETH_DST[0..5],goto_table:1",
+        "table=1,ip,nw_tos=0xb8,nw_ecn=3,actions=output:300" },
+      "b8>2e/64" },
+    { "what no frame has reads as zero",
+      { "actions=move:NXM_NX_RECIRC_ID[0..7]->NXM_OF_ETH_SRC[0..7],goto_table:1",
+        "table=1,recirc_id=0,dp_hash=0/0xf,actions=output:300" },
+      "00>02/64" },
+    { "pop_queue", { "actions=set_queue:5,pop_queue,output:300" }, "01>02/64" },
     { "note does nothing", { "actions=note:01.02,output:300" }, "01>02/64" },
     { "in_port may be set", { "actions=load:0->NXM_OF_IN_PORT[],output:7" }, "7:01>02/64" },
     { "part of a field may be set", { "ip,actions=load:0xf->NXM_NX_IP_TTL[0..3],output:300" }, "01>02/79" },
@@ -482,16 +493,114 @@ static void packet_in_forms(void **state)
     world_free(w);
 }
 
+/* Nicira's two ways to say who hears of what are as good as the specification's; the second changes only what it names. */
+static void async_config(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+    struct ofp_msg get = { .type = OFPT_GET_ASYNC_REQUEST };
+    struct ofp_async_config set = { { 1, 2 }, { 3, 4 }, { 5, 6 } }, want = { { 7, 2 }, { 3, 9 }, { 8, 6 } };
+    struct ofp_nx_async_prop props[] = {
+        { NXAPT_PACKET_IN_MASTER, 1 << OFPR_INVALID_TTL | 3 },
+        { NXAPT_FLOW_REMOVED_MASTER, 8 },
+        { NXAPT_PORT_STATUS_SLAVE, 9 },
+        { NXAPT_ROLE_STATUS_MASTER, 1 }, /* there is none in 1.3 */
+    };
+    uint8_t bad[] = { 4, 4, 0, 24, 0, 0, 0, 5, 0, 0, 0x23, 0x20, 0, 0, 0, 27, 0, 99, 0, 8, 0, 0, 0, 0 };
+    const struct ofp_msg *m;
+    struct ofp_msg no;
+    struct ofp_err err;
+
+    say_nx(t, (struct ofp_nx_message){ .exp_type = NXT_SET_ASYNC_CONFIG, .set_async_config = set });
+    tape_say(t, &get);
+    m = tape_hear(t);
+    assert_non_null(m);
+    assert_memory_equal(&m->get_async_reply, &set, sizeof set);
+    say_nx(t, (struct ofp_nx_message){ .exp_type = NXT_SET_ASYNC_CONFIG2, .set_async_config2 = { props, 4 } });
+    assert_int_equal(ofp_decode(&no, &t->arena, bad, sizeof bad, &err), -EBADMSG);
+    assert_true(err.type == OFPET_BAD_REQUEST && err.code == OFPBRC_BAD_EXP_TYPE); /* of type 99 */
+    bad[17] = 1;
+    bad[19] = 9;
+    assert_int_equal(ofp_decode(&no, &t->arena, bad, sizeof bad, &err), -EBADMSG);
+    assert_true(err.type == OFPET_BAD_REQUEST && err.code == OFPBRC_BAD_LEN);
+    tape_say(t, &get);
+    m = tape_hear(t);
+    assert_non_null(m);
+    assert_memory_equal(&m->get_async_reply, &want, sizeof want);
+    assert_silence(t);
+    world_free(w);
+}
+
+/* output(port=,max_len=): of what leaves by that port alone, the beginning. */
+static void cuts(void **state)
+{
+    static const struct {
+        const char *actions, *want; /* bytes of what leaves by 300, and by 7 */
+    } wanted[] = {
+        { "output(port=300,max_len=20),output:300", "20 60" },
+        { "output:300,output(port=300,max_len=14)", "60 14" },
+        { "output(port=300,max_len=60),output(port=300,max_len=59)", "60 59" },
+        { "output(port=300,max_len=4294967295)", "60" },
+        { "output(port=in_port,max_len=30),output:300", "60 7:30" },
+        { "output(port=7,max_len=30)", "" }, /* it came from there */
+        { "output(port=LOCAL,max_len=30),output:300", "60" },
+    };
+    static const struct {
+        uint16_t port;
+        uint32_t max_len;
+        uint16_t code;
+    } bad[] = { { 300, 13, OFPBAC_BAD_ARGUMENT },
+                { 0xfffc, 100, OFPBAC_BAD_OUT_PORT }, /* ALL */
+                { 0xfffa, 100, OFPBAC_BAD_OUT_PORT } /* NORMAL */,
+                { 0xfffd, 100, OFPBAC_BAD_OUT_PORT }, /* CONTROLLER */
+                { 0, 100, OFPBAC_BAD_OUT_PORT } };
+    uint8_t f[2048];
+    char flow[200], got[200];
+
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        struct world *w = world_new(0);
+
+        snprintf(flow, sizeof flow, "add actions=%s", wanted[i].actions);
+        tape_say_flow(&w->tape, flow);
+        assert_silence(&w->tape);
+        for (int round = 0; round < 2; round++) {
+            size_t at = 0;
+            int n;
+
+            give(w, udp);
+            got[0] = '\0';
+            for (int port = 1; port >= 0; port--)
+                while ((n = port_mem_take(w->ports[port].port, 0, f, sizeof f)) > 0) {
+                    assert_memory_equal(f, udp, (size_t)n);
+                    at += (size_t)snprintf(got + at, sizeof got - at, "%s%s%d", at ? " " : "", port ? "" : "7:", n);
+                }
+            if (strcmp(got, wanted[i].want))
+                fail_msg("%s: wanted '%s', got '%s'", wanted[i].actions, wanted[i].want, got);
+        }
+        world_free(w);
+    }
+    struct world *w = world_new(0);
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct ofp_action act = { .type = OFPAT_EXPERIMENTER,
+                                  .experimenter = { .experimenter = OFPEXP_NICIRA,
+                                                    .nicira = { .subtype = NXAST_OUTPUT_TRUNC,
+                                                                .output_trunc = { bad[i].port, bad[i].max_len } } } };
+        struct ofp_instruction apply = { .type = OFPIT_APPLY_ACTIONS, .apply_actions = { &act, 1 } };
+        struct ofp_msg m = { .type = OFPT_FLOW_MOD,
+                             .flow_mod = { .buffer_id = OFP_NO_BUFFER, .instructions = &apply, .n_instructions = 1 } };
+
+        tape_say(&w->tape, &m);
+        assert_refused(&w->tape, OFPET_BAD_ACTION, bad[i].code, "output_trunc");
+    }
+    world_free(w);
+}
+
 /* What the switch cannot do is refused when it is said. */
 static void refuses(void **state)
 {
     static const char *const flows[] = {
         "ip,actions=ct_clear",
-        "actions=output(port=300,max_len=100)",
-        "actions=pop_queue",
-        "actions=learn(table=1,delete_learned)",
-        "actions=learn(table=1,fin_idle_timeout=3)",
-        "actions=learn(table=1,limit=3)",
         "actions=write_actions(move:NXM_NX_REG0[]->NXM_NX_REG1[])",
     };
     struct world *w = world_new(0);
@@ -524,7 +633,8 @@ int main(void)
         cmocka_unit_test(is_bounded),      cmocka_unit_test(masks_what_decides),
         cmocka_unit_test(learns),          cmocka_unit_test(learns_fields),
         cmocka_unit_test(packet_in_forms), cmocka_unit_test(chooses_links),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses),         cmocka_unit_test(cuts),
+        cmocka_unit_test(async_config),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
