@@ -19,6 +19,7 @@
 #include "datapath/mask_close.h"
 #include "datapath/meter.h"
 #include "datapath/pkt.h"
+#include "datapath/plain.h"
 #include "datapath/rcu.h"
 #include "datapath/translate.h"
 
@@ -158,6 +159,7 @@ int bridge_update_mask(struct bridge *b)
         return 0;
     }
     m->layers = key_map_layers(&m->map);
+    plain_choose(m);
     m->serial = ++b->dp->mask_serial;
     atomic_store_explicit(&b->entry, m, memory_order_release);
     if (old)

@@ -13,6 +13,9 @@
 #include "datapath/object.h"
 #include "datapath/table.h"
 
+/* The words of a key that differ between plain frames. */
+enum plain_column { PLAIN_DST, PLAIN_SRC, PLAIN_TPID, PLAIN_IP, PLAIN_IPV4, PLAIN_L4, PLAIN_COLUMNS };
+
 /* What a lookup at an entry point of a bridge reads: the key words in use, and the mask of each. */
 struct entry_mask {
     uint64_t serial; /* changes with every new mask, of whatever bridge */
@@ -21,6 +24,10 @@ struct entry_mask {
     uint16_t n, n_meta; /* words; of these, the first ones, of LAYER_META */
     uint8_t word[KEY_WORDS];
     uint64_t mask[KEY_WORDS];
+    /* what of it can differ between plain frames of one port (plain.h) */
+    uint16_t n_plain;
+    uint8_t plain[PLAIN_COLUMNS]; /* enum plain_column */
+    uint64_t plain_mask[PLAIN_COLUMNS];
 };
 static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
 

@@ -12,10 +12,13 @@
 #include "datapath/cache.h"
 
 #include <errno.h>
+#include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 enum {
     WAYS = 8,
@@ -41,8 +44,8 @@ typedef int8_t way_set __attribute__((vector_size(8)));
 struct cache {
     tag_set *tags; /* 0: no entry */
     uint8_t *entries;
-    size_t bytes, stride; /* of all; of one entry */
-    uint32_t n_sets, max_sets, set_shift, key_room;
+    size_t bytes; /* of all; an entry is a power of two of them, a cache line at least */
+    uint32_t n_sets, max_sets, set_shift, stride_bits, key_room;
     uint64_t *pool;
     uint32_t pool_words, pool_used;
     struct interned {
@@ -60,9 +63,11 @@ static void lay_out(struct cache *c, uint32_t key_room)
 {
     size_t n;
 
-    c->stride = (sizeof(struct entry) + key_room * sizeof(uint64_t) + LINE - 1) & ~(size_t)(LINE - 1);
-    c->key_room = (uint32_t)((c->stride - sizeof(struct entry)) / sizeof(uint64_t));
-    n = c->bytes / (c->stride * WAYS);
+    c->stride_bits = 6;
+    while (((size_t)1 << c->stride_bits) < sizeof(struct entry) + key_room * sizeof(uint64_t))
+        c->stride_bits++;
+    c->key_room = (uint32_t)((((size_t)1 << c->stride_bits) - sizeof(struct entry)) / sizeof(uint64_t));
+    n = (c->bytes >> c->stride_bits) / WAYS;
     c->n_sets = 1;
     c->set_shift = 64;
     while (c->n_sets * 2 <= n) {
@@ -146,7 +151,7 @@ static inline uint16_t tag_of(uint64_t hash)
 
 static inline struct entry *entry_at(const struct cache *c, uint32_t set, unsigned way)
 {
-    return (struct entry *)(void *)(c->entries + ((size_t)set * WAYS + way) * c->stride);
+    return (struct entry *)(void *)(c->entries + (((size_t)set * WAYS + way) << c->stride_bits));
 }
 
 /* The ways of that tag: all bits of byte `i` for way `i`. */
@@ -170,11 +175,13 @@ static inline uint64_t next_ways(uint64_t ways)
     return ways & ~(UINT64_C(0xff) << first_way(ways) * 8);
 }
 
-static inline bool entry_is(const struct entry *e, const struct cache_point *p, const struct key_columns *k, unsigned i)
+static ALWAYS_INLINE bool entry_is(const struct entry *e, const struct cache_point *p, const struct key_columns *k,
+                                   unsigned n_words, unsigned i)
 {
     uint64_t difference = (e->space ^ p->space) | (e->in_port ^ p->in_port);
 
-    for (unsigned j = 0; j < k->n_words; j++)
+#pragma GCC unroll 4
+    for (unsigned j = 0; j < n_words; j++)
         difference |= e->key[j] ^ k->word[j][i];
     return !difference;
 }
@@ -187,17 +194,16 @@ static struct entry *search(const struct cache *c, const struct cache_point *p, 
     for (uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i])); ways; ways = next_ways(ways)) {
         struct entry *e = entry_at(c, set, first_way(ways));
 
-        if (entry_is(e, p, k, i))
+        if (entry_is(e, p, k, k->n_words, i))
             return e;
     }
     return NULL;
 }
 
 /* What an entry that was found leads to: here its age is asked for. */
-static inline const struct program *program_of(const struct cache *c, const struct cache_point *p,
-                                               const struct entry *e)
+static inline struct program *program_of(const struct cache *c, const struct cache_point *p, const struct entry *e)
 {
-    return e->version == p->version ? (const struct program *)(const void *)(c->pool + e->program) : NULL;
+    return e->version == p->version ? (struct program *)(void *)(c->pool + e->program) : NULL;
 }
 
 /* At the end of a window: did looking things up pay? */
@@ -211,11 +217,29 @@ static void window_end(struct cache *c)
     c->hits = 0;
 }
 
+/* The last pass: are the entries those of the keys?  Of few words their number is known when this is compiled. */
+static ALWAYS_INLINE unsigned compare(const struct cache *c, const struct cache_point *p, const struct key_columns *k,
+                                      unsigned n_words, unsigned n, const struct entry **at, struct program **out)
+{
+    unsigned hits = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct entry *e = at[i];
+
+        if (e && unlikely(!entry_is(e, p, k, n_words, i)))
+            e = search(c, p, k, i);
+        out[i] = e ? program_of(c, p, e) : NULL;
+        rte_prefetch0(out[i]);
+        hits += out[i] != NULL;
+    }
+    return hits;
+}
+
 unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
-                    const struct program **out)
+                    struct program **out)
 {
     const struct entry *at[PORT_BURST];
-    unsigned hits = 0;
+    unsigned hits;
 
     c->lookups += n;
     if (c->lookups >= WINDOW)
@@ -233,21 +257,28 @@ unsigned cache_find(struct cache *c, const struct cache_point *p, const struct k
         at[i] = ways ? entry_at(c, set, first_way(ways)) : NULL;
         rte_prefetch0(at[i]);
     }
-    for (unsigned i = 0; i < n; i++) {
-        const struct entry *e = at[i];
-
-        if (e && !entry_is(e, p, k, i))
-            e = search(c, p, k, i);
-        out[i] = e ? program_of(c, p, e) : NULL;
-        rte_prefetch0(out[i]);
-        hits += out[i] != NULL;
+    switch (k->n_words) {
+    case 1:
+        hits = compare(c, p, k, 1, n, at, out);
+        break;
+    case 2:
+        hits = compare(c, p, k, 2, n, at, out);
+        break;
+    case 3:
+        hits = compare(c, p, k, 3, n, at, out);
+        break;
+    case 4:
+        hits = compare(c, p, k, 4, n, at, out);
+        break;
+    default:
+        hits = compare(c, p, k, k->n_words, n, at, out);
+        break;
     }
     c->hits += hits;
     return hits;
 }
 
-const struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k,
-                                       unsigned i)
+struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
 {
     const struct entry *e = c->aside || k->n_words > c->key_room ? NULL : search(c, p, k, i);
 
@@ -286,7 +317,7 @@ static unsigned way_to_write(struct cache *c, const struct cache_point *p, const
     uint64_t free_ways;
 
     if (same)
-        return (unsigned)((size_t)((const uint8_t *)same - c->entries) / c->stride % WAYS);
+        return (unsigned)((size_t)((const uint8_t *)same - c->entries) >> c->stride_bits) % WAYS;
     free_ways = ways_of(c->tags[set], 0);
     if (free_ways)
         return first_way(free_ways);
@@ -296,8 +327,8 @@ static unsigned way_to_write(struct cache *c, const struct cache_point *p, const
     return c->victim++ % WAYS;
 }
 
-const struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
-                                  const uint64_t *w, uint32_t n)
+struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+                            const uint64_t *w, uint32_t n)
 {
     uint32_t at = intern(c, w, n);
 
@@ -319,5 +350,5 @@ const struct program *cache_store(struct cache *c, const struct cache_point *p, 
         for (unsigned j = 0; j < k->n_words; j++)
             e->key[j] = k->word[j][i];
     }
-    return (const struct program *)(const void *)(c->pool + at);
+    return (struct program *)(void *)(c->pool + at);
 }

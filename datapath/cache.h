@@ -29,10 +29,11 @@ struct cache_point {
     uint32_t in_port; /* under the mask; 0 when it is part of the columns */
 };
 
-/* `table_id`: where a continuation goes on; DP_TABLES: where frames come in. */
-static inline uint64_t cache_space(uint64_t mask_serial, unsigned table_id)
+/* `place`: the table where a frame goes on, and its whole key counts; DP_TABLES: where plain frames come in, of which the key
+ * is that of plain.h. */
+static inline uint64_t cache_space(uint64_t mask_serial, unsigned place)
 {
-    return mask_serial << 8 | table_id;
+    return mask_serial << 8 | place;
 }
 
 /* Adds a word to a hash that begins with hash_begin(), and ends it. */
@@ -53,13 +54,12 @@ void cache_free(struct cache *c);
 /* For each of the first `n` (1..PORT_BURST) frames the program for its key in that version, or NULL; returns how many were
  * found.  They are valid until the next cache_clear. */
 unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
-                    const struct program **out);
+                    struct program **out);
 /* As cache_find, of frame `i` alone, which that did not find; as after a store of another frame. */
-const struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k,
-                                       unsigned i);
+struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i);
 /* Remembers `n` words of a program for the key of frame `i`.  NULL: there is no room before a cache_clear, or never. */
-const struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
-                                  const uint64_t *w, uint32_t n);
+struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+                            const uint64_t *w, uint32_t n);
 /* Forgets everything. */
 void cache_clear(struct cache *c);
 

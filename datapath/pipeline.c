@@ -15,7 +15,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-enum { MAX_PASSES = 64 };
+enum { MAX_PASSES = 64, ETH_LEN = 14 };
 
 /* --- one frame alone --- */
 
@@ -47,7 +47,7 @@ static const uint64_t *program_alone(struct worker *w, const struct bridge *b, s
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     bool is_cacheable = resume_is_plain(&w->resume); /* what is carried along is not part of the key */
     struct cache_point at = { .space = cache_space(m->serial, w->resume.table_id), .version = w->version };
-    const struct program *found = NULL;
+    struct program *found = NULL;
     struct key key = { 0 };
 
     pkt_parse(p, m->layers);
@@ -94,46 +94,17 @@ static void run_bridge(struct worker *w, const struct bridge *b, struct pkt *p)
     run_tables(w, b, p);
 }
 
+/* `words`: its first program, NULL: not known yet. */
 static void run_alone(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
                       const uint64_t *words)
 {
     pkt_init(w->pkt, m, in_port);
     resume_begin(&w->resume);
-    if (exec_program(w, b, w->pkt, words))
+    if (!words || exec_program(w, b, w->pkt, words))
         run_tables(w, b, w->pkt);
 }
 
 /* --- frames together: their programs --- */
-
-/* Frames that are not plain have their key made by the parser. */
-static void key_of_other(struct worker *w, const struct entry_mask *m, struct burst *f, unsigned i, uint64_t basis)
-{
-    struct pkt *p = w->pkt;
-    uint64_t h = basis;
-
-    pkt_init(p, f->m[i], f->in_port);
-    pkt_parse(p, m->layers);
-    for (unsigned j = m->n_meta; j < m->n; j++) {
-        uint64_t v = p->key.w[m->word[j]] & m->mask[j];
-
-        f->keys.word[j - m->n_meta][i] = v;
-        h = hash_add(h, v);
-    }
-    f->keys.hash[i] = h;
-}
-
-static void make_keys(struct worker *w, const struct entry_mask *m, struct burst *f, const struct cache_point *at)
-{
-    uint64_t basis = cache_hash_begin(at);
-    unsigned n_others = m->n > m->n_meta ? plain_look_over(f) : 0;
-
-    plain_keys(f, m, basis);
-    for (unsigned i = 0; n_others && i < f->n; i++)
-        if (!f->l3_ofs[i])
-            key_of_other(w, m, f, i, basis);
-    for (unsigned i = 0; i < f->n; i++)
-        f->keys.hash[i] = cache_hash_end(f->keys.hash[i]);
-}
 
 static bool reads_in_port(const struct entry_mask *m)
 {
@@ -158,42 +129,46 @@ static void translate_one(struct worker *w, const struct bridge *b, const struct
 
     if (reads_in_port(m))
         key.w[0] = ((uint64_t)f->in_port << 32 | f->in_port) & m->mask[0];
-    for (unsigned j = m->n_meta; j < m->n; j++)
-        key.w[m->word[j]] = f->keys.word[j - m->n_meta][i];
+    plain_key(f, m, i, &key);
     resume_begin(&w->resume);
     translate(w, b, &key);
 }
 
-/* Finds or makes the programs of the burst.  Returns of how many frames; the next one's is in w->scratch, as there was no room
- * for it. */
+/* Finds or makes the programs of the burst; NULL for frames that are not plain, and go alone all the way.  Returns of how many
+ * frames; the next one's is in w->scratch, as there was no room for it. */
 static unsigned find_programs(struct worker *w, const struct bridge *b, struct burst *f)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     struct cache_point at = point_of(w, m, f->in_port);
-    unsigned n = m->n > m->n_meta ? f->n : 1, n_found, n_made = 0; /* or else they all have the same key */
+    bool is_port_all = m->n == m->n_meta; /* then frames need not be plain: their one key is that of the port */
+    unsigned n = is_port_all ? 1 : f->n, n_others = is_port_all ? 0 : plain_look_over(f), n_made = 0, n_alone = 0,
+             i = 0;
 
-    make_keys(w, m, f, &at);
-    n_found = cache_find(w->cache, &at, &f->keys, n, f->program);
-    for (unsigned i = 0; n_found < n && i < n; i++) {
-        if (f->program[i])
+    plain_keys(f, m, cache_hash_begin(&at));
+    if (n_others < n && cache_find(w->cache, &at, &f->keys, n, f->program) == n && !n_others)
+        i = n;
+    for (; i < n; i++) {
+        if (n_others && !f->l3_ofs[i]) {
+            f->program[i] = NULL;
+            n_alone++;
             continue;
-        n_found++;
-        f->program[i] = cache_find_again(w->cache, &at, &f->keys, i);
+        }
+        if (!f->program[i])
+            f->program[i] = cache_find_again(w->cache, &at, &f->keys, i);
         if (f->program[i])
             continue;
         n_made++;
         translate_one(w, b, m, f, i);
         f->program[i] = cache_store(w->cache, &at, &f->keys, i, w->scratch.w, w->scratch.n);
-        if (!f->program[i]) {
-            counter_add(&w->cache_hits, i + 1 - n_made);
-            counter_add(&w->cache_misses, n_made);
-            return i;
-        }
+        if (!f->program[i])
+            break;
     }
-    counter_add(&w->cache_hits, f->n - n_made);
-    if (n_made)
+    if (unlikely(n_made))
         counter_add(&w->cache_misses, n_made);
-    for (unsigned i = n; i < f->n; i++)
+    counter_add(&w->cache_hits, (is_port_all && i ? f->n : i) + (i < n) - n_alone - n_made);
+    if (i < n)
+        return i;
+    for (; i < f->n; i++)
         f->program[i] = f->program[0];
     return f->n;
 }
@@ -210,9 +185,23 @@ struct groups {
 
 static void group(struct groups *g, const struct burst *f, unsigned n)
 {
+    uintptr_t difference = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        difference |= (uintptr_t)f->program[i] ^ (uintptr_t)f->program[0];
+        g->member[0][i] = (uint8_t)i;
+    }
+    if (!difference && n && f->program[0]) { /* traffic of one kind */
+        g->n = 1;
+        g->size[0] = (uint8_t)n;
+        return;
+    }
     g->n = 0;
     memset(g->slot, 0, sizeof g->slot);
     for (unsigned i = 0; i < n; i++) {
+        if (unlikely(!f->program[i]))
+            continue;
+
         uint8_t *slot = &g->slot[(uintptr_t)f->program[i] * UINT64_C(0x9e3779b97f4a7c15) >> 58];
         unsigned at = *slot - 1u;
 
@@ -231,7 +220,7 @@ enum way { WAY_ALONE, WAY_OUTPUT, WAY_DONE };
 static void run_group(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n,
                       uint8_t *way)
 {
-    const struct program *p = f->program[which[0]];
+    struct program *p = f->program[which[0]];
     unsigned n_quick = p->kind == QUICK_NONE ? 0 : quick_sort(f, p, which, n);
 
     if (!n_quick)
@@ -258,7 +247,7 @@ static void run_programs(struct worker *w, const struct bridge *b, struct burst 
     for (unsigned i = 0; i < n; i = end) {
         end = i + 1;
         if (way[i] == WAY_ALONE) {
-            run_alone(w, b, f->m[i], f->in_port, program_words(f->program[i]));
+            run_alone(w, b, f->m[i], f->in_port, f->program[i] ? program_words(f->program[i]) : NULL);
         } else if (way[i] == WAY_OUTPUT) {
             while (end < n && way[end] == WAY_OUTPUT && f->program[end]->out == f->program[i]->out)
                 end++;
@@ -300,11 +289,17 @@ static unsigned admit(struct worker *w, struct dp_port *dp, struct rte_mbuf **fr
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
     enum fragment_mode fragments = atomic_load_explicit(&dp->bridge->fragments, memory_order_acquire);
 
+    for (unsigned i = 0; i < n; i++)
+        n_left += rte_pktmbuf_pkt_len(frames[i]) >= ETH_LEN;
+    if (likely(n_left == n && !(flags & (PORT_FLAG_DOWN | PORT_FLAG_NO_RECV)) && !snaplen &&
+               fragments == FRAGMENTS_NORMAL))
+        return n;
+    n_left = 0;
     for (unsigned i = 0; snaplen && i < n; i++)
         event_capture(w, dp, frames[i], EVENT_CAPTURE_RX, snaplen);
     for (unsigned i = 0; i < n; i++) {
         enum drop why = flags & (PORT_FLAG_DOWN | PORT_FLAG_NO_RECV) ? DROP_NO_RECV
-                        : rte_pktmbuf_pkt_len(frames[i]) < 14        ? DROP_SHORT
+                        : rte_pktmbuf_pkt_len(frames[i]) < ETH_LEN   ? DROP_SHORT
                                                                      : DROP_NONE;
 
         if (unlikely(why != DROP_NONE)) {
@@ -326,6 +321,7 @@ static unsigned admit(struct worker *w, struct dp_port *dp, struct rte_mbuf **fr
 /* Every program that was found in the cache has been run when this is called. */
 static void make_room(struct worker *w)
 {
+    quick_settle(w, COUNTED_MAX);
     cache_clear(w->cache);
     w->is_cache_full = false;
 }

@@ -14,7 +14,7 @@
 enum { ETH_LEN = 14, TAG_LEN = 4, IPV4_LEN = 20 };
 
 /* Stands for the frames that are not plain: all of its fields may be read, and mean nothing. */
-static const uint8_t nothing[128];
+static uint8_t nothing[128];
 
 /* Offset of the IPv4 header of a plain frame; 0: it is none. */
 static ALWAYS_INLINE uint8_t l3_offset(const struct rte_mbuf *m, const uint8_t *p)
@@ -48,7 +48,10 @@ unsigned plain_look_over(struct burst *b)
     for (unsigned i = 0; i < b->n; i++) {
         b->p[i] = rte_pktmbuf_mtod(b->m[i], uint8_t *);
         b->l3_ofs[i] = l3_offset(b->m[i], b->p[i]);
-        n_others += !b->l3_ofs[i];
+        if (unlikely(!b->l3_ofs[i])) {
+            b->p[i] = nothing;
+            n_others++;
+        }
     }
     b->is_looked_over = true;
     return n_others;
@@ -105,9 +108,34 @@ static ALWAYS_INLINE uint64_t l4_word(const uint8_t *p, uint32_t l3)
            (p[l3 + 9] == IP_PROTO_TCP ? at(FIELD_TCP_FLAGS, be16_load(h + 12) & 0xfff) : 0);
 }
 
-static ALWAYS_INLINE uint64_t no_word(const uint8_t *p, uint32_t l3)
+/* Their places in a key, and of these the bits that are not the same in every plain frame. */
+static const struct {
+    enum field_id field;
+    uint64_t bits;
+} columns[PLAIN_COLUMNS] = {
+    [PLAIN_DST] = { FIELD_ETH_DST, ~UINT64_C(0xffff) }, [PLAIN_SRC] = { FIELD_ETH_SRC, UINT64_MAX },
+    [PLAIN_TPID] = { FIELD_VLAN_TPID, UINT64_MAX },     [PLAIN_IP] = { FIELD_IP_PROTO, UINT64_C(0xffffffff) << 32 },
+    [PLAIN_IPV4] = { FIELD_IPV4_SRC, UINT64_MAX },      [PLAIN_L4] = { FIELD_TCP_SRC, UINT64_MAX },
+};
+
+void plain_choose(struct entry_mask *m)
 {
-    return 0;
+    m->n_plain = 0;
+    for (unsigned j = 0; j < m->n; j++)
+        for (unsigned i = 0; i < PLAIN_COLUMNS; i++)
+            if (m->word[j] == field_place[columns[i].field].word && m->mask[j] & columns[i].bits) {
+                m->plain[m->n_plain] = (uint8_t)i;
+                m->plain_mask[m->n_plain++] = m->mask[j];
+            }
+}
+
+void plain_key(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key)
+{
+    for (unsigned j = 0; j < m->n; j++)
+        if (m->word[j] == field_place[FIELD_ETH_TYPE].word)
+            key->w[m->word[j]] = at(FIELD_ETH_TYPE, ETH_TYPE_IPV4) & m->mask[j];
+    for (unsigned j = 0; j < m->n_plain; j++)
+        key->w[field_place[columns[m->plain[j]].field].word] |= b->keys.word[j][i];
 }
 
 /* One word of every frame's key, under the mask. */
@@ -115,9 +143,7 @@ static ALWAYS_INLINE void column(const struct burst *b, uint64_t mask, uint64_t 
                                  uint64_t word(const uint8_t *p, uint32_t l3))
 {
     for (unsigned i = 0; i < b->n; i++) {
-        uint32_t l3 = b->l3_ofs[i];
-
-        out[i] = word(l3 ? b->p[i] : nothing, l3) & mask;
+        out[i] = word(b->p[i], b->l3_ofs[i]) & mask;
         hash[i] = hash_add(hash[i], out[i]);
     }
 }
@@ -126,25 +152,35 @@ void plain_keys(struct burst *b, const struct entry_mask *m, uint64_t basis)
 {
     uint64_t *hash = b->keys.hash;
 
-    b->keys.n_words = (unsigned)(m->n - m->n_meta);
+    b->keys.n_words = m->n_plain;
     for (unsigned i = 0; i < b->n; i++)
         hash[i] = basis;
-    for (unsigned j = m->n_meta; j < m->n; j++) {
-        uint64_t *out = b->keys.word[j - m->n_meta], mask = m->mask[j];
+    for (unsigned j = 0; j < m->n_plain; j++) {
+        uint64_t *out = b->keys.word[j], mask = m->plain_mask[j];
 
-        if (m->word[j] == field_place[FIELD_ETH_DST].word)
+        switch ((enum plain_column)m->plain[j]) {
+        case PLAIN_DST:
             column(b, mask, out, hash, dst_word);
-        else if (m->word[j] == field_place[FIELD_ETH_SRC].word)
+            break;
+        case PLAIN_SRC:
             column(b, mask, out, hash, src_word);
-        else if (m->word[j] == field_place[FIELD_VLAN_TPID].word)
+            break;
+        case PLAIN_TPID:
             column(b, mask, out, hash, tpid_word);
-        else if (m->word[j] == field_place[FIELD_IP_PROTO].word)
+            break;
+        case PLAIN_IP:
             column(b, mask, out, hash, ip_word);
-        else if (m->word[j] == field_place[FIELD_IPV4_SRC].word)
+            break;
+        case PLAIN_IPV4:
             column(b, mask, out, hash, ipv4_word);
-        else if (m->word[j] == field_place[FIELD_TCP_SRC].word)
+            break;
+        case PLAIN_L4:
             column(b, mask, out, hash, l4_word);
-        else
-            column(b, mask, out, hash, no_word);
+            break;
+        case PLAIN_COLUMNS:
+            break;
+        }
     }
+    for (unsigned i = 0; i < b->n; i++)
+        hash[i] = cache_hash_end(hash[i]);
 }

@@ -17,14 +17,18 @@ struct burst {
     struct rte_mbuf *m[PORT_BURST];
     uint8_t *p[PORT_BURST];     /* its first byte */
     uint8_t l3_ofs[PORT_BURST]; /* of its IPv4 header; 0: it is not plain */
-    const struct program *program[PORT_BURST];
+    struct program *program[PORT_BURST];
     struct key_columns keys;
 };
 
 /* Finds out which frames are plain, once.  Returns how many are not. */
 unsigned plain_look_over(struct burst *b);
-/* Makes the masked keys of the plain frames, but for words of LAYER_META, and their hashes, which begin with `basis` and
- * are not ended yet; the others' are undefined. */
+/* Fills in what of a mask concerns plain frames. */
+void plain_choose(struct entry_mask *m);
+/* Makes the masked keys of the plain frames, of the columns that were chosen, and their hashes, which begin with `basis`; the
+ * others' mean nothing. */
 void plain_keys(struct burst *b, const struct entry_mask *m, uint64_t basis);
+/* Adds to `key` what frame `i`, whose key was made, has under the mask beside LAYER_META. */
+void plain_key(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key);
 
 #endif

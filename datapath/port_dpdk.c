@@ -86,20 +86,11 @@ static struct rte_mbuf *adapt(struct dpdk_out *o, struct rte_mbuf *m)
     return m;
 }
 
-static void dpdk_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
+/* Sends frames in the form that drivers take, or frees and counts them. */
+static void send_ready(struct dpdk_out *o, struct rte_mbuf **frames, uint16_t ready, bool has_offloads)
 {
-    struct dpdk_out *o = arg;
-    uint16_t ready = 0, sent = 0;
-    bool has_offloads = false;
+    uint16_t sent = 0, n = ready;
 
-    for (uint16_t i = 0; i < n; i++) {
-        struct rte_mbuf *m = adapt(o, frames[i]);
-
-        if (unlikely(!m))
-            continue;
-        has_offloads |= offload_of(m) != 0;
-        frames[ready++] = m;
-    }
     for (int tries = 0; sent < ready && tries < TX_TRIES; tries++) {
         uint16_t good = ready;
 
@@ -119,6 +110,39 @@ static void dpdk_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
         counter_add(&o->d->count[o->queue].tx_dropped, (uint64_t)n - sent);
 }
 
+static void dpdk_emit(void *arg, struct rte_mbuf **frames, uint16_t n)
+{
+    struct dpdk_out *o = arg;
+    uint16_t ready = 0;
+    bool has_offloads = false;
+
+    for (uint16_t i = 0; i < n; i++) {
+        struct rte_mbuf *m = adapt(o, frames[i]);
+
+        if (unlikely(!m))
+            continue;
+        has_offloads |= offload_of(m) != 0;
+        frames[ready++] = m;
+    }
+    if (unlikely(ready < n))
+        counter_add(&o->d->count[o->queue].tx_dropped, (uint64_t)n - ready);
+    if (ready)
+        send_ready(o, frames, ready, has_offloads);
+}
+
+/* No frame asks for anything but to be sent as it is. */
+static bool are_simple(struct rte_mbuf *const *frames, uint16_t n)
+{
+    uint64_t flags = 0;
+    unsigned more_segs = 0;
+
+    for (uint16_t i = 0; i < n; i++) {
+        flags |= frames[i]->ol_flags;
+        more_segs |= frames[i]->nb_segs - 1u;
+    }
+    return !(flags & RTE_MBUF_F_TX_OFFLOAD_MASK) && !more_segs;
+}
+
 static void dpdk_tx(struct port *p, unsigned queue, struct rte_mbuf **frames, uint16_t n)
 {
     struct port_dpdk *d = port_dpdk(p);
@@ -128,6 +152,10 @@ static void dpdk_tx(struct port *p, unsigned queue, struct rte_mbuf **frames, ui
     if (unlikely(atomic_load_explicit(&d->is_gone, memory_order_relaxed))) {
         rte_pktmbuf_free_bulk(frames, n);
         counter_add(&d->count[queue].tx_dropped, n);
+        return;
+    }
+    if (likely(are_simple(frames, n))) {
+        send_ready(&to, frames, n, false);
         return;
     }
     offload_prepare(frames, n, &out);

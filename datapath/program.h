@@ -20,6 +20,8 @@
 
 #include "datapath/drop.h"
 
+struct bridge;
+
 enum op {
     OP_END,
     OP_HIT,       /* arg: table << 32 | statistics slot.  Counts the frame for rule and table */
@@ -133,20 +135,23 @@ static inline void program_finish(struct program_buf *b)
 enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP };
 
 struct program {
-    uint8_t kind;    /* enum quick_kind */
-    uint8_t n_ops;   /* quick ones, a word each */
-    uint8_t ttl_min; /* a frame's TTL must be above, or the slow way has it; UINT8_MAX is never asked for */
-    uint8_t room;    /* bytes that are put in front */
-    uint16_t out;    /* the datapath's port index, or enum drop */
-    bool is_edit;    /* bytes change: only plain frames take the quick way */
-    uint64_t w[];    /* quick operations, then the program's words */
+    uint8_t kind;            /* enum quick_kind */
+    uint8_t n_counts, n_ops; /* quick operations, a word each: those that count, then those that edit */
+    uint8_t ttl_min;         /* a frame's TTL must be above, or the slow way has it */
+    uint8_t room;            /* bytes that are put in front */
+    bool is_queued;          /* there are frames to be counted for the rules */
+    uint16_t out;            /* the datapath's port index, or enum drop */
+    uint32_t n_frames;       /* not counted yet, of that bridge */
+    uint64_t n_bytes;
+    const struct bridge *bridge;
+    uint64_t w[]; /* quick operations, then the program's words */
 };
 
-enum { QUICK_OPS_MAX = 24, PROGRAM_HEAD_WORDS = 1 + QUICK_OPS_MAX };
+enum { QUICK_OPS_MAX = 24, PROGRAM_HEAD_WORDS = 4 + QUICK_OPS_MAX };
 
 static inline const uint64_t *program_words(const struct program *p)
 {
-    return p->w + p->n_ops;
+    return p->w + p->n_counts + p->n_ops;
 }
 
 /* quick.c: makes the program of `n` words at `out`, which has room for PROGRAM_HEAD_WORDS more; returns words used. */

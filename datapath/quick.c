@@ -6,7 +6,12 @@
  * not known before the frame is seen (does it have a tag, enough TTL, a buffer of its own?) is either asked for each frame,
  * or before the first operation by `quick_sort`, so that a frame is done with wholly here or wholly by exec.c.  Registers
  * and metadata are values of the key alone: a program that sets them for later tables to match has nothing to do here, as
- * one that reads them is not quick. */
+ * one that reads them is not quick.
+ *
+ * Frames are counted for the program, and handed on to its rules and tables later, however many these are: a queue holds the
+ * programs with such frames, and each round of the worker settles the one that has waited longest.  All are settled before the
+ * worker sleeps, and before it tells of a quiescent state with a version newer than theirs: slots of statistics go to new
+ * owners two grace periods after the version that let go of them. */
 #include "datapath/quick.h"
 
 #include <rte_mbuf.h>
@@ -43,28 +48,31 @@ enum quick {
 
 struct making {
     struct program *p;
-    unsigned n_tags;       /* pushed so far */
-    bool has_ttl, is_last; /* the TTL was set */
+    uint64_t edits[QUICK_OPS_MAX];
+    unsigned n_tags;          /* pushed so far */
+    bool has_popped, has_ttl; /* a tag was, the TTL was set */
 };
 
-static bool add(struct making *k, enum quick op, uint64_t arg)
+static bool add_count(struct making *k, enum quick op, uint64_t arg)
 {
-    if (k->p->n_ops == QUICK_OPS_MAX)
+    if (k->p->n_counts + k->p->n_ops == QUICK_OPS_MAX)
         return false;
-    k->p->w[k->p->n_ops++] = (uint64_t)op | arg << 8;
+    k->p->w[k->p->n_counts++] = (uint64_t)op | arg << 8;
     return true;
 }
 
 static bool add_edit(struct making *k, enum quick op, uint64_t arg)
 {
-    k->p->is_edit = true;
-    return add(k, op, arg);
+    if (k->p->n_counts + k->p->n_ops == QUICK_OPS_MAX)
+        return false;
+    k->edits[k->p->n_ops++] = (uint64_t)op | arg << 8;
+    return true;
 }
 
 /* Adds to a tag that was just pushed, or else to the one there is. */
 static bool add_vlan(struct making *k, unsigned keep, unsigned set)
 {
-    uint64_t *last = k->p->n_ops ? &k->p->w[k->p->n_ops - 1] : NULL;
+    uint64_t *last = k->p->n_ops ? &k->edits[k->p->n_ops - 1] : NULL;
 
     if (last && (*last & 0xff) == QUICK_PUSH) {
         unsigned was_kept = *last >> 24 & 0xffff, was_set = *last >> 8 & 0xffff;
@@ -140,11 +148,11 @@ static bool add_op(struct making *k, const uint64_t *at)
 
     switch ((int)op_code(*at)) {
     case OP_HIT:
-        return add(k, QUICK_HIT, arg);
+        return add_count(k, QUICK_HIT, arg);
     case OP_MISS:
-        return add(k, QUICK_MISS, arg);
+        return add_count(k, QUICK_MISS, arg);
     case OP_COUNT:
-        return add(k, QUICK_COUNT, arg);
+        return !k->has_popped && add_count(k, QUICK_COUNT, arg | (uint64_t)k->p->room << 32);
     case OP_SET_FIELD:
         if (is_note((enum field_id)arg))
             return true;
@@ -152,6 +160,7 @@ static bool add_op(struct making *k, const uint64_t *at)
     case OP_PUSH_VLAN:
         return add_push(k, (uint16_t)arg);
     case OP_POP_VLAN:
+        k->has_popped = true;
         return add_edit(k, QUICK_POP, 0);
     case OP_SET_IP_TTL:
         k->has_ttl = true;
@@ -180,14 +189,18 @@ static enum quick_kind make(struct making *k, const uint64_t *at)
 
 uint32_t program_make(struct program *out, const uint64_t *words, uint32_t n)
 {
-    struct making k = { .p = out };
+    struct making k;
 
     *out = (struct program){ 0 };
+    k.p = out;
+    k.n_tags = 0;
+    k.has_popped = k.has_ttl = false;
     out->kind = (uint8_t)make(&k, words);
     if (out->kind == QUICK_NONE)
-        out->n_ops = 0;
-    memcpy(out->w + out->n_ops, words, n * sizeof *words);
-    return (uint32_t)(sizeof *out / sizeof *words) + out->n_ops + n;
+        out->n_counts = out->n_ops = 0;
+    memcpy(out->w + out->n_counts, k.edits, out->n_ops * sizeof *words);
+    memcpy(out->w + out->n_counts + out->n_ops, words, n * sizeof *words);
+    return (uint32_t)(sizeof *out / sizeof *words) + out->n_counts + out->n_ops + n;
 }
 
 /* --- running --- */
@@ -213,7 +226,7 @@ unsigned quick_sort(struct burst *f, const struct program *p, uint8_t *which, un
     uint8_t others[PORT_BURST];
     unsigned n_fit = 0, n_others = 0;
 
-    if (!p->is_edit)
+    if (!p->n_ops)
         return n;
     if (!f->is_looked_over)
         plain_look_over(f);
@@ -370,32 +383,78 @@ static ALWAYS_INLINE void edit_all(struct burst *f, enum quick op, uint64_t arg,
         edit(f, which[k], op, arg);
 }
 
-static uint32_t length_of_all(const struct burst *f, const uint8_t *which, unsigned n)
+/* --- counting --- */
+
+/* Hands on to the rules what the program's frames were. */
+static void settle(struct worker *w, struct program *p)
 {
-    uint32_t sum = 0;
+    for (unsigned o = 0; o < p->n_counts; o++) {
+        uint64_t arg = p->w[o] >> 8;
+
+        switch ((int)(p->w[o] & 0xff)) {
+        case QUICK_HIT:
+            count_hit(w, p->bridge, arg, p->n_frames, p->n_bytes);
+            break;
+        case QUICK_MISS:
+            counter_add(&p->bridge->counters[w->id][arg].lookups, p->n_frames);
+            break;
+        case QUICK_COUNT:
+            stat_add(w->stats, (uint32_t)arg, p->n_frames, p->n_bytes + p->n_frames * (arg >> 32), w->now_ns);
+            break;
+        }
+    }
+    p->n_frames = 0;
+    p->n_bytes = 0;
+}
+
+void quick_settle(struct worker *w, unsigned n)
+{
+    for (; n-- && w->counted_in != w->counted_out; w->counted_out++) {
+        struct program *p = w->counted[w->counted_out % COUNTED_MAX];
+
+        settle(w, p);
+        p->is_queued = false;
+    }
+}
+
+static void count(struct worker *w, const struct bridge *b, struct program *p, unsigned n, uint64_t bytes)
+{
+    if (!p->is_queued) {
+        if (w->counted_in - w->counted_out == COUNTED_MAX)
+            quick_settle(w, 1);
+        w->counted[w->counted_in++ % COUNTED_MAX] = p;
+        p->is_queued = true;
+    } else if (unlikely(p->bridge != b)) {
+        settle(w, p);
+    }
+    p->bridge = b;
+    p->n_frames += n;
+    p->n_bytes += bytes;
+}
+
+static uint64_t length_of_all(const struct burst *f, const uint8_t *which, unsigned n)
+{
+    uint64_t sum = 0;
 
     for (unsigned k = 0; k < n; k++)
         sum += rte_pktmbuf_pkt_len(f->m[which[k]]);
     return sum;
 }
 
-void quick_run(struct worker *w, const struct bridge *b, struct burst *f, const struct program *p, const uint8_t *which,
+void quick_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                unsigned n)
 {
-    uint32_t bytes = length_of_all(f, which, n);
+    const uint64_t *ops = p->w + p->n_counts;
 
+    if (p->n_counts)
+        count(w, b, p, n, length_of_all(f, which, n));
     for (unsigned o = 0; o < p->n_ops; o++) {
-        uint64_t arg = p->w[o] >> 8;
+        uint64_t arg = ops[o] >> 8;
 
-        switch ((enum quick)(p->w[o] & 0xff)) {
+        switch ((enum quick)(ops[o] & 0xff)) {
         case QUICK_HIT:
-            count_hit(w, b, arg, n, bytes);
-            break;
         case QUICK_MISS:
-            counter_add(&b->counters[w->id][arg].lookups, n);
-            break;
         case QUICK_COUNT:
-            stat_add(w->stats, (uint32_t)arg, n, length_of_all(f, which, n), w->now_ns);
             break;
         case QUICK_ETH_DST:
             edit_all(f, QUICK_ETH_DST, arg, which, n);

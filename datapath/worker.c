@@ -31,6 +31,7 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
+#include "datapath/quick.h"
 #include "datapath/rcu.h"
 #include "datapath/shaper.h"
 
@@ -332,6 +333,20 @@ static unsigned poll_waiting(struct worker *w)
     return shaped_poll(w);
 }
 
+/* Tells some rules what frames they had; returns not 0 when it is not done.  All of them, when a version has come that may
+ * have put an end to some, or else more when there is little else to do. */
+static unsigned settle_counts(struct worker *w, unsigned n_frames)
+{
+    enum { FEW = 32 };
+    uint64_t version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
+
+    if (w->counted_in == w->counted_out)
+        return 0;
+    quick_settle(w, version != w->counted_version ? COUNTED_MAX : n_frames < PORT_BURST ? FEW : 1);
+    w->counted_version = version;
+    return w->counted_in != w->counted_out;
+}
+
 unsigned worker_poll(struct worker *w)
 {
     const struct plan *plan = current_plan(w);
@@ -342,6 +357,7 @@ unsigned worker_poll(struct worker *w)
     got += poll_rings(w);
     got += poll_waiting(w);
     counter_add(&w->polls, 1);
+    quick_settle(w, COUNTED_MAX);
     return got;
 }
 
@@ -450,6 +466,7 @@ static void *worker_main(void *arg)
         unsigned got = poll_hot(w, plan) + poll_rings(w) + poll_waiting(w);
 
         counter_add(&w->polls, 1);
+        got += settle_counts(w, got);
         rcu_quiescent(w->dp->rcu, w->id);
         note_gap(w, &done);
         plan = current_plan(w); /* the one before may be freed from here on */
@@ -460,6 +477,7 @@ static void *worker_main(void *arg)
             wait_for_frames(w, plan, 0);
         }
     }
+    quick_settle(w, COUNTED_MAX);
     rcu_offline(w->dp->rcu, w->id);
     rcu_unregister(w->dp->rcu, w->id);
     rte_thread_unregister();

@@ -42,7 +42,7 @@ struct tx_batch {
     struct rte_mbuf *frames[PORT_BURST];
 };
 
-enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 200 };
+enum { WORKER_RING = 4096, N_JOBS = 1023, JOB_WORDS = 1000, HOT_POLLS = 200, COUNTED_MAX = 1024 };
 
 /* What a worker gets to do from C: a frame and a program (packet-out).  From the datapath's pool of jobs. */
 struct job {
@@ -85,6 +85,9 @@ struct worker {
     struct program_buf scratch;
     struct resume resume;
     bool is_cache_full; /* a program found no room */
+    uint64_t counted_version;
+    uint32_t counted_in, counted_out; /* quick.c: a queue of programs with frames to be counted */
+    struct program *counted[COUNTED_MAX];
     unsigned depth;
     unsigned n_dirty;
     uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
@@ -120,7 +123,7 @@ static inline void worker_drop(struct worker *w, enum drop why)
 }
 
 /* OP_HIT's argument, for `n` frames of so many bytes in all. */
-static inline void count_hit(struct worker *w, const struct bridge *b, uint64_t arg, unsigned n, uint32_t bytes)
+static inline void count_hit(struct worker *w, const struct bridge *b, uint64_t arg, unsigned n, uint64_t bytes)
 {
     struct table_counter *t = &b->counters[w->id][arg >> 32];
 

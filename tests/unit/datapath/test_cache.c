@@ -45,7 +45,7 @@ static const struct cache_point here = { .space = SPACE, .version = VERSION, .in
 static void store(const struct cache_point *at, unsigned i, uint64_t program)
 {
     uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, program), op_head(OP_END, 0, 0) };
-    const struct program *p = cache_store(c, at, &keys, i, w, 2);
+    struct program *p = cache_store(c, at, &keys, i, w, 2);
 
     if (!p) {
         cache_clear(c);
@@ -57,7 +57,7 @@ static void store(const struct cache_point *at, unsigned i, uint64_t program)
 /* What frame 0's key leads to; 0: nothing. */
 static uint64_t found(const struct cache_point *at)
 {
-    const struct program *p;
+    struct program *p;
 
     return cache_find(c, at, &keys, 1, &p) ? op_arg(*program_words(p)) : 0;
 }
@@ -104,7 +104,7 @@ static void test_told_apart(void **state)
 /* Every frame of a burst is told what is its own. */
 static void test_burst(void **state)
 {
-    const struct program *out[PORT_BURST];
+    struct program *out[PORT_BURST];
 
     for (unsigned i = 0; i < PORT_BURST; i += 2) {
         key_of(i, 5, 1000 + i);
@@ -126,7 +126,7 @@ static void test_new_version_and_interning(void **state)
 {
     uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, 1234), op_head(OP_END, 0, 0) };
     struct cache_point later = here;
-    const struct program *first, *out[2];
+    struct program *first, *out[2];
 
     later.version++;
     key_of(0, 3, 5);
