@@ -224,12 +224,12 @@ static void show_drops(json_t *drops)
 
 static void show_workers(const json_t *workers)
 {
-    static const char *const keys[] = { "frames", "cache_hits", "cache_misses", "polls", "sleeps" };
+    static const char *const keys[] = { "frames", "cache_hits", "cache_misses", "polls", "sleeps", "joined", "cut" };
     struct text_table t;
     json_t *w;
     size_t i;
 
-    text_table_init(&t, "WORKER CPU >FRAMES >CACHE_HITS >CACHE_MISSES >POLLS >SLEEPS");
+    text_table_init(&t, "WORKER CPU >FRAMES >CACHE_HITS >CACHE_MISSES >POLLS >SLEEPS >JOINED >CUT");
     json_array_foreach(workers, i, w)
     {
         json_int_t cpu = json_integer_value(json_object_get(w, "cpu"));
