@@ -93,6 +93,16 @@ void bridge_close(struct bridge *b)
     bridge_destroy(b);
 }
 
+void bridge_tend(struct bridge *b)
+{
+    for (unsigned i = 0; i < DP_TABLES; i++) {
+        struct table *t = atomic_load(&b->tables[i]);
+
+        if (t)
+            table_tend(t);
+    }
+}
+
 void bridge_set_standalone(struct bridge *b, bool is_on)
 {
     atomic_store(&b->is_standalone, is_on);
@@ -238,7 +248,7 @@ static struct table *table_of(struct bridge *b, uint8_t table_id)
 {
     struct table *t = atomic_load(&b->tables[table_id]);
 
-    if (!t && !table_new(&t, b->dp->rcu))
+    if (!t && !table_new(&t, b->dp->rcu, b->dp->builder))
         atomic_store_explicit(&b->tables[table_id], t, memory_order_release);
     return t;
 }

@@ -97,6 +97,9 @@ static inline bool joins_fragments(const struct bridge *b)
 /* The datapath index of an OpenFlow port, DP_INDEX_NONE when the bridge has none of that number. */
 uint16_t bridge_port_index(const struct bridge *b, uint32_t number);
 
+/* C: table_tend() for all tables. */
+void bridge_tend(struct bridge *b);
+
 /* C: makes the bridge's entry mask anew when its rules' masks or actions have changed. */
 int bridge_update_mask(struct bridge *b);
 

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "datapath/builder.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/mac_table.h"
 #include "datapath/mbuf_bytes.h"
@@ -33,6 +34,8 @@ int datapath_open(struct datapath **out, const struct datapath_conf *conf, struc
     err = rcu_new(&dp->rcu, DP_WORKERS_MAX);
     if (!err)
         err = stat_pool_new(&dp->stats, conf->n_workers);
+    if (!err)
+        err = builder_new(&dp->builder, conf->cpu, conf->n_workers);
     if (!err)
         err = events_open(&dp->events, dp);
     dp->meters = calloc(METERS_MAX, sizeof *dp->meters);
@@ -77,6 +80,7 @@ void datapath_close(struct datapath *dp)
         worker_close(dp->workers[i]);
     events_close(dp->events);
     rcu_free(dp->rcu);
+    builder_free(dp->builder);
     stat_pool_free(dp->stats);
     rte_mempool_free(dp->jobs);
     free(dp->meters);
@@ -86,6 +90,9 @@ void datapath_close(struct datapath *dp)
 void datapath_reclaim(struct datapath *dp)
 {
     rcu_reclaim(dp->rcu);
+    for (unsigned i = 0; i < DP_BRIDGES_MAX; i++)
+        if (dp->bridges[i])
+            bridge_tend(dp->bridges[i]);
 }
 
 unsigned datapath_poll(struct datapath *dp, unsigned w)

@@ -6,6 +6,7 @@
 #include "datapath/datapath.h"
 #include "datapath/worker.h"
 
+struct builder;
 struct events;
 struct meter;
 struct object;
@@ -15,6 +16,7 @@ struct shaper;
 struct datapath {
     struct datapath_conf conf;
     struct rcu *rcu;
+    struct builder *builder;
     struct stat_pool *stats;
     struct events *events;
     struct rte_mempool *jobs; /* of struct job */

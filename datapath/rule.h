@@ -134,16 +134,21 @@ struct rule_code {
 
 static const uint64_t RULE_FOREVER = UINT64_MAX;
 
+struct tuple;
+
 struct rule {
-    _Atomic(struct rule *) next[2]; /* table.c: the two chains of a growing hash table */
+    _Atomic(struct rule *) next[2]; /* tuple.c: the two chains of a growing hash table */
     uint64_t added_in;              /* visible from this version on */
     _Atomic uint64_t removed_in;    /* ... up to before this one */
-    uint32_t hash;                  /* table.c: of the masked values */
+    uint32_t hash;                  /* tuple.c: of the masked values */
     uint32_t stat;                  /* statistics slot, see stat.h */
     uint64_t cookie;                /* told to the controller in packet-ins */
     uint16_t priority;
     uint8_t table_id;
-    bool is_table_miss; /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    bool is_table_miss;  /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    uint32_t space;      /* table.c: the tuple space that it was put into */
+    uint32_t place[2];   /* table.c: where it is in a forest */
+    struct tuple *tuple; /* tuple.c: its subtable */
     struct rule_code code;
     const struct compact_match *match;
     struct bridge *bridge;

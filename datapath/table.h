@@ -9,11 +9,13 @@
 
 #include "base/match.h"
 
+struct builder;
 struct rcu;
 struct rule;
 struct table;
 
-int table_new(struct table **out, struct rcu *rcu);
+/* `builder` NULL: what is compiled, is compiled at once, on the thread that changes the table. */
+int table_new(struct table **out, struct rcu *rcu, struct builder *builder);
 void table_free(struct table *t); /* no reader any more; the rules are the caller's */
 
 /* The visible rule of highest priority; NULL: none.  Of equal priorities any one.  `key` holds every word of table_mask().
@@ -43,6 +45,8 @@ int table_insert(struct table *t,
 /* No reader may be in a version that shows the rule: after the commit that removed it, by rcu_defer; and to free the rule, defer
  * once more. */
 void table_unlink(struct table *t, struct rule *r);
+/* From time to time, say four times a second: compiles what has changed, and puts what was compiled into use. */
+void table_tend(struct table *t);
 /* The union of the masks of all linked rules. */
 const struct key *table_mask(const struct table *t);
 /* Changes when table_mask() does. */

@@ -14,7 +14,14 @@
  *    change but for unlinks from before; it misses only rules inserted later, which its version does not show.  The
  *    next resize writes next[g] again, and so must not begin before a grace period is over (`resize_token`): until then
  *    chains are let grow, and only at `LOAD_MAX` rules a bucket does the writer wait.
- * Empty subtables leave the order and are freed after a grace period; if memory for the change is lacking, they stay. */
+ * Empty subtables leave the order and are freed after a grace period; if memory for the change is lacking, they stay.
+ *
+ * A subtable holds the rules of its own mask, and so is an exact hash.  That is how a space begins.  Past `MASKS_EXACT` masks a
+ * probe for every mask would cost too much, so subtables are shared (as in TupleMerge, Daly et al., ToN 2019): a rule goes
+ * to a merged subtable whose mask its own includes, the one of most bits first, unless `CHAIN_MAX` rules there have its hash
+ * already.  If none takes it, one is made of its mask cut down to whole pairs of bytes, or if that is there, to
+ * whole bytes, else of its own.  So few subtables do for many masks, and no chain grows long but for rules that differ in nothing
+ * that a coarser mask could see. */
 #include "datapath/tuple.h"
 
 #include "base/hash.h"
@@ -27,7 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS_FIRST = 8, LOAD_MAX = 8, LOAD_SHRINK = 8 };
+enum { BUCKETS_FIRST = 8, LOAD_MAX = 8, LOAD_SHRINK = 8, MASKS_EXACT = 8, CHAIN_MAX = 16 };
 
 struct buckets {
     uint32_t mask;       /* buckets - 1 */
@@ -40,9 +47,16 @@ struct masked_word {
     uint32_t word;
 };
 
+/* A mask without its empty words. */
+struct word_masks {
+    uint32_t n;
+    struct masked_word words[KEY_WORDS];
+};
+
 struct tuple {
     _Atomic(struct buckets *) buckets;
     uint32_t n_words;
+    bool is_merged; /* its rules may ask for more bits than its mask */
     /* C only */
     uint16_t bound;
     bool is_resized; /* ever: resize_token is valid */
@@ -51,6 +65,8 @@ struct tuple {
     uint32_t n_removed;  /* since the bound was found */
     uint64_t serial, resize_token;
     struct hmap_link by_mask;
+    struct list merged; /* in the space's list of merged subtables */
+    unsigned n_bits;
     /* both */
     struct masked_word words[];
 };
@@ -58,6 +74,7 @@ struct tuple {
 void tuple_space_init(struct tuple_space *s, struct rcu *rcu)
 {
     *s = (struct tuple_space){ .rcu = rcu };
+    list_init(&s->merged);
 }
 
 /* --- readers --- */
@@ -73,8 +90,17 @@ static inline uint32_t masked_hash(const struct tuple *t, const struct key *key)
 
 static inline bool is_equal(const struct tuple *t, const struct rule *r, const struct key *key)
 {
-    const uint64_t *values = compact_match_values(r->match);
+    const uint64_t *values = compact_match_values(r->match), *masks = compact_match_masks(r->match);
     uint64_t difference = 0;
+    unsigned word, at = 0;
+
+    if (t->is_merged) {
+        for_each_key_word (word, &r->match->map) {
+            difference |= values[at] ^ (key->w[word] & masks[at]);
+            at++;
+        }
+        return !difference;
+    }
 
     for (uint32_t i = 0; i < t->n_words; i++)
         difference |= values[i] ^ (key->w[t->words[i].word] & t->words[i].mask);
@@ -114,10 +140,10 @@ static inline const struct rule *search(const struct tuple *t, const struct key 
 
 __attribute__((always_inline)) static inline const struct rule *walk_order(const struct tuple_space *s,
                                                                            const struct key *key, uint64_t version,
-                                                                           enum walk walk, const struct rule *last)
+                                                                           const struct rule *best, enum walk walk,
+                                                                           const struct rule *last)
 {
     const struct order *o = atomic_load_explicit(&s->order, memory_order_acquire);
-    const struct rule *best = NULL;
 
     for (uint32_t i = 0; o && i < o->n; i++) {
         const struct order_chunk *c = o->chunk[i];
@@ -133,15 +159,16 @@ __attribute__((always_inline)) static inline const struct rule *walk_order(const
     return best;
 }
 
-const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version)
+const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version,
+                                    const struct rule *best)
 {
-    return walk_order(s, key, version, WALK_BEST, NULL);
+    return walk_order(s, key, version, best, WALK_BEST, NULL);
 }
 
 const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
-                                    const struct rule *last)
+                                    const struct rule *last, const struct rule *best)
 {
-    return walk_order(s, key, version, WALK_NEXT, last);
+    return walk_order(s, key, version, best, WALK_NEXT, last);
 }
 
 /* --- the writer: one subtable --- */
@@ -157,11 +184,10 @@ static struct buckets *buckets_new(uint32_t n, uint32_t generation)
     return b;
 }
 
-static struct tuple *tuple_new(const struct compact_match *m)
+static struct tuple *tuple_new(const struct word_masks *m)
 {
     struct tuple *t = calloc(1, sizeof *t + m->n * sizeof t->words[0]);
     struct buckets *b = buckets_new(BUCKETS_FIRST, 0);
-    unsigned word;
 
     if (!t || !b) {
         free(t);
@@ -169,10 +195,10 @@ static struct tuple *tuple_new(const struct compact_match *m)
         return NULL;
     }
     atomic_init(&t->buckets, b);
-    for_each_key_word (word, &m->map) {
-        t->words[t->n_words] = (struct masked_word){ .mask = compact_match_masks(m)[t->n_words], .word = word };
-        t->n_words++;
-    }
+    t->n_words = m->n;
+    memcpy(t->words, m->words, m->n * sizeof m->words[0]);
+    for (uint32_t i = 0; i < m->n; i++)
+        t->n_bits += (unsigned)__builtin_popcountll(m->words[i].mask);
     return t;
 }
 
@@ -239,30 +265,89 @@ static void resize(struct tuple *t, struct rcu *rcu)
 
 /* --- the writer: the space --- */
 
-static uint32_t mask_hash(const struct compact_match *m)
+/* The mask of a match, of each group of `bits` neighbouring bits only those that are asked for altogether. */
+static void word_masks_init(struct word_masks *out, const struct compact_match *m, unsigned bits)
 {
-    return hash_words(compact_match_masks(m), m->n, hash_words(m->map.bits, KEY_MAP_WORDS, 0));
+    const uint64_t *masks = compact_match_masks(m);
+    unsigned word;
+
+    out->n = 0;
+    for_each_key_word (word, &m->map) {
+        uint64_t mask = *masks++, group = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+
+        for (unsigned shift = 0; bits > 1 && shift < 64; shift += bits)
+            if ((mask >> shift & group) != group)
+                mask &= ~(group << shift);
+        if (mask)
+            out->words[out->n++] = (struct masked_word){ .mask = mask, .word = word };
+    }
 }
 
-static bool has_mask(const struct tuple *t, const struct compact_match *m)
+static uint32_t mask_hash(const struct word_masks *m)
 {
-    unsigned word, i = 0;
+    uint64_t h = 0;
 
+    for (uint32_t i = 0; i < m->n; i++)
+        h = hash_add(hash_add(h, m->words[i].word), m->words[i].mask);
+    return (uint32_t)hash_mix(h);
+}
+
+static bool has_mask(const struct tuple *t, const struct word_masks *m)
+{
     if (t->n_words != m->n)
         return false;
-    for_each_key_word (word, &m->map) {
-        if (t->words[i].word != word || t->words[i].mask != compact_match_masks(m)[i])
+    for (uint32_t i = 0; i < m->n; i++)
+        if (t->words[i].word != m->words[i].word || t->words[i].mask != m->words[i].mask)
             return false;
-        i++;
-    }
     return true;
 }
 
-static struct tuple *tuple_of(const struct tuple_space *s, const struct compact_match *m)
+static struct tuple *tuple_of(const struct tuple_space *s, const struct word_masks *m)
 {
     for_each_hmap_hash (struct tuple, t, &s->by_mask, mask_hash(m), by_mask)
         if (has_mask(t, m))
             return t;
+    return NULL;
+}
+
+/* False: the subtable asks for bits that the rule does not. */
+static bool hash_in(const struct tuple *t, const struct compact_match *m, uint32_t *hash)
+{
+    const uint64_t *values = compact_match_values(m), *masks = compact_match_masks(m);
+    uint64_t h = 0;
+    uint32_t i = 0;
+    unsigned word;
+
+    for_each_key_word (word, &m->map) {
+        if (i < t->n_words && t->words[i].word == word) {
+            if (t->words[i].mask & ~*masks)
+                return false;
+            h = hash_add(h, *values & t->words[i].mask);
+            i++;
+        }
+        values++;
+        masks++;
+    }
+    *hash = (uint32_t)hash_mix(h);
+    return i == t->n_words;
+}
+
+/* A merged subtable that can take the rule without a long chain. */
+static struct tuple *merged_for(const struct tuple_space *s, const struct rule *r)
+{
+    for_each_list (struct tuple, t, &s->merged, merged) {
+        const struct buckets *b = buckets_of(t);
+        unsigned n = 0;
+        uint32_t hash;
+
+        if (!hash_in(t, r->match, &hash))
+            continue;
+        for (const struct rule *at = atomic_load_explicit(&b->head[hash & b->mask], memory_order_relaxed);
+             at && n < CHAIN_MAX; at = atomic_load_explicit(&at->next[b->generation], memory_order_relaxed))
+            n += at->hash == hash;
+        if (n < CHAIN_MAX)
+            return t;
+    }
     return NULL;
 }
 
@@ -281,26 +366,29 @@ static int set_bound(struct tuple_space *s, struct tuple *t, uint16_t bound)
     return err;
 }
 
-/* The subtable of the rule's mask, its bound not below the rule's priority. */
-static int tuple_for(struct tuple_space *s, const struct rule *r, struct tuple **out)
+static void add_merged(struct tuple_space *s, struct tuple *t)
 {
-    struct tuple *t = tuple_of(s, r->match);
-    int err = 0;
+    struct list *before = &s->merged;
 
-    if (t) {
-        if (r->priority > t->bound) {
-            err = set_bound(s, t, r->priority);
-            if (!err)
-                t->n_at_bound = t->n_removed = 0;
+    for_each_list (struct tuple, other, &s->merged, merged)
+        if (other->n_bits <= t->n_bits) {
+            before = &other->merged;
+            break;
         }
-        *out = t;
-        return err;
-    }
-    t = tuple_new(r->match);
+    list_insert(before, &t->merged);
+}
+
+static int add_tuple(struct tuple_space *s, const struct word_masks *m, uint16_t bound, bool is_merged,
+                     struct tuple **out)
+{
+    struct tuple *t = tuple_new(m);
+    int err;
+
     if (!t)
         return -ENOMEM;
     t->serial = s->next_serial;
-    t->bound = r->priority;
+    t->bound = bound;
+    t->is_merged = is_merged;
 
     struct order_entry entry = { .key = order_key(t->bound, t->serial), .tuple = t };
 
@@ -310,22 +398,60 @@ static int tuple_for(struct tuple_space *s, const struct rule *r, struct tuple *
         return err;
     }
     s->next_serial++;
-    hmap_insert(&s->by_mask, &t->by_mask, mask_hash(r->match));
+    hmap_insert(&s->by_mask, &t->by_mask, mask_hash(m));
+    if (is_merged)
+        add_merged(s, t);
     *out = t;
     return 0;
 }
 
-static uint32_t hash_of(const struct compact_match *m)
+/* The subtable for the rule; see Theory. */
+static int choose(struct tuple_space *s, const struct rule *r, struct tuple **out)
 {
-    return hash_words(compact_match_values(m), m->n, 0);
+    static const uint8_t group_bits[] = { 16, 8, 1 };
+    struct word_masks own, m;
+
+    word_masks_init(&own, r->match, 1);
+    *out = tuple_of(s, &own);
+    if (!*out && s->by_mask.n >= MASKS_EXACT)
+        *out = merged_for(s, r);
+    if (*out)
+        return 0;
+    if (s->by_mask.n < MASKS_EXACT)
+        return add_tuple(s, &own, r->priority, false, out);
+    for (size_t i = 0; i < sizeof group_bits; i++) {
+        word_masks_init(&m, r->match, group_bits[i]);
+        if (!tuple_of(s, &m))
+            return add_tuple(s, &m, r->priority, true, out);
+    }
+    return -EFAULT; /* cannot be: its own mask has none */
 }
 
 void tuple_space_expect(const struct tuple_space *s, const struct compact_match *m)
 {
-    const struct tuple *t = tuple_of(s, m);
+    const struct tuple *t;
+    struct word_masks own;
+    uint32_t hash;
 
-    if (t)
-        __builtin_prefetch(&buckets_of(t)->head[hash_of(m) & buckets_of(t)->mask], 1);
+    word_masks_init(&own, m, 1);
+    t = tuple_of(s, &own);
+    if (t && hash_in(t, m, &hash))
+        __builtin_prefetch(&buckets_of(t)->head[hash & buckets_of(t)->mask], 1);
+}
+
+/* Likewise, its bound not below the rule's priority. */
+static int tuple_for(struct tuple_space *s, const struct rule *r, struct tuple **out)
+{
+    struct tuple *t;
+    int err = choose(s, r, &t);
+
+    if (!err && r->priority > t->bound) {
+        err = set_bound(s, t, r->priority);
+        if (!err)
+            t->n_at_bound = t->n_removed = 0;
+    }
+    *out = t;
+    return err;
 }
 
 int tuple_space_insert(struct tuple_space *s, struct rule *r)
@@ -335,7 +461,9 @@ int tuple_space_insert(struct tuple_space *s, struct rule *r)
 
     if (err)
         return err;
-    r->hash = hash_of(r->match);
+    hash_in(t, r->match, &r->hash);
+    r->tuple = t;
+    s->n_rules++;
     t->n_rules++;
     t->n_at_bound += r->priority == t->bound;
     if (t->n_rules > buckets_of(t)->mask + 1)
@@ -376,15 +504,18 @@ static void remove_empty(struct tuple_space *s, struct tuple *t)
     if (order_change(&s->order, s->rcu, &key, NULL))
         return;
     hmap_remove(&s->by_mask, &t->by_mask);
+    if (t->is_merged)
+        list_remove(&t->merged);
     rcu_defer(s->rcu, tuple_free, t);
 }
 
 void tuple_space_unlink(struct tuple_space *s, struct rule *r)
 {
-    struct tuple *t = tuple_of(s, r->match);
+    struct tuple *t = r->tuple;
     struct buckets *b = buckets_of(t);
 
     unlink_rule(b, r);
+    s->n_rules--;
     t->n_rules--;
     t->n_removed++;
     t->n_at_bound -= r->priority == t->bound;
@@ -403,4 +534,16 @@ void tuple_space_fini(struct tuple_space *s)
         tuple_free(t);
     hmap_fini(&s->by_mask);
     order_free(atomic_load_explicit(&s->order, memory_order_relaxed));
+}
+
+void tuple_space_each(const struct tuple_space *s, void (*fn)(void *arg, struct rule *r), void *arg)
+{
+    for_each_hmap (struct tuple, t, &s->by_mask, by_mask) {
+        const struct buckets *b = buckets_of(t);
+
+        for (uint32_t i = 0; i <= b->mask; i++)
+            for (struct rule *r = atomic_load_explicit(&b->head[i], memory_order_relaxed); r;
+                 r = atomic_load_explicit(&r->next[b->generation], memory_order_relaxed))
+                fn(arg, r);
+    }
 }

@@ -3,6 +3,7 @@
  * under readers; sizes at which anything quadratic would be seen. */
 #include "datapath/table.h"
 
+#include "datapath/builder.h"
 #include "datapath/rcu.h"
 #include "tests/unit/datapath/rule_make.h"
 
@@ -47,7 +48,7 @@ static void model_init(struct model *m, uint64_t seed)
 {
     *m = (struct model){ .version = 1, .random = seed };
     assert_int_equal(rcu_new(&m->rcu, 2), 0);
-    assert_int_equal(table_new(&m->table, m->rcu), 0);
+    assert_int_equal(table_new(&m->table, m->rcu, NULL), 0);
     for (int i = 1; i < MASKS; i++) /* the first matches everything */
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
             if (!random_below(&m->random, 3)) {
@@ -175,6 +176,8 @@ static void agrees_with_list(void **state)
                 atomic_store(&m.rules[random_below(&m.random, (unsigned)m.n)]->removed_in, m.version + 1);
             else if (what == 7)
                 model_commit(&m);
+            else if (what == 8 && !random_below(&m.random, 8))
+                table_tend(m.table);
             random_key(&m, &key);
             check_key(&m, &key, m.version);
             if (step % 50 == 0) {
@@ -217,7 +220,7 @@ static void versions_of_one_match(void **state)
 
     (void)state;
     assert_int_equal(rcu_new(&rcu, 1), 0);
-    assert_int_equal(table_new(&t, rcu), 0);
+    assert_int_equal(table_new(&t, rcu, NULL), 0);
 
     struct rule *old = insert_value(t, FIELD_IN_PORT, 3, 9, 5), *new = insert_value(t, FIELD_IN_PORT, 3, 9, 8);
 
@@ -249,7 +252,7 @@ static void grows_late_under_a_reader(void **state)
 
     (void)state;
     assert_int_equal(rcu_new(&rcu, 1), 0);
-    assert_int_equal(table_new(&t, rcu), 0);
+    assert_int_equal(table_new(&t, rcu, NULL), 0);
     rcu_register(rcu, 0);
     rcu_online(rcu, 0);
     for (unsigned i = 0; i < MORE; i++) {
@@ -292,7 +295,7 @@ static void many_rules_in_one_subtable(void **state)
     (void)state;
     assert_non_null(rules);
     assert_int_equal(rcu_new(&rcu, 1), 0);
-    assert_int_equal(table_new(&t, rcu), 0);
+    assert_int_equal(table_new(&t, rcu, NULL), 0);
     for (unsigned i = 0; i < N; i++) /* each one raises the bound, each removal lowers it */
         rules[i] = insert_value(t, FIELD_ETH_DST, i * UINT64_C(77), (uint16_t)(i / 4), 1);
     for (unsigned i = 0; i < N; i += 7)
@@ -317,7 +320,7 @@ static void many_subtables(void **state)
     (void)state;
     assert_non_null(rules);
     assert_int_equal(rcu_new(&rcu, 1), 0);
-    assert_int_equal(table_new(&t, rcu), 0);
+    assert_int_equal(table_new(&t, rcu, NULL), 0);
     for (unsigned i = 0; i < N; i++) {
         struct match m = { 0 };
 
@@ -350,6 +353,7 @@ enum { READERS = 2, VALUES = 64, ROUNDS = 3000 };
 
 struct shared {
     struct rcu *rcu;
+    struct builder *builder;
     struct table *table;
     _Atomic uint64_t version;
     atomic_bool is_done;
@@ -461,6 +465,8 @@ static void write_table(struct shared *s, struct rule **rules, uint64_t *random)
         for (unsigned i = 0; i < n_gone; i++)
             remove_later(s, gone[i]);
         rcu_reclaim(s->rcu);
+        if (round % 16 == 0) /* the builder compiles while rules come and go */
+            table_tend(s->table);
     }
     atomic_store(&s->is_done, true);
     while (n_others)
@@ -478,7 +484,8 @@ static void readers_meet_one_version(void **state)
     (void)state;
     atomic_init(&s.version, 1);
     assert_int_equal(rcu_new(&s.rcu, READERS), 0);
-    assert_int_equal(table_new(&s.table, s.rcu), 0);
+    assert_int_equal(builder_new(&s.builder, NULL, 0), 0);
+    assert_int_equal(table_new(&s.table, s.rcu, s.builder), 0);
 
     struct rule *rules[VALUES];
 
@@ -503,6 +510,7 @@ static void readers_meet_one_version(void **state)
     }
     assert_int_equal(table_count(s.table), 0);
     table_free(s.table);
+    builder_free(s.builder);
     rcu_free(s.rcu);
 }
 
