@@ -186,6 +186,9 @@ class Rules:
                 f"bundle(eth_src,0,active_backup,ofport,members:{members})"
         if what == "out":
             return f"load:{r.randrange(PORTS + 2)}->NXM_NX_REG3[0..15],output:NXM_NX_REG3[0..15]"
+        if known[0] in ("ip", "ipv6") and r.randrange(3) == 0:
+            return r.choice([f"load:{r.choice(DSCP) << 2}->NXM_OF_IP_TOS[]", "move:NXM_OF_IP_TOS[]->NXM_NX_REG1[8..15]",
+                             "move:NXM_NX_REG1[4..11]->NXM_OF_IP_TOS[]", "push:NXM_OF_IP_TOS[]", "pop:NXM_OF_IP_TOS[]"])
         return f"{what}:{self.subfield(fields)[0]}"
 
     def set_action(self, known):

@@ -9,7 +9,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <rte_mbuf.h>
+
 #include "datapath/drop.h"
+#include "datapath/eal.h"
+#include "datapath/mbuf_bytes.h"
 #include "datapath/port_mem.h"
 
 enum { FRAME = 60, FLOWS_MAX = 10 };
@@ -596,6 +600,36 @@ static void cuts(void **state)
     world_free(w);
 }
 
+/* A frame that is still to be segmented is cut after that; and what else is done with it does not suffer. */
+static void cuts_segments(void **state)
+{
+    enum { HEADERS = 54, PAYLOAD = 2000, SEGMENT = 700 };
+    static const size_t want[] = {
+        100, 100, 100, HEADERS + SEGMENT, HEADERS + SEGMENT, HEADERS + PAYLOAD - 2 * SEGMENT
+    };
+    struct world *w = world_new(0);
+    uint8_t f[HEADERS + PAYLOAD] = { 2, 0, 0, 0, 0, 2,  2, 0, 0, 0,  0, 1, 8, 0,  69, 0, 8,
+                                     8, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0,  0, 2 };
+    uint8_t out[2048];
+    struct rte_mbuf *m;
+
+    f[46] = 5 << 4; /* TCP's header length */
+    m = mbuf_of_bytes(eal_pool(), f, sizeof f);
+    assert_non_null(m);
+    m->ol_flags = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    m->l2_len = 14;
+    m->l3_len = m->l4_len = 20;
+    m->tso_segsz = SEGMENT;
+    tape_say_flow(&w->tape, "add actions=output(port=300,max_len=100),output:300");
+    assert_silence(&w->tape);
+    assert_int_equal(port_mem_give_mbuf(w->ports[0].port, 0, m), 0);
+    world_turn(w);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+        assert_int_equal(port_mem_take(w->ports[1].port, 0, out, sizeof out), want[i]);
+    assert_int_equal(port_mem_take(w->ports[1].port, 0, out, sizeof out), 0);
+    world_free(w);
+}
+
 /* What the switch cannot do is refused when it is said. */
 static void refuses(void **state)
 {
@@ -634,7 +668,7 @@ int main(void)
         cmocka_unit_test(learns),          cmocka_unit_test(learns_fields),
         cmocka_unit_test(packet_in_forms), cmocka_unit_test(chooses_links),
         cmocka_unit_test(refuses),         cmocka_unit_test(cuts),
-        cmocka_unit_test(async_config),
+        cmocka_unit_test(cuts_segments),   cmocka_unit_test(async_config),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
