@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/group.h"
 #include "datapath/mac_table.h"
@@ -24,6 +25,8 @@
 #include "datapath/translate.h"
 
 enum { MAC_ENTRIES = 8192 };
+
+#define NARROW_AFTER_NS (2 * (uint64_t)NSEC_PER_S)
 
 int bridge_open(struct bridge **out, struct datapath *dp, struct errbuf *e)
 {
@@ -78,6 +81,7 @@ static void bridge_destroy(void *arg)
         free(b->counters[i]);
     mac_table_free(b->macs);
     act_counts_fini(&b->acts);
+    change_log_fini(&b->changes);
     free(b);
 }
 
@@ -138,36 +142,36 @@ uint16_t bridge_port_index(const struct bridge *b, uint32_t number)
     return lo < map->n && map->at[lo].number == number ? map->at[lo].index : DP_INDEX_NONE;
 }
 
-int bridge_update_mask(struct bridge *b)
+/* What the rules that there are ask for. */
+static void needed_mask(const struct bridge *b, struct key *mask)
 {
-    struct entry_mask *m = calloc(1, sizeof *m);
-    struct key mask = { 0 };
-
-    if (!m)
-        return -ENOMEM;
+    *mask = (struct key){ 0 };
     for (unsigned t = 0; t < DP_TABLES; t++) {
         const struct table *table = bridge_table(b, (uint8_t)t);
         const struct key *k = table ? table_mask(table) : NULL;
 
         for (unsigned i = 0; k && i < KEY_WORDS; i++)
-            mask.w[i] |= k->w[i];
+            mask->w[i] |= k->w[i];
     }
-    mask_close(&mask, &b->acts);
+    mask_close(mask, &b->acts);
+}
 
+static int publish_mask(struct bridge *b, const struct key *mask)
+{
     const struct entry_mask *old = atomic_load(&b->entry);
+    struct entry_mask *m = calloc(1, sizeof *m);
 
+    if (!m)
+        return -ENOMEM;
+    memset(m->place, ENTRY_NO_PLACE, sizeof m->place);
     for (unsigned i = 0; i < KEY_WORDS; i++)
-        if (mask.w[i]) {
+        if (mask->w[i]) {
             m->map.bits[i / 64] |= UINT64_C(1) << i % 64;
             m->n_meta = (uint16_t)(m->n_meta + (i < field_place[FIELD_TUNNEL_ID].word));
+            m->place[i] = (uint8_t)m->n;
             m->word[m->n] = (uint8_t)i;
-            m->mask[m->n++] = mask.w[i];
+            m->mask[m->n++] = mask->w[i];
         }
-    if (old && old->n == m->n && !memcmp(old->word, m->word, m->n) &&
-        !memcmp(old->mask, m->mask, m->n * sizeof m->mask[0])) {
-        free(m);
-        return 0;
-    }
     m->layers = key_map_layers(&m->map);
     plain_choose(m);
     m->serial = ++b->dp->mask_serial;
@@ -175,6 +179,37 @@ int bridge_update_mask(struct bridge *b)
     if (old)
         rcu_defer(b->dp->rcu, free, (void *)(uintptr_t)old);
     return 0;
+}
+
+/* A wider mask is published at once.  A narrower one, which no frame needs, waits for bridge_narrow_mask(): each new mask costs
+ * workers all that they have cached, and what was removed may come again. */
+int bridge_update_mask(struct bridge *b)
+{
+    const struct entry_mask *m = atomic_load(&b->entry);
+    struct key need, mask;
+
+    needed_mask(b, &need);
+    mask = need;
+    for (unsigned i = 0; m && i < m->n; i++)
+        mask.w[m->word[i]] |= m->mask[i];
+    b->narrow_ns = memcmp(&mask, &need, sizeof mask) ? clock_now(b->dp->conf.clock) + NARROW_AFTER_NS : UINT64_MAX;
+
+    bool is_wider = !m;
+
+    for (unsigned i = 0; !is_wider && i < KEY_WORDS; i++)
+        is_wider = mask.w[i] != (m->place[i] == ENTRY_NO_PLACE ? 0 : m->mask[m->place[i]]);
+    return is_wider ? publish_mask(b, &mask) : 0;
+}
+
+void bridge_narrow_mask(struct bridge *b)
+{
+    struct key need;
+
+    if (clock_now(b->dp->conf.clock) < b->narrow_ns)
+        return;
+    b->narrow_ns = UINT64_MAX;
+    needed_mask(b, &need);
+    (void)publish_mask(b, &need); /* without memory the wide one does */
 }
 
 /* --- rules --- */
@@ -335,11 +370,30 @@ void datapath_abort(struct datapath *dp)
     objects_abort(dp);
 }
 
+/* No program is good any more in the version being made. */
+void datapath_forget(struct datapath *dp)
+{
+    for (unsigned i = 0; i < DP_BRIDGES_MAX; i++)
+        if (dp->bridges[i])
+            change_log_note_all(&dp->bridges[i]->changes, atomic_load(&dp->version) + 1);
+}
+
 void datapath_commit(struct datapath *dp)
 {
+    uint64_t version = atomic_load(&dp->version) + 1;
     struct rule *r, *next;
 
-    atomic_store_explicit(&dp->version, atomic_load(&dp->version) + 1, memory_order_release);
+    if (!dp->added && !dp->removed && !dp->objects_added && !dp->objects_removed) {
+        rcu_reclaim(dp->rcu);
+        return;
+    }
+    for (r = dp->added; r; r = r->change[CHANGE_ADD])
+        change_log_note(&r->bridge->changes, dp->rcu, r->table_id, r->match, version);
+    for (r = dp->removed; r; r = r->change[CHANGE_REMOVE])
+        change_log_note(&r->bridge->changes, dp->rcu, r->table_id, r->match, version);
+    if (dp->objects_added || dp->objects_removed)
+        datapath_forget(dp);
+    atomic_store_explicit(&dp->version, version, memory_order_release);
     /* a worker in the middle of a burst reads the old version on, and must find there what this one removes */
     for (r = dp->removed; r; r = next) {
         next = r->change[CHANGE_REMOVE];

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/match.h"
+#include "datapath/change_log.h"
 #include "datapath/datapath.h"
 #include "datapath/mask_close.h"
 #include "datapath/object.h"
@@ -28,7 +29,10 @@ struct entry_mask {
     uint16_t n_plain;
     uint8_t plain[PLAIN_COLUMNS]; /* enum plain_column */
     uint64_t plain_mask[PLAIN_COLUMNS];
+    uint8_t plain_place[KEY_WORDS]; /* which of these a key word is; ENTRY_NO_PLACE */
+    uint8_t place[KEY_WORDS];       /* where in `word` each key word is; ENTRY_NO_PLACE */
 };
+enum { ENTRY_NO_PLACE = UINT8_MAX };
 static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
 
 struct shaper;
@@ -77,9 +81,11 @@ struct bridge {
     struct mac_table *macs;
     struct object_table groups, meters;
     struct learn_room learn_rooms[LEARN_ROOMS];
+    struct change_log changes;                      /* of rules, groups, meters and ports */
     struct table_counter *counters[DP_WORKERS_MAX]; /* DP_TABLES each; W `i` writes [i] */
     /* C only */
     uint64_t mask_serial[DP_TABLES];
+    uint64_t narrow_ns; /* when the entry mask may become narrower; UINT64_MAX: it is as narrow as may be */
     struct act_counts acts;
 };
 
@@ -102,5 +108,7 @@ void bridge_tend(struct bridge *b);
 
 /* C: makes the bridge's entry mask anew when its rules' masks or actions have changed. */
 int bridge_update_mask(struct bridge *b);
+/* C: makes it as narrow as it may be, some time after that has become possible.  To be called now and then. */
+void bridge_narrow_mask(struct bridge *b);
 
 #endif

@@ -4,7 +4,8 @@
  * Theory.  A set has WAYS entries, and a tag of 16 bits for each: the tags of a set are compared at once, and only an entry
  * whose tag is equal is looked at.  A burst goes through both in passes, each of which fetches ahead what the next reads, so that
  * its frames wait for memory together.  An entry has room for the widest key met since the cache was last emptied.  It is
- * good for one version: met in a newer one it is a miss, and rewritten in place.  Programs are interned by content: many keys
+ * good for one version; met in a newer one it is asked for in the log of changes (change_log.c), and either good for that one
+ * too or a miss, and rewritten in place.  Programs are interned by content: many keys
  * share one, and a table change that does not touch a key's way leads back to the same program.  When the pool is full, the
  * caller lets go of what it was given and calls `cache_clear`: no free lists, no bookkeeping per entry.  `aside`: when WINDOW
  * lookups brought fewer than one hit in HIT_PART, the next windows are not looked up at all, since probing would only
@@ -200,10 +201,27 @@ static struct entry *search(const struct cache *c, const struct cache_point *p, 
     return NULL;
 }
 
-/* What an entry that was found leads to: here its age is asked for. */
-static inline struct program *program_of(const struct cache *c, const struct cache_point *p, const struct entry *e)
+static inline struct program *program_at(const struct cache *c, uint32_t at)
 {
-    return e->version == p->version ? (struct program *)(void *)(c->pool + e->program) : NULL;
+    return (struct program *)(void *)(c->pool + at);
+}
+
+/* Makes an entry of an older version good for this one, when no change since concerns it. */
+static bool renew(const struct cache *c, const struct cache_point *p, struct entry *e)
+{
+    struct known_key k = { .mask = p->mask, .word = e->key, .is_plain = p->is_plain, .in_port = e->in_port };
+
+    if (!p->changes || e->version > p->version ||
+        change_log_concerns(p->changes, e->version, &program_at(c, e->program)->lookups, &k))
+        return false;
+    e->version = p->version;
+    return true;
+}
+
+/* What an entry that was found leads to: here its age is asked for. */
+static inline struct program *program_of(const struct cache *c, const struct cache_point *p, struct entry *e)
+{
+    return likely(e->version == p->version) || renew(c, p, e) ? program_at(c, e->program) : NULL;
 }
 
 /* At the end of a window: did looking things up pay? */
@@ -219,12 +237,12 @@ static void window_end(struct cache *c)
 
 /* The last pass: are the entries those of the keys?  Of few words their number is known when this is compiled. */
 static ALWAYS_INLINE unsigned compare(const struct cache *c, const struct cache_point *p, const struct key_columns *k,
-                                      unsigned n_words, unsigned n, const struct entry **at, struct program **out)
+                                      unsigned n_words, unsigned n, struct entry **at, struct program **out)
 {
     unsigned hits = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        const struct entry *e = at[i];
+        struct entry *e = at[i];
 
         if (e && unlikely(!entry_is(e, p, k, n_words, i)))
             e = search(c, p, k, i);
@@ -238,7 +256,7 @@ static ALWAYS_INLINE unsigned compare(const struct cache *c, const struct cache_
 unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
                     struct program **out)
 {
-    const struct entry *at[PORT_BURST];
+    struct entry *at[PORT_BURST];
     unsigned hits;
 
     c->lookups += n;
@@ -280,24 +298,30 @@ unsigned cache_find(struct cache *c, const struct cache_point *p, const struct k
 
 struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
 {
-    const struct entry *e = c->aside || k->n_words > c->key_room ? NULL : search(c, p, k, i);
+    struct entry *e = c->aside || k->n_words > c->key_room ? NULL : search(c, p, k, i);
 
     return e ? program_of(c, p, e) : NULL;
 }
 
 /* --- storing --- */
 
-/* Where a program of that content lies, stored when it is new; UINT32_MAX when there is no room. */
-static uint32_t intern(struct cache *c, const uint64_t *w, uint32_t n)
+static bool is_same(const struct program *p, const struct program_buf *made)
 {
-    uint32_t hash = hash_words(w, n, 0);
+    return p->lookups.tables == made->lookups.tables && p->lookups.edits == made->lookups.edits &&
+           !memcmp(program_words(p), made->w, made->n * sizeof *made->w);
+}
+
+/* Where a program of that content lies, stored when it is new; UINT32_MAX when there is no room. */
+static uint32_t intern(struct cache *c, const struct program_buf *made)
+{
+    uint32_t n = made->n, hash = hash_words(made->w, n, 0);
     uint32_t i = hash & (INDEX_SIZE - 1);
     struct program *new;
 
     for (; c->index[i].epoch == c->epoch; i = (i + 1) & (INDEX_SIZE - 1)) {
         const struct interned *p = &c->index[i];
 
-        if (p->hash == hash && p->n == n && !memcmp(program_words((void *)(c->pool + p->at)), w, n * sizeof *w))
+        if (p->hash == hash && p->n == n && is_same(program_at(c, p->at), made))
             return p->at;
     }
     if (c->n_interned >= INDEX_SIZE / 2 || n + PROGRAM_HEAD_WORDS > c->pool_words - c->pool_used)
@@ -305,7 +329,7 @@ static uint32_t intern(struct cache *c, const uint64_t *w, uint32_t n)
     new = (struct program *)(void *)(c->pool + c->pool_used);
     c->index[i] = (struct interned){ .hash = hash, .epoch = c->epoch, .at = c->pool_used, .n = n };
     c->n_interned++;
-    c->pool_used += program_make(new, w, n);
+    c->pool_used += program_make(new, made);
     return c->index[i].at;
 }
 
@@ -328,9 +352,9 @@ static unsigned way_to_write(struct cache *c, const struct cache_point *p, const
 }
 
 struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
-                            const uint64_t *w, uint32_t n)
+                            const struct program_buf *made)
 {
-    uint32_t at = intern(c, w, n);
+    uint32_t at = intern(c, made);
 
     if (at == UINT32_MAX)
         return NULL;
@@ -350,5 +374,5 @@ struct program *cache_store(struct cache *c, const struct cache_point *p, const 
         for (unsigned j = 0; j < k->n_words; j++)
             e->key[j] = k->word[j][i];
     }
-    return (struct program *)(void *)(c->pool + at);
+    return program_at(c, at);
 }

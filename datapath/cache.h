@@ -27,6 +27,9 @@ struct cache_point {
     uint64_t space;   /* the mask and where it is asked, see cache_space() */
     uint64_t version; /* of the tables */
     uint32_t in_port; /* under the mask; 0 when it is part of the columns */
+    const struct entry_mask *mask;
+    bool is_plain;                    /* the columns are those of plain frames, else all words of the mask */
+    const struct change_log *changes; /* of the bridge; NULL: a program is good for its own version alone */
 };
 
 /* `place`: the table where a frame goes on, and its whole key counts; DP_TABLES: where plain frames come in, of which the key
@@ -51,15 +54,15 @@ static inline uint64_t cache_hash_end(uint64_t h)
 int cache_new(struct cache **out, size_t bytes);
 void cache_free(struct cache *c);
 
-/* For each of the first `n` (1..PORT_BURST) frames the program for its key in that version, or NULL; returns how many were
- * found.  They are valid until the next cache_clear. */
+/* For each of the first `n` (1..PORT_BURST) frames the program for its key in that version, or in an older one since which no
+ * change concerns it, or NULL; returns how many were found.  They are valid until the next cache_clear. */
 unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
                     struct program **out);
 /* As cache_find, of frame `i` alone, which that did not find; as after a store of another frame. */
 struct program *cache_find_again(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i);
-/* Remembers `n` words of a program for the key of frame `i`.  NULL: there is no room before a cache_clear, or never. */
+/* Remembers a program for the key of frame `i`.  NULL: there is no room before a cache_clear, or never. */
 struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
-                            const uint64_t *w, uint32_t n);
+                            const struct program_buf *made);
 /* Forgets everything. */
 void cache_clear(struct cache *c);
 

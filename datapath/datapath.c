@@ -89,6 +89,9 @@ void datapath_close(struct datapath *dp)
 
 void datapath_reclaim(struct datapath *dp)
 {
+    for (unsigned i = 0; i < DP_BRIDGES_MAX; i++)
+        if (dp->bridges[i])
+            bridge_narrow_mask(dp->bridges[i]);
     rcu_reclaim(dp->rcu);
     for (unsigned i = 0; i < DP_BRIDGES_MAX; i++)
         if (dp->bridges[i])
@@ -217,6 +220,7 @@ static struct vlan_conf *vlan_copy(const struct vlan_conf *vlan)
  * changed must not be used again. */
 static void forget_programs(struct datapath *dp)
 {
+    datapath_forget(dp);
     atomic_fetch_add(&dp->version, 1);
 }
 

@@ -45,6 +45,9 @@ static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t 
  * a driver has our mbuf flag.  Thread: C. */
 int reassembly_open(struct datapath *dp);
 
+/* bridge.c: the version being made changes what programs may depend on beside rules.  Thread: C. */
+void datapath_forget(struct datapath *dp);
+
 /* shaped.c: frees the shaper of a port, and counts the frames that it held.  NULL is fine.  Thread: C. */
 void shaped_close(struct datapath *dp, struct shaper *s);
 

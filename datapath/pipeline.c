@@ -46,7 +46,9 @@ static const uint64_t *program_alone(struct worker *w, const struct bridge *b, s
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     bool is_cacheable = resume_is_plain(&w->resume); /* what is carried along is not part of the key */
-    struct cache_point at = { .space = cache_space(m->serial, w->resume.table_id), .version = w->version };
+    struct cache_point at = {
+        .space = cache_space(m->serial, w->resume.table_id), .version = w->version, .mask = m, .changes = &b->changes
+    };
     struct program *found = NULL;
     struct key key = { 0 };
 
@@ -68,7 +70,7 @@ static const uint64_t *program_alone(struct worker *w, const struct bridge *b, s
     }
     translate(w, b, &key);
     if (is_cacheable) {
-        found = cache_store(w->cache, &at, w->alone, 0, w->scratch.w, w->scratch.n);
+        found = cache_store(w->cache, &at, w->alone, 0, &w->scratch);
         w->is_cache_full |= !found;
     }
     return found ? program_words(found) : w->scratch.w;
@@ -112,12 +114,16 @@ static bool reads_in_port(const struct entry_mask *m)
 }
 
 /* What frames that come in by a port have in common: all that LAYER_META holds follows from the port. */
-static struct cache_point point_of(const struct worker *w, const struct entry_mask *m, uint32_t in_port)
+static struct cache_point point_of(const struct worker *w, const struct bridge *b, const struct entry_mask *m,
+                                   uint32_t in_port)
 {
     uint64_t mask = reads_in_port(m) ? m->mask[0] : 0;
 
     return (struct cache_point){ .space = cache_space(m->serial, DP_TABLES),
                                  .version = w->version,
+                                 .mask = m,
+                                 .is_plain = true,
+                                 .changes = &b->changes,
                                  .in_port = in_port & (uint32_t)(mask >> 32 | mask) };
 }
 
@@ -139,7 +145,7 @@ static void translate_one(struct worker *w, const struct bridge *b, const struct
 static unsigned find_programs(struct worker *w, const struct bridge *b, struct burst *f)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
-    struct cache_point at = point_of(w, m, f->in_port);
+    struct cache_point at = point_of(w, b, m, f->in_port);
     bool is_port_all = m->n == m->n_meta; /* then frames need not be plain: their one key is that of the port */
     unsigned n = is_port_all ? 1 : f->n, n_others = is_port_all ? 0 : plain_look_over(f), n_made = 0, n_alone = 0,
              i = 0;
@@ -159,7 +165,7 @@ static unsigned find_programs(struct worker *w, const struct bridge *b, struct b
             continue;
         n_made++;
         translate_one(w, b, m, f, i);
-        f->program[i] = cache_store(w->cache, &at, &f->keys, i, w->scratch.w, w->scratch.n);
+        f->program[i] = cache_store(w->cache, &at, &f->keys, i, &w->scratch);
         if (!f->program[i])
             break;
     }

@@ -8,6 +8,7 @@
 #include "datapath/proto.h"
 
 #include <rte_mbuf.h>
+#include <string.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -121,9 +122,11 @@ static const struct {
 void plain_choose(struct entry_mask *m)
 {
     m->n_plain = 0;
+    memset(m->plain_place, ENTRY_NO_PLACE, sizeof m->plain_place);
     for (unsigned j = 0; j < m->n; j++)
         for (unsigned i = 0; i < PLAIN_COLUMNS; i++)
             if (m->word[j] == field_place[columns[i].field].word && m->mask[j] & columns[i].bits) {
+                m->plain_place[m->word[j]] = (uint8_t)m->n_plain;
                 m->plain[m->n_plain] = (uint8_t)i;
                 m->plain_mask[m->n_plain++] = m->mask[j];
             }

@@ -94,11 +94,18 @@ static inline uint64_t op_arg(uint64_t head)
     return head >> 24;
 }
 
+/* The lookups that a program comes from: it is another one only when a rule changes that one of them may find. */
+struct lookups {
+    uint64_t tables; /* bit `table % 64` */
+    uint64_t edits;  /* bit `word % 64` of key words that in some lookup were not what they were at the entry point */
+};
+
 /* A program being written, in memory of the caller.  Overflow is remembered, and the program then unusable. */
 struct program_buf {
     uint64_t *w;
     uint32_t n, size;
     bool is_full;
+    struct lookups lookups;
 };
 
 /* Appends an operation; returns its payload words to be filled in, or NULL when full (or there are none). */
@@ -117,14 +124,18 @@ static inline void program_reset(struct program_buf *b)
 {
     b->n = 0;
     b->is_full = false;
+    b->lookups = (struct lookups){ 0 };
 }
 
 /* Makes a program that did not fit one that drops. */
 static inline void program_finish(struct program_buf *b)
 {
+    struct lookups lookups = b->lookups;
+
     if (!b->is_full)
         return;
     program_reset(b);
+    b->lookups = lookups;
     program_add(b, OP_DROP, 0, DROP_TOO_LONG);
     program_add(b, OP_END, 0, 0);
 }
@@ -144,17 +155,18 @@ struct program {
     uint32_t n_frames;       /* not counted yet, of that bridge */
     uint64_t n_bytes;
     const struct bridge *bridge;
+    struct lookups lookups;
     uint64_t w[]; /* quick operations, then the program's words */
 };
 
-enum { QUICK_OPS_MAX = 24, PROGRAM_HEAD_WORDS = 4 + QUICK_OPS_MAX };
+enum { QUICK_OPS_MAX = 24, PROGRAM_HEAD_WORDS = 6 + QUICK_OPS_MAX };
 
 static inline const uint64_t *program_words(const struct program *p)
 {
     return p->w + p->n_counts + p->n_ops;
 }
 
-/* quick.c: makes the program of `n` words at `out`, which has room for PROGRAM_HEAD_WORDS more; returns words used. */
-uint32_t program_make(struct program *out, const uint64_t *words, uint32_t n);
+/* quick.c: makes the program that was written, at `out`, which has room for PROGRAM_HEAD_WORDS more; returns words used. */
+uint32_t program_make(struct program *out, const struct program_buf *made);
 
 #endif

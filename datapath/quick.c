@@ -187,20 +187,20 @@ static enum quick_kind make(struct making *k, const uint64_t *at)
     }
 }
 
-uint32_t program_make(struct program *out, const uint64_t *words, uint32_t n)
+uint32_t program_make(struct program *out, const struct program_buf *made)
 {
     struct making k;
 
-    *out = (struct program){ 0 };
+    *out = (struct program){ .lookups = made->lookups };
     k.p = out;
     k.n_tags = 0;
     k.has_popped = k.has_ttl = false;
-    out->kind = (uint8_t)make(&k, words);
+    out->kind = (uint8_t)make(&k, made->w);
     if (out->kind == QUICK_NONE)
         out->n_counts = out->n_ops = 0;
-    memcpy(out->w + out->n_counts, k.edits, out->n_ops * sizeof *words);
-    memcpy(out->w + out->n_counts + out->n_ops, words, n * sizeof *words);
-    return (uint32_t)(sizeof *out / sizeof *words) + out->n_counts + out->n_ops + n;
+    memcpy(out->w + out->n_counts, k.edits, out->n_ops * sizeof *made->w);
+    memcpy(out->w + out->n_counts + out->n_ops, made->w, made->n * sizeof *made->w);
+    return (uint32_t)(sizeof *out / sizeof *made->w) + out->n_counts + out->n_ops + made->n;
 }
 
 /* --- running --- */

@@ -575,11 +575,24 @@ static void push_rule(struct walk *w, const struct rule *r)
     };
 }
 
+/* Writes down which table is asked, and in which words the key is another one than at the entry point. */
+static void note_lookup(struct walk *w, uint8_t table_id, bool has_conjunctions)
+{
+    struct lookups *l = &w->out->lookups;
+
+    l->tables |= UINT64_C(1) << table_id % 64;
+    for (unsigned i = 0; i < KEY_WORDS; i++)
+        l->edits |= (uint64_t)(w->key->w[i] != w->before.w[i]) << i % 64;
+    if (has_conjunctions) /* it is asked with many */
+        l->edits |= UINT64_C(1) << field_table[FIELD_CONJ_ID].word % 64;
+}
+
 /* Looks for the frame's rule, as if it had come in by `port` unless that is 0, and has it done next. */
 static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
 {
     const struct table *t = bridge_table(w->b, table_id);
     struct value in_port = key_get(w->key, FIELD_IN_PORT);
+    bool has_conjunctions = t && table_has_conjunctions(t);
     const struct rule *r;
 
     if (w->is_stale) {
@@ -588,7 +601,8 @@ static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_res
     }
     if (port)
         key_set_u64(w->key, FIELD_IN_PORT, port);
-    if (t && table_has_conjunctions(t))
+    note_lookup(w, table_id, has_conjunctions);
+    if (has_conjunctions)
         r = conjunction_find(t, w->key, w->version);
     else
         r = t ? table_find(t, w->key, w->version) : NULL;
@@ -733,7 +747,10 @@ static void finish(struct walk *w)
 {
     w->context.reason = EVENT_ACTION;
     if (w->error) {
+        struct lookups lookups = w->out->lookups;
+
         program_reset(w->out);
+        w->out->lookups = lookups;
         program_add(w->out, OP_DROP, 0, w->error);
         w->has_output = true;
     } else if (!w->is_ended && !w->is_exit) {
@@ -757,6 +774,7 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
     w.set = &at->set;
     w.n_stack = at->n_stack;
     memcpy(w.stack, at->stack, at->n_stack * sizeof at->stack[0]);
+    w.before = *key;
     if (at->n_todo)
         w.todo[w.n_todo++] = (struct todo){ .at = at->todo, .end = at->todo + at->n_todo };
     if (!at->is_paused)

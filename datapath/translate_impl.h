@@ -35,6 +35,7 @@ struct walk {
     struct todo todo[RESUBMIT_DEPTH_MAX];
     unsigned n_stack;
     struct value stack[STACK_MAX]; /* as far as the key tells */
+    struct key before;             /* the key at the entry point */
 };
 
 /* Notes what a key-side edit said: when it cannot know, the key is stale from here on. */

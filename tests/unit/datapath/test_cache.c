@@ -45,11 +45,12 @@ static const struct cache_point here = { .space = SPACE, .version = VERSION, .in
 static void store(const struct cache_point *at, unsigned i, uint64_t program)
 {
     uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, program), op_head(OP_END, 0, 0) };
-    struct program *p = cache_store(c, at, &keys, i, w, 2);
+    struct program_buf made = { .w = w, .n = 2 };
+    struct program *p = cache_store(c, at, &keys, i, &made);
 
     if (!p) {
         cache_clear(c);
-        p = cache_store(c, at, &keys, i, w, 2);
+        p = cache_store(c, at, &keys, i, &made);
     }
     assert_int_equal(op_arg(*program_words(p)), program);
 }
@@ -125,15 +126,16 @@ static void test_burst(void **state)
 static void test_new_version_and_interning(void **state)
 {
     uint64_t w[2] = { op_head(OP_SET_QUEUE, 0, 1234), op_head(OP_END, 0, 0) };
+    struct program_buf made = { .w = w, .n = 2 };
     struct cache_point later = here;
     struct program *first, *out[2];
 
     later.version++;
     key_of(0, 3, 5);
     key_of(1, 3, 6);
-    first = cache_store(c, &here, &keys, 0, w, 2);
-    assert_ptr_equal(cache_store(c, &later, &keys, 0, w, 2), first);
-    assert_ptr_equal(cache_store(c, &later, &keys, 1, w, 2), first);
+    first = cache_store(c, &here, &keys, 0, &made);
+    assert_ptr_equal(cache_store(c, &later, &keys, 0, &made), first);
+    assert_ptr_equal(cache_store(c, &later, &keys, 1, &made), first);
     assert_int_equal(found(&here), 0);
     assert_int_equal(cache_find(c, &later, &keys, 2, out), 2);
     assert_ptr_equal(out[0], first);
@@ -162,10 +164,11 @@ static void test_bounded(void **state)
 static void test_long_program(void **state)
 {
     static uint64_t w[BYTES / 8];
+    struct program_buf made = { .w = w, .n = BYTES / 8 };
 
     key_of(0, 3, 5);
     w[0] = op_head(OP_END, 0, 0);
-    assert_null(cache_store(c, &here, &keys, 0, w, BYTES / 8));
+    assert_null(cache_store(c, &here, &keys, 0, &made));
     assert_int_equal(found(&here), 0);
 }
 

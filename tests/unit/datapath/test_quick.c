@@ -190,7 +190,7 @@ static void edits_are_the_slow_ways(void **state)
         struct frame frame;
 
         random_program(&buf, round % 2);
-        program_make(prog, words, buf.n);
+        program_make(prog, &buf);
         assert_memory_equal(program_words(prog), words, buf.n * sizeof words[0]);
         n_quick += prog->kind == QUICK_OUTPUT;
         if (prog->kind == QUICK_NONE)
@@ -223,13 +223,13 @@ static void others_go_the_slow_way(void **state)
         program_add(&buf, cases[i].op, 0, cases[i].arg);
         program_add(&buf, OP_OUTPUT, 0, 9);
         program_add(&buf, OP_END, 0, 0);
-        program_make(prog, words, buf.n);
+        program_make(prog, &buf);
         assert_int_equal(prog->kind, QUICK_NONE);
     }
     words[0] = op_head(OP_SET_IP_TTL, 0, 9);
     words[1] = op_head(OP_OUTPUT, 0, 9);
     words[2] = op_head(OP_END, 0, 0);
-    program_make(prog, words, 3);
+    program_make(prog, &(struct program_buf){ .w = words, .n = 3 });
     assert_int_equal(prog->kind, QUICK_OUTPUT);
     for (int shared = 0; shared < 2; shared++) {
         frame_build(&frame, &frame_forms[0], FRAME_DONE);
