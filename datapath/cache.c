@@ -136,6 +136,13 @@ void cache_free(struct cache *c)
     free(c);
 }
 
+void cache_populate(struct cache *c)
+{
+    memset(c->entries, 0, c->bytes);
+    memset(c->tags, 0, c->max_sets * sizeof c->tags[0]);
+    memset(c->pool, 0, c->pool_words * sizeof c->pool[0]);
+}
+
 /* --- finding --- */
 
 static inline uint32_t set_of(const struct cache *c, uint64_t hash)

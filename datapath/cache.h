@@ -53,6 +53,8 @@ static inline uint64_t cache_hash_end(uint64_t h)
 /* bytes: for entries; programs have half as much again.  -ENOMEM. */
 int cache_new(struct cache **out, size_t bytes);
 void cache_free(struct cache *c);
+/* Takes the memory of an empty one from the system now, so that its worker never waits for a page.  Thread: C. */
+void cache_populate(struct cache *c);
 
 /* For each of the first `n` (1..PORT_BURST) frames the program for its key in that version, or in an older one since which no
  * change concerns it, or NULL; returns how many were found.  They are valid until the next cache_clear. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat.c - slots of statistics, in chunks that exist in every shard or in none.
- * Chunks come when slots are needed and stay until the pool goes; their pages are touched only by workers that count. */
+ * Chunks come when slots are needed and stay until the pool goes; their pages are there from the beginning, since a worker that
+ * counts must not wait for one. */
 #include "datapath/stat.h"
 
 #include <assert.h>
@@ -87,7 +88,7 @@ static int chunk_add(struct stat_pool *pool)
         return -ENOMEM;
     pool->refs = refs;
     for (unsigned i = 0; i < pool->n_shards; i++) {
-        void *p = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *p = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
         if (p == MAP_FAILED) {
             chunk_remove(pool, chunk, i);

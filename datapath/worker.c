@@ -490,6 +490,7 @@ int worker_start(struct worker *w)
     char name[16];
     int err;
 
+    cache_populate(w->cache);
     pthread_attr_init(&attr);
     if (w->cpu >= 0) {
         cpu_set_t set;

@@ -9,11 +9,12 @@ import signal
 import sys
 
 import bench_datapath
+import bench_flowmods
 import bench_queues
 import bench_tcp
 import system
 
-BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "queues": bench_queues}
+BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "flowmods": bench_flowmods, "queues": bench_queues}
 
 
 def show(result):

@@ -81,9 +81,9 @@ class Scope:
         self.processes.append(process)
         return process
 
-    def log(self):
-        with open(os.path.join(self.dir, "log"), encoding="utf-8") as f:
-            return f.read()[-2000:]
+    def log(self, most=2000):
+        with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as f:
+            return f.read()[-most:]
 
 
 class Hugepages:
