@@ -141,23 +141,60 @@ static void add_step(struct wr *w, enum script_what what, uint8_t where, const u
     script_write(w, &(struct script_step){ .what = what, .where = where, .p = p, .n = n });
 }
 
+static void add_message(struct wr *script, uint8_t where, const struct ofp_msg *m)
+{
+    struct wr w;
+
+    wr_init(&w);
+    ofp_encode(&w, m);
+    add_step(script, SCRIPT_MESSAGE, where, w.p, w.len);
+    wr_fini(&w);
+}
+
 /* Packet-ins shall come in one of the forms; a resumed frame needs NXT_PACKET_IN2. */
-static size_t format_message(uint8_t *p, int number)
+static void add_format(struct wr *script, int number)
 {
     struct ofp_msg m = { .version = OFP_VERSION_13,
                          .type = OFPT_EXPERIMENTER,
                          .experimenter = { .experimenter = OFPEXP_NICIRA } };
-    size_t n;
-    struct wr w;
 
     m.experimenter.nicira.exp_type = NXT_SET_PACKET_IN_FORMAT;
     m.experimenter.nicira.set_packet_in_format.format = number % 4 ? NXPIF_NXT_PACKET_IN2 : NXPIF_NXT_PACKET_IN;
-    wr_init(&w);
-    ofp_encode(&w, &m);
-    n = w.len;
-    memcpy(p, w.p, n);
-    wr_fini(&w);
-    return n;
+    add_message(script, 0, &m);
+}
+
+/* What is said, in a bundle. */
+static void add_bundled(struct wr *script, const struct wr *said)
+{
+    struct ofp_msg m = {
+        .version = OFP_VERSION_13,
+        .type = OFPT_EXPERIMENTER,
+        .xid = be32_load(said->p + sizeof(uint32_t)),
+        .experimenter = { .experimenter = OFPEXP_ONF,
+                          .onf = { .exp_type = ONFT_BUNDLE_ADD_MESSAGE,
+                                   .bundle_add_message = { 1, OFPBF_ATOMIC, said->p, said->len } } },
+    };
+
+    add_message(script, 0, &m);
+}
+
+/* All texts from the first on, up to one: the groups and flows among them, changes, and deletions; then, in a third of the
+ * scripts, the first again, which is refused, and all with it. */
+static void add_bundle(struct wr *script, int number)
+{
+    struct ofp_msg commit = {
+        .version = OFP_VERSION_13,
+        .type = OFPT_EXPERIMENTER,
+        .experimenter = { .experimenter = OFPEXP_ONF,
+                          .onf = { .exp_type = ONFT_BUNDLE_CONTROL,
+                                   .bundle_control = { 1, OFPBCT_COMMIT_REQUEST, OFPBF_ATOMIC } } },
+    };
+
+    for (size_t i = 0; i < n_texts && i < (size_t)number; i++)
+        add_bundled(script, &texts[i]);
+    if (number % 3 == 0)
+        add_bundled(script, &texts[0]);
+    add_message(script, 0, &commit);
 }
 
 /* A window of the texts, with frames and time between them; each kind of message has its turn. */
@@ -168,8 +205,9 @@ static void write_script(const struct fuzz_kind *kinds, size_t n_kinds, int numb
     size_t n;
 
     wr_init(&w);
-    n = format_message(p, number);
-    add_step(&w, SCRIPT_MESSAGE, 0, p, n);
+    add_format(&w, number);
+    if (number % 4 > 1)
+        add_bundle(&w, number);
     for (size_t i = 0; i < 20; i++) {
         size_t at = ((size_t)number % 2 * (size_t)number + i) % n_texts;
 
