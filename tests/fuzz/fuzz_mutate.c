@@ -29,6 +29,8 @@ const uint64_t fuzz_likely[] = {
     0xffff,
     0xffffffff,
     UINT64_MAX,
+    0x100,
+    0x101,
     OFPP_IN_PORT,
     OFPP_TABLE,
     OFPP_NORMAL,

@@ -14,7 +14,8 @@
 #include "tests/fuzz/fuzz_mutate.h"
 #include "tests/fuzz/fuzz_script.h"
 
-enum { PER_KIND = 8, SIZE_MAX_SEED = 4096, SCRIPTS = 40, SCRIPT_TEXTS = 60 };
+enum { PER_KIND = 8, SIZE_MAX_SEED = 4096, SCRIPTS = 40, SCRIPT_TEXTS = 120 };
+enum { FIRST_BUFFER = 0x100 }; /* what a switch calls it (vswitch/packet_buffer.c) */
 
 static const char *directory;
 static struct wr texts[SCRIPT_TEXTS]; /* the messages of the texts, in order */
@@ -107,6 +108,71 @@ static bool read_text(struct ofp_msg *m, struct arena *a, const char *kind, cons
     return !err;
 }
 
+static void add_said(const char *kind, const struct ofp_msg *m)
+{
+    if (n_texts == SCRIPT_TEXTS)
+        exit(1);
+    ofp_encode(&texts[n_texts], m);
+    write_seed(kind, "text", (int)n_texts, texts[n_texts].p, texts[n_texts].len);
+    n_texts++;
+}
+
+/* What the flow does, with a frame in the message, or one that waits in the first buffer. */
+static void add_packet_out(const struct ofp_msg *flow)
+{
+    static const uint8_t frame[60] = {
+        2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x08, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 17
+    };
+    struct ofp_msg m = { .version = OFP_VERSION_13, .type = OFPT_PACKET_OUT };
+
+    if (flow->type != OFPT_FLOW_MOD || !flow->flow_mod.n_instructions ||
+        flow->flow_mod.instructions[0].type != OFPIT_APPLY_ACTIONS)
+        return;
+    m.packet_out = (struct ofp_packet_out){
+        .buffer_id = n_texts % 4 ? OFP_NO_BUFFER : FIRST_BUFFER,
+        .in_port = n_texts % 3 ? OFPP_CONTROLLER : 7,
+        .actions = flow->flow_mod.instructions[0].apply_actions.actions,
+        .n_actions = flow->flow_mod.instructions[0].apply_actions.n_actions,
+        .data = frame,
+        .n_data = sizeof frame,
+    };
+    add_said("packet_out", &m);
+}
+
+/* Those of agent_world.h. */
+static void add_port_mods(void)
+{
+    struct ofp_msg m = { .version = OFP_VERSION_13, .type = OFPT_PORT_MOD };
+
+    m.port_mod =
+        (struct ofp_port_mod){ .port_no = 7, .hw_addr = { 2, 0, 0, 0, 0, 7 }, .config = OFPPC_NO_FWD, .mask = 0x25 };
+    add_said("port_mod", &m);
+    m.port_mod =
+        (struct ofp_port_mod){ .port_no = 300, .hw_addr = { 2, 0, 0, 0, 1, 44 }, .config = 0x41, .mask = 0x41 };
+    add_said("port_mod", &m);
+}
+
+static void add_table_features(void)
+{
+    static const uint8_t next[] = { 5, 6 };
+    struct ofp_table_feature_prop props[2] = {
+        { .type = OFPTFPT_NEXT_TABLES, .next_tables = { next, sizeof next } },
+        { .type = OFPTFPT_NEXT_TABLES_MISS },
+    };
+    struct ofp_table_features tables[3] = { { .table_id = 0, .name = "first", .max_entries = 5 },
+                                            { .table_id = 4, .name = "", .max_entries = 100 },
+                                            { .table_id = 253, .name = "last", .config = 3, .max_entries = 1 } };
+    struct ofp_msg m = { .version = OFP_VERSION_13, .type = OFPT_MULTIPART_REQUEST };
+
+    tables[1].properties = props;
+    tables[1].n_properties = 2;
+    m.multipart_request.type = OFPMP_TABLE_FEATURES;
+    m.multipart_request.table_features = (struct ofp_table_features_list){ tables, 3 };
+    add_said("multipart_request-table_features", &m);
+    m.multipart_request.flags = OFPMPF_REQ_MORE;
+    add_said("multipart_request-table_features", &m);
+}
+
 static void read_texts(const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -124,11 +190,10 @@ static void read_texts(const char *path)
         if (line[0] == '#' || !text)
             continue;
         *text++ = '\0';
-        if (n_texts == SCRIPT_TEXTS || !read_text(&m, &a, line, text))
+        if (!read_text(&m, &a, line, text))
             exit(1);
-        ofp_encode(&texts[n_texts], &m);
-        write_seed(ofp_type_name(m.type), "text", (int)n_texts, texts[n_texts].p, texts[n_texts].len);
-        n_texts++;
+        add_said(ofp_type_name(m.type), &m);
+        add_packet_out(&m);
     }
     fclose(f);
     arena_fini(&a);
@@ -178,7 +243,7 @@ static void add_bundled(struct wr *script, const struct wr *said)
     add_message(script, 0, &m);
 }
 
-/* All texts from the first on, up to one: the groups and flows among them, changes, and deletions; then, in a third of the
+/* What was said from the first on, up to one: the groups and flows among them, changes, and deletions; then, in a third of the
  * scripts, the first again, which is refused, and all with it. */
 static void add_bundle(struct wr *script, int number)
 {
@@ -190,8 +255,9 @@ static void add_bundle(struct wr *script, int number)
                                    .bundle_control = { 1, OFPBCT_COMMIT_REQUEST, OFPBF_ATOMIC } } },
     };
 
-    for (size_t i = 0; i < n_texts && i < (size_t)number; i++)
-        add_bundled(script, &texts[i]);
+    for (size_t i = 0; i < n_texts && i < 2 * (size_t)number; i++)
+        if (texts[i].p[1] != OFPT_PACKET_OUT)
+            add_bundled(script, &texts[i]);
     if (number % 3 == 0)
         add_bundled(script, &texts[0]);
     add_message(script, 0, &commit);
@@ -209,7 +275,7 @@ static void write_script(const struct fuzz_kind *kinds, size_t n_kinds, int numb
     if (number % 4 > 1)
         add_bundle(&w, number);
     for (size_t i = 0; i < 20; i++) {
-        size_t at = ((size_t)number % 2 * (size_t)number + i) % n_texts;
+        size_t at = ((size_t)number % 2 * (size_t)number * 3 + i) % n_texts;
 
         add_step(&w, SCRIPT_MESSAGE, (uint8_t)(i % 5 ? 0 : number), texts[at].p, texts[at].len);
         p[0] = (uint8_t)(number * 7 + (int)i * 3);
@@ -245,6 +311,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n_kinds; i++)
         write_random(&kinds[i]);
     read_texts(argv[1]);
+    add_port_mods();
+    add_table_features();
     directory = argv[3];
     make_directory(directory);
     for (int i = 0; i < SCRIPTS; i++)

@@ -38,7 +38,9 @@ void world_stop(void)
 
 static void add_port(struct world *w, struct agent_port *p, const char *name, uint32_t number)
 {
-    struct port_conf conf = { .name = name, .type = PORT_MEM };
+    struct port_conf conf = { .name = name,
+                              .type = PORT_MEM,
+                              .mac = { 2, 0, 0, 0, (uint8_t)(number >> 8), (uint8_t)number } };
     struct errbuf e = { { 0 } };
     struct port_handle h;
 

@@ -31,7 +31,7 @@ struct world {
     struct datapath *dp;
     struct bridge *bridge;
     struct agent *agent;
-    struct agent_port ports[WORLD_PORTS]; /* numbers 7 and 300 */
+    struct agent_port ports[WORLD_PORTS]; /* numbers 7 and 300, MAC 02:00:00:00 and the number */
     struct tape tape;                     /* of a controller */
 };
 
