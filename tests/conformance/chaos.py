@@ -8,6 +8,7 @@ Theory.  Each controller of ours is a process that writes down what it says befo
 has flows of its own (its number is their eth_src), so that what an earlier life has left in a socket cannot mix with them.
 Nobody knows the order in which the switch took messages of two connections at the same time: what is asked is that there is
 one that explains everything, and only what was certain by the clock is demanded."""
+import bisect
 import json
 import mmap
 import os
@@ -32,6 +33,7 @@ STALE, IS_SLAVE = [wire.ROLE_REQUEST_FAILED, 0], [wire.BAD_REQUEST, 10]
 FIRST_TABLE, N_RAW, FLOWS, APP_TABLE = 100, 6, 150, 120
 DATAPATH, PREFIX = 0x1122334455667788, 0x7472616d  # of the cookies of trama-controller's flows
 GROWTH_KB = 8192
+LATE = 10  # seconds: what was said and not answered is done by then
 NET = f"""networks:
   one: {{vlan: 10, subnet: 10.98.10.0/24}}
 switches:
@@ -42,6 +44,16 @@ hosts:
 """
 APP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chaos_app.py")
 OSKEN = "/usr/bin/osken-manager"
+
+
+def newest_by(timed):
+    """-> a function: the largest of the values until a time, -1 for none."""
+    times, values, best = [], [], -1
+    for t, value in sorted(timed):
+        best = max(best, value)
+        times.append(t)
+        values.append(best)
+    return lambda t: values[k - 1] if (k := bisect.bisect_left(times, t)) else -1
 
 
 class Raw:
@@ -268,29 +280,27 @@ class Chaos:
         print(f"TRAMA_SEED={SEED}, {SECONDS:g} s; killed: {dict(sorted((' '.join(k), n) for k, n in self.kills.items()))}; claims: {len(claims)}, of them stale: "
               f"{sum(1 for _, _, h in claims if h and h['code'])}; flow-mods: {dict(codes)}; flows at the end: {len(flows)}")
 
-    def judge_generations(self, claims):
+    @staticmethod
+    def judge_generations(claims):
         """A claim is stale if, and only if, a newer generation came before it."""
         timed = [(say, heard) for _, say, heard in claims if say["role"] != EQUAL]
-        taken = sorted(((h["t"], s["generation"]) for s, h in timed if h and not h["code"]), key=lambda x: x[0])
-        newest, best = [], -1  # the newest generation that was certainly there by then
-        for t, generation in taken:
-            best = max(best, generation)
-            newest.append((t, best))
+        taken = [(s, h) for s, h in timed if not h or not h["code"]]
+        certain = newest_by((h["t"], s["generation"]) for s, h in taken if h)  # was there by then
+        possible = newest_by((s["t"], s["generation"]) for s, _ in taken)  # may have been
         for say, heard in timed:
-            if not heard:
-                continue
-            certain = max((g for t, g in newest if t < say["t"]), default=-1)
-            if not heard["code"]:
-                assert certain <= say["generation"], ("an old generation was taken", say, heard, certain)
+            if heard and not heard["code"]:
+                assert certain(say["t"]) <= say["generation"], ("an old generation was taken", say, heard)
                 assert heard["role"] == say["role"], (say, heard)
-                continue
-            assert heard["code"] == STALE, heard
-            assert any(s["generation"] > say["generation"] and s["t"] < heard["t"] for s, h in timed if not h or not h["code"]), ("stale without reason", say)
+            elif heard:
+                assert heard["code"] == STALE, heard
+                assert possible(heard["t"]) > say["generation"], ("stale without reason", say, heard)
 
     @staticmethod
     def judge_roles(name, pairs, claims):
         """Who is a slave is refused, and nobody else."""
-        masters = [(n, s, h) for n, s, h in claims if s["role"] == MASTER and not (h and h["code"])]
+        masters = sorted((s["t"], h["t"] if h else s["t"] + LATE, bool(h), n, s["life"]) for n, s, h in claims
+                         if s["role"] == MASTER and not (h and h["code"]))
+        longest = max((end - begin for begin, end, *_ in masters), default=0)
         role, mine, life = EQUAL, None, None
         for say, heard in pairs:
             if say["life"] != life:
@@ -299,15 +309,16 @@ class Chaos:
                 continue
             if say["say"] == "claim":
                 if not heard["code"]:
-                    role, mine = say["role"], (say, heard)
+                    role, mine = say["role"], (say["t"], heard["t"])
                 continue
-            is_possible, is_certain = role == SLAVE, role == SLAVE
-            if role == MASTER:
-                for n, s, h in masters:
-                    if (n, s["life"]) == (name, life) or s["t"] > heard["t"] or (h and h["t"] < mine[0]["t"]):
-                        continue
+            is_possible = is_certain = role == SLAVE
+            for k in range(bisect.bisect(masters, (mine[0] - longest,)) if role == MASTER else len(masters), len(masters)):
+                begin, end, is_answered, n, other = masters[k]
+                if begin > heard["t"] or is_certain:
+                    break
+                if (n, other) != (name, life) and end >= mine[0]:
                     is_possible = True
-                    is_certain |= bool(h) and s["t"] > mine[1]["t"] and h["t"] < say["t"]
+                    is_certain = is_answered and begin > mine[1] and end < say["t"]
             refused = [code for code in heard["codes"] if code]
             assert all(code == IS_SLAVE for code in refused), (name, say, heard)
             assert not refused or is_possible, ("refused, and no slave", name, say, heard)
