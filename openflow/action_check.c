@@ -270,7 +270,8 @@ static int check_instruction(const struct ofp_check *c, const struct match *m, c
 {
     switch (inst->type) {
     case OFPIT_GOTO_TABLE:
-        if (inst->goto_table.table_id <= c->table_id || inst->goto_table.table_id >= c->n_tables)
+        if (inst->goto_table.table_id <= c->table_id || inst->goto_table.table_id >= c->n_tables ||
+            (c->has_table && !c->has_table(c->arg, inst->goto_table.table_id)))
             return refuse(err, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID);
         return 0;
     case OFPIT_WRITE_METADATA:

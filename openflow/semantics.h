@@ -48,6 +48,7 @@ struct ofp_check {
     bool is_bucket;       /* the lists are those of a group's buckets, which are done as action sets */
     bool can_mask_set;    /* set-field may have a mask (OpenFlow 1.5) */
     void *arg;            /* given to the callbacks */
+    bool (*has_table)(void *arg, uint8_t table_id); /* of those before n_tables; NULL: each is there */
     bool (*has_group)(void *arg, uint32_t group_id);
     bool (*has_meter)(void *arg, uint32_t meter_id);
     bool (*has_queue)(void *arg, uint32_t queue_id);

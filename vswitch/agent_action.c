@@ -23,6 +23,11 @@ static bool has_queue(void *arg, uint32_t queue_id)
     return queue_id != OFPQ_ALL;
 }
 
+static bool has_table(void *arg, uint8_t id)
+{
+    return agent_has_table(arg, id);
+}
+
 /* What a check must know of this switch.  Buckets have none of Nicira's actions. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
@@ -30,8 +35,10 @@ void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
     c->has_group = has_group;
     c->has_meter = has_meter;
     c->has_queue = has_queue;
-    if (table_id != OFPTT_ALL)
+    if (table_id != OFPTT_ALL) {
+        c->has_table = has_table;
         c->has_nx = has_nx;
+    }
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)

@@ -18,7 +18,7 @@ int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow
     struct match match;
     int res;
 
-    if (r->table_id >= DP_TABLES && r->table_id != OFPTT_ALL)
+    if (!agent_has_table(s->agent, r->table_id) && r->table_id != OFPTT_ALL)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_TABLE_ID);
     res = ofp_match_to_match(&match, &r->match, err);
     if (res)

@@ -47,7 +47,8 @@ static void no_memory(struct ofp_table_features *out)
 }
 
 /* Each property stands twice, for flows and for the table-miss flow, but for match and wildcards. */
-void table_features(struct agent *a, uint8_t table_id, struct arena *arena, struct ofp_table_features *out)
+void table_features(struct agent *a, uint8_t table_id, enum tables tables, struct arena *arena,
+                    struct ofp_table_features *out)
 {
     struct ofp_table_feature_prop *p = arena_calloc(arena, 14, sizeof *p);
     struct ofp_instruction_id *insts = arena_calloc(arena, N_INSTRUCTIONS, sizeof *insts);
@@ -56,6 +57,7 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
     struct ofp_oxm_id *wild = arena_calloc(arena, FIELD_N, sizeof *wild);
     struct ofp_oxm_id *set = arena_calloc(arena, FIELD_N, sizeof *set);
     uint8_t *next = arena_calloc(arena, DP_TABLES, 1);
+    size_t n_next = 0;
 
     *out = (struct ofp_table_features){
         .table_id = table_id,
@@ -76,7 +78,8 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
     for (int i = 0; i < N_ACTIONS; i++)
         acts[i].type = action_types[i];
     for (unsigned i = table_id + 1u; i < DP_TABLES; i++)
-        next[i - table_id - 1] = (uint8_t)i;
+        if (tables == TABLES_ALL || agent_has_table(a, (uint8_t)i))
+            next[n_next++] = (uint8_t)i;
 
     /* the last table goes nowhere */
     size_t n_insts = table_id + 1 < DP_TABLES ? N_INSTRUCTIONS : N_INSTRUCTIONS - 1;
@@ -86,8 +89,7 @@ void table_features(struct agent *a, uint8_t table_id, struct arena *arena, stru
     for (int miss = 0; miss < 2; miss++) {
         *p++ =
             (struct ofp_table_feature_prop){ .type = OFPTFPT_INSTRUCTIONS + miss, .instructions = { first, n_insts } };
-        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_NEXT_TABLES + miss,
-                                                .next_tables = { next, DP_TABLES - 1u - table_id } };
+        *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_NEXT_TABLES + miss, .next_tables = { next, n_next } };
         *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_WRITE_ACTIONS + miss,
                                                 .write_actions = { acts, N_ACTIONS } };
         *p++ = (struct ofp_table_feature_prop){ .type = OFPTFPT_APPLY_ACTIONS + miss,

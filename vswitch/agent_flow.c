@@ -8,11 +8,11 @@
 
 /* --- flow-mod: check, translate, do --- */
 
-static int check_table(const struct ofp_flow_mod *m, struct ofp_err *err)
+static int check_table(const struct agent *a, const struct ofp_flow_mod *m, struct ofp_err *err)
 {
     bool is_delete = m->command == OFPFC_DELETE || m->command == OFPFC_DELETE_STRICT;
 
-    if (m->table_id < DP_TABLES || (is_delete && m->table_id == OFPTT_ALL))
+    if (agent_has_table(a, m->table_id) || (is_delete && m->table_id == OFPTT_ALL))
         return 0;
     return refuse(err, OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_TABLE_ID);
 }
@@ -127,7 +127,7 @@ int flow_mod_prepare(struct session *s, const struct ofp_msg *msg, struct ofp_er
     struct agent *a = s->agent;
     struct rule_code code = { .goto_table = NO_GOTO };
     struct match match;
-    int res = check_table(m, err);
+    int res = check_table(a, m, err);
 
     if (!res)
         res = ofp_match_to_match(&match, &m->match, err);
@@ -182,6 +182,8 @@ int agent_put_learned(struct agent *a, const struct ofp_flow_mod *m, const struc
     struct rule_code code;
     int err;
 
+    if (!agent_has_table(a, m->table_id))
+        return -ENOENT;
     arena_reset(&a->arena);
     err = translate_instructions(&a->arena, m->instructions, m->n_instructions, &code);
     if (!err)
@@ -204,7 +206,7 @@ void agent_flow_removed(void *arg, const struct flow *f, enum flow_gone why)
     struct match match;
     struct arena arena;
 
-    if (!(f->flags & FLOW_SEND_REMOVED) || !agent_has_listener(a, ASYNC_FLOW_REMOVED, why))
+    if (a->is_silent || !(f->flags & FLOW_SEND_REMOVED) || !agent_has_listener(a, ASYNC_FLOW_REMOVED, why))
         return;
 
     struct ofp_msg m = {

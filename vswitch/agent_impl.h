@@ -19,6 +19,7 @@
 struct table_setting {
     char name[32];
     uint32_t config, max_entries;
+    bool is_absent; /* a controller has taken it out of the pipeline */
 };
 
 struct agent {
@@ -37,6 +38,7 @@ struct agent {
     struct wr out;                   /* of the message being written */
     enum ofp_config_flags fragments; /* what becomes of them */
     struct table_setting tables[DP_TABLES];
+    bool is_silent; /* no flow-removed for what goes now */
     bool has_generation;
     uint64_t generation_id;      /* the highest seen, 6.3.6 */
     const struct session *asker; /* whose message is being handled; NULL: none is */
@@ -96,6 +98,11 @@ handler_fn handle_bundle_control, handle_bundle_add;                    /* agent
 handler_fn multipart_monitor, handle_monitor_cancel;                    /* agent_monitor.c */
 
 enum { FRAME_MIN = 14 }; /* an Ethernet header */
+
+static inline bool agent_has_table(const struct agent *a, uint8_t table_id)
+{
+    return table_id < DP_TABLES && !a->tables[table_id].is_absent;
+}
 
 static inline int refuse(struct ofp_err *err, uint16_t type, uint16_t code)
 {
@@ -187,6 +194,9 @@ bool monitor_is_starting(const struct session *s); /* its request is being answe
 void monitors_free(struct session *s);
 /* agent_features.c */
 uint32_t table_action_types(void); /* as a set of bits, 1 << enum ofp_action_type */
-void table_features(struct agent *a, uint8_t table_id, struct arena *arena, struct ofp_table_features *out);
+/* TABLES_ALL: as if no table had been taken away. */
+enum tables { TABLES_THERE, TABLES_ALL };
+void table_features(struct agent *a, uint8_t table_id, enum tables tables, struct arena *arena,
+                    struct ofp_table_features *out);
 
 #endif

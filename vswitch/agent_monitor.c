@@ -422,7 +422,7 @@ static int monitor_add(struct session *s, const struct ofp_flow_monitor_request 
         return refuse(err, OFPET_EXPERIMENTER, NXFMFC_BAD_MONITOR_FLAGS);
     if (monitor_find(s->watch, r->monitor_id))
         return refuse(err, OFPET_EXPERIMENTER, NXFMFC_MONITOR_EXISTS);
-    if (r->table_id >= DP_TABLES && r->table_id != OFPTT_ALL)
+    if (!agent_has_table(s->agent, r->table_id) && r->table_id != OFPTT_ALL)
         return refuse(err, OFPET_BAD_REQUEST, OFPBRC_BAD_TABLE_ID);
     res = ofp_match_to_match(&match, &r->match, err);
     if (res)

@@ -75,6 +75,8 @@ static int table(struct session *s, const struct ofp_msg *m, struct ofp_err *err
     for (unsigned i = 0; i < DP_TABLES; i++) {
         struct table_stats st;
 
+        if (!agent_has_table(a, (uint8_t)i))
+            continue;
         bridge_table_stats(a->conf.bridge, (uint8_t)i, &st);
 
         struct ofp_table_stats x = {

@@ -3,7 +3,9 @@
  * 7.3.5.5).
  * Theory.  A request with tables in it describes the whole pipeline, in as many parts as it takes, and is done as a whole or
  * not at all.  Every table can do all that there is, so what can be set is its name, its deprecated bits and its size; a
- * request for less than a table can do is fulfilled by what it can do.  No table can be taken out of the pipeline. */
+ * request for less than a table can do is fulfilled by what it can do.  A table that the request does not name is taken out
+ * of the pipeline until another one names it; the first one stays.  Flows of a table go with it, without a word, and so do
+ * those of a table that can do something else than before: go to other tables, or hold more or fewer flows. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +18,8 @@ enum { CONFIG_DEPRECATED = 3 }; /* OFPTC_DEPRECATED_MASK */
 /* What was asked for so far. */
 struct table_request {
     uint32_t xid;
-    bool is_refused; /* and answered: what still comes of it is not looked at */
-    bool is_named[DP_TABLES];
+    bool is_refused;                              /* and answered: what still comes of it is not looked at */
+    bool is_named[DP_TABLES], is_next[DP_TABLES]; /* of a table before */
     struct table_setting tables[DP_TABLES];
 };
 
@@ -38,12 +40,12 @@ int handle_table_mod(struct session *s, const struct ofp_msg *m, struct ofp_err 
     const struct ofp_table_mod *mod = &m->table_mod;
     struct agent *a = s->agent;
 
-    if (mod->table_id >= DP_TABLES && mod->table_id != OFPTT_ALL)
+    if (!agent_has_table(a, mod->table_id) && mod->table_id != OFPTT_ALL)
         return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_TABLE);
     if (mod->config & ~(uint32_t)CONFIG_DEPRECATED)
         return refuse(err, OFPET_TABLE_MOD_FAILED, OFPTMFC_BAD_CONFIG);
     for (unsigned i = 0; i < DP_TABLES; i++)
-        if (mod->table_id == i || mod->table_id == OFPTT_ALL)
+        if (mod->table_id == i || (mod->table_id == OFPTT_ALL && agent_has_table(a, (uint8_t)i)))
             a->tables[i].config = mod->config;
     return 0;
 }
@@ -151,6 +153,12 @@ static int check_properties(const struct ofp_table_features *ours, const struct 
     return (seen & needed) == needed ? 0 : refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_ARGUMENT);
 }
 
+static void note_next(struct table_request *r, const struct ofp_table_feature_tables *next)
+{
+    for (size_t i = 0; i < next->n_ids; i++)
+        r->is_next[next->ids[i]] = true; /* below DP_TABLES: it was among ours */
+}
+
 /* Adds one table to what is asked for. */
 static int take_table(struct agent *a, struct table_request *r, const struct ofp_table_features *want,
                       struct ofp_err *err)
@@ -163,12 +171,15 @@ static int take_table(struct agent *a, struct table_request *r, const struct ofp
         return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE);
     if (want->config & ~(uint32_t)CONFIG_DEPRECATED || want->max_entries > flow_table_limit_max(a->flows))
         return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_ARGUMENT);
-    table_features(a, want->table_id, &a->arena, &ours);
+    table_features(a, want->table_id, TABLES_ALL, &a->arena, &ours);
     if (!ours.n_properties)
         return -ENOMEM;
     res = check_properties(&ours, want, err);
     if (res)
         return res;
+    for (size_t i = 0; i < want->n_properties; i++)
+        if (want->properties[i].type == OFPTFPT_NEXT_TABLES || want->properties[i].type == OFPTFPT_NEXT_TABLES_MISS)
+            note_next(r, &want->properties[i].next_tables);
     r->is_named[want->table_id] = true;
     t = &r->tables[want->table_id];
     memcpy(t->name, want->name, sizeof t->name);
@@ -177,15 +188,45 @@ static int take_table(struct agent *a, struct table_request *r, const struct ofp
     return 0;
 }
 
+/* Flows of tables that will be able to do something else. */
+static int delete_flows(struct agent *a, const struct table_request *r)
+{
+    struct match any = { 0 };
+    struct flow_query q = { .match = &any, .out_port = FLOW_ANY, .out_group = FLOW_ANY };
+    bool has_other_next = false;
+    int err = 0;
+
+    for (unsigned i = DP_TABLES; i-- > 0 && !err;) {
+        has_other_next |= r->is_named[i] == a->tables[i].is_absent;
+        q.table_id = (uint8_t)i;
+        if (has_other_next || r->tables[i].max_entries != flow_table_limit(a->flows, (uint8_t)i))
+            err = flow_delete(a->flows, &q, FLOW_GONE_DELETE);
+    }
+    a->is_silent = true; /* "no ofp_flow_removed messages are sent" */
+    err = agent_finish(a, err);
+    a->is_silent = false;
+    return err;
+}
+
 static int finish_request(struct agent *a, const struct table_request *r, struct ofp_err *err)
 {
+    int res;
+
+    if (!r->is_named[0])
+        return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
     for (unsigned i = 0; i < DP_TABLES; i++)
-        if (!r->is_named[i])
-            return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
-    memcpy(a->tables, r->tables, sizeof a->tables);
+        if (r->is_next[i] && !r->is_named[i])
+            return refuse(err, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_ARGUMENT);
+    res = delete_flows(a, r);
+    if (res)
+        return res;
     for (unsigned i = 0; i < DP_TABLES; i++) {
         uint32_t n = r->tables[i].max_entries;
 
+        a->tables[i].is_absent = !r->is_named[i];
+        if (!r->is_named[i])
+            continue; /* it comes back as it was, but for what is said of it then */
+        a->tables[i] = r->tables[i];
         flow_table_set_table_limit(a->flows, (uint8_t)i, n < flow_table_limit_max(a->flows) ? n : UINT32_MAX);
     }
     return 0;
@@ -201,7 +242,9 @@ static int tell(struct session *s, const struct ofp_msg *m)
     for (unsigned i = 0; i < DP_TABLES; i++) {
         struct ofp_table_features x;
 
-        table_features(s->agent, (uint8_t)i, &s->agent->arena, &x);
+        if (!agent_has_table(s->agent, (uint8_t)i))
+            continue;
+        table_features(s->agent, (uint8_t)i, TABLES_THERE, &s->agent->arena, &x);
         ofp_mp_add_table_features(&mp, &x);
     }
     return mp_list_finish(s, &mp);

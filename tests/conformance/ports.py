@@ -191,7 +191,7 @@ class Tables(PortTest):
         short = struct.pack("!H", 72) + first[2:64]
         self.refused(multipart(wire.MP_TABLE_FEATURES, short + struct.pack("!HH4x", 77, 4)), TABLE_FEATURES_FAILED, 2)
         self.refused(multipart(wire.MP_TABLE_FEATURES, short + struct.pack("!HH4x", 0, 3)), TABLE_FEATURES_FAILED, 3)
-        self.refused(multipart(wire.MP_TABLE_FEATURES, first), TABLE_FEATURES_FAILED, 5, "no table can be taken away")
+        self.refused(multipart(wire.MP_TABLE_FEATURES, first), TABLE_FEATURES_FAILED, 4, "it wants to go to tables that are to be away")
         self.refused(multipart(wire.MP_TABLE_FEATURES, first + first), TABLE_FEATURES_FAILED, 0, "twice")
         self.refused(multipart(wire.MP_TABLE_FEATURES, first[:2] + b"\xfe" + first[3:]), TABLE_FEATURES_FAILED, 0)
         self.refused(multipart(wire.MP_TABLE_FEATURES, first[:56] + struct.pack("!I", 4) + first[60:]), TABLE_FEATURES_FAILED, 4)
@@ -205,8 +205,6 @@ class Tables(PortTest):
             return multipart(wire.MP_TABLE_FEATURES, struct.pack("!H", 64 + len(tail)) + bytes(head[2:]) + tail)
         for number in (0, 2, 4, 6, 8, 10, 12, 14):
             self.refused(one(**{f"p{number}": None}), TABLE_FEATURES_FAILED, 4, f"without {number}")
-        without_miss = one(p1=None, p3=None, p5=None, p7=None, p13=None, p15=None)
-        self.refused(without_miss, TABLE_FEATURES_FAILED, 5, "all is there but the other tables")
         twice = first[:64] + wire.feature_property(2, b"\1") * 2
         self.refused(multipart(wire.MP_TABLE_FEATURES, struct.pack("!H", len(twice)) + twice[2:]), TABLE_FEATURES_FAILED, 4, "twice")
         for number, value in ((0, struct.pack("!HH", 99, 4)), (2, b"\0"), (3, b"\xfe"), (4, struct.pack("!HH", 99, 4)), (7, struct.pack("!HH", 99, 4)),
@@ -231,6 +229,44 @@ class Tables(PortTest):
             self.assertEqual(wire.header(got)["xid"], 7)
             out.append(got)
 
+    def test_taking_tables_away(self):
+        """7.3.5.5.1: a table that is not named goes, flows and all, and no flow-removed tells of it."""
+        before = wire.read_table_features(self.c.parts(multipart(wire.MP_TABLE_FEATURES)))
+
+        def table(number, next_tables, entries=1000000):
+            props = dict(before[number]["properties"])
+            props[2] = props[3] = bytes(next_tables)
+            tail = b"".join(wire.feature_property(k, v) for k, v in props.items())
+            return struct.pack("!HB5x32sQQII", 64 + len(tail), number, b"t", (1 << 64) - 1, (1 << 64) - 1, 0, entries) + tail
+        goto9, rem = wire.goto(9), wire.SEND_FLOW_REM
+        self.c.do(flow_mod(goto9, flags=rem), flow_mod(goto9, table=3, flags=rem), flow_mod(table=9, flags=rem), flow_mod(table=20, flags=rem))
+        self.refused(multipart(wire.MP_TABLE_FEATURES, table(0, [3]) + table(9, [])), TABLE_FEATURES_FAILED, 4, "to a table that is to be away")
+        got = wire.read_table_features(self.c.parts(multipart(wire.MP_TABLE_FEATURES, table(0, [9]) + table(9, [20]) + table(20, []))))
+        self.assertEqual([(t["table"], list(t["properties"][2])) for t in got], [(0, [9, 20]), (9, [20]), (20, [])])
+        self.c.silence()
+        self.assertEqual(self.c.flows(), [], "what can do something else begins anew")
+        self.assertEqual([t["table"] for t in wire.read_tables(self.c.parts(multipart(wire.MP_TABLE)))], [0, 9, 20])
+        self.refused(flow_mod(table=3), wire.FLOW_MOD_FAILED, 2)
+        self.refused(flow_mod(table=3, command=wire.DELETE), wire.FLOW_MOD_FAILED, 2)
+        self.refused(flow_mod(wire.goto(3)), wire.BAD_INSTRUCTION, 2)
+        self.refused(wire.flow_request(table=3), BAD_REQUEST, 9)
+        self.refused(wire.flow_request(kind=wire.MP_AGGREGATE, table=3), BAD_REQUEST, 9)
+        self.refused(wire.table_mod(3), TABLE_MOD_FAILED, 0)
+        self.c.do(flow_mod(goto9), flow_mod(wire.apply(wire.output(22)), table=9), flow_mod(table=20), wire.table_mod(wire.ALL_TABLES, 3))
+        self.sw.give("p1", bytes(60))
+        self.sw.take_some("p2", 1)
+        # the same again changes nothing, one less takes its flows and those that could go there
+        same = multipart(wire.MP_TABLE_FEATURES, table(0, []) + table(9, []) + table(20, []))
+        self.c.parts(same)
+        self.assertEqual(len(self.c.flows()), 3)
+        self.c.parts(multipart(wire.MP_TABLE_FEATURES, table(0, []) + table(9, []) + table(20, [], 5)))
+        self.assertEqual([f["table"] for f in self.c.flows()], [0, 9], "another size")
+        # back: all of them, as they were
+        got = self.set_tables([table(t["table"], t["properties"][2]) for t in before])
+        self.assertEqual(b"".join(x[16:] for x in got).count(b"t" + bytes(31)), 254)
+        self.c.do(flow_mod(goto9), flow_mod(table=3))
+        self.assertEqual(len(wire.read_tables(self.c.parts(multipart(wire.MP_TABLE)))), 254)
+
     def test_setting_table_features(self):
         before = self.c.parts(multipart(wire.MP_TABLE_FEATURES))
         tables, at = [], 0
@@ -247,8 +283,8 @@ class Tables(PortTest):
         bad = tables[:100] + [tables[100][:56] + struct.pack("!I", 8) + tables[100][60:]] + tables[101:]
         got = self.set_tables(bad)
         self.assertEqual([wire.read_error(x)[:2] for x in got], [(TABLE_FEATURES_FAILED, 4)])
-        got = self.set_tables(tables[:100] + tables[101:])
-        self.assertEqual([wire.read_error(x)[:2] for x in got], [(TABLE_FEATURES_FAILED, 5)])
+        got = self.set_tables(tables[1:])
+        self.assertEqual([wire.read_error(x)[:2] for x in got], [(TABLE_FEATURES_FAILED, 5)], "the first one stays")
         self.assertEqual(self.c.parts(multipart(wire.MP_TABLE_FEATURES)), b"".join(want))
         # a second request amid the parts of another
         self.c.do(multipart(wire.MP_TABLE_FEATURES, tables[0], flags=1))
