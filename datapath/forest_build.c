@@ -16,8 +16,8 @@
 #include "datapath/forest_impl.h"
 
 enum {
-    COPIES_MAX = 8,    /* of one rule in one tree */
-    COPIES_SHARE = 16, /* of all rules: so many times their number, in all trees */
+    COPIES_MAX = 8,   /* of one rule in the first tree; four times as many in the next, which has fewer */
+    COPIES_SHARE = 8, /* of all rules: so many times their number, in all trees */
     COPIES_FEW = 4096,
     DEPTH_MAX = 64,
 };
@@ -61,7 +61,7 @@ static uint32_t slots_add(struct build *b, uint32_t n)
     uint32_t at = b->n_slots;
 
     if (b->slots_room - at < n) {
-        uint32_t room = (b->slots_room + n) * 2;
+        uint32_t room = b->slots_room + b->slots_room / 2 + n;
         struct slot *s = grow_array(b->f->slots, (size_t)at * sizeof *s, (size_t)room * sizeof *s);
 
         if (!s)
@@ -78,7 +78,7 @@ static uint32_t blocks_add(struct build *b, uint32_t n)
     uint32_t at = b->n_blocks;
 
     if (b->blocks_room - at < n) {
-        uint32_t room = (b->blocks_room + n) * 2;
+        uint32_t room = b->blocks_room + b->blocks_room / 2 + n;
         uint8_t *p = grow_array(b->f->blocks, at * b->f->block_size, room * b->f->block_size);
 
         if (!p)
@@ -224,7 +224,7 @@ static int sort_out(struct build *b, struct cutting *x)
 
         if (open == all && copies > n_told + 1)
             copies = n_told + 1;
-        if (!b->is_last && b->copies[rule] + copies - 1 > COPIES_MAX) {
+        if (!b->is_last && b->copies[rule] + copies - 1 > (uint32_t)COPIES_MAX << 2 * b->tree) {
             b->kicked[rule] = (uint8_t)(b->tree + 1);
             continue;
         }

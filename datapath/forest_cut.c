@@ -15,6 +15,8 @@ enum {
     OPEN_MAX = 3, /* bits of a window that a rule may leave open and still count as told apart by it */
 };
 
+static const double LEFT_POOR = 0.3; /* of a node's rules in a child: so many, that windows of few bits are tried too */
+
 struct cutter {
     uint32_t n;
     unsigned n_words;
@@ -122,6 +124,8 @@ struct cut_choice cut_choose(struct cutter *s, const struct forest *f, const str
         for (unsigned k = bits - cut_bits(half.high); k && !best.low; k--)
             try_windows(s, &best, useful, k, half.high);
     for (unsigned k = bits; k > (bits + 1) / 2; k -= 2)
+        try_windows(s, &best, useful, k, 0);
+    for (unsigned k = OPEN_MAX; k && best.left > LEFT_POOR * node->n; k--)
         try_windows(s, &best, useful, k, 0);
     return best;
 }

@@ -15,7 +15,7 @@
 #include "datapath/forest.h"
 #include "datapath/key_pack.h"
 
-enum { FOREST_TREES_MAX = 8, LANES = 8, CUT_BITS_MAX = 15, SLOT_IS_LEAF = 0 };
+enum { FOREST_TREES_MAX = 4, LANES = 8, CUT_BITS_MAX = 15, SLOT_IS_LEAF = 0 };
 
 /* A window of bits: its word, its lowest bit, how many bits (0: none). */
 typedef uint16_t cut;

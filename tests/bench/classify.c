@@ -22,12 +22,19 @@
 
 enum { KEYS_MAX = 100000, ROUNDS = 5, CHECKED = 100 };
 
+/* What a key is made of, kept small: in a switch, keys come fresh from the parser. */
+struct tuple5 {
+    uint16_t eth_type, src_port, dst_port;
+    uint8_t proto;
+    uint32_t src, dst;
+};
+
 struct bench {
     struct rcu *rcu;
     struct table *table;
     struct rule **rules;
     size_t n_rules, room;
-    struct key *keys;
+    struct tuple5 *keys;
     size_t n_keys;
     uint64_t found; /* sum of the priorities found: all ways must agree */
 };
@@ -92,18 +99,24 @@ static void read_rules(struct bench *b, const char *path)
 }
 
 /* Addresses, protocol and ports of an IPv4 frame without options. */
-static void key_of(struct key *k, const uint8_t *frame, size_t len)
+static struct tuple5 tuple_of(const uint8_t *frame, size_t len)
 {
-    memset(k, 0, sizeof *k);
     if (len < 38)
-        return;
+        return (struct tuple5){ 0 };
+    return (struct tuple5){ be16_load(frame + 12), be16_load(frame + 34), be16_load(frame + 36), frame[23],
+                            be32_load(frame + 26), be32_load(frame + 30) };
+}
+
+/* `k`: all zero but for an earlier one. */
+static void key_of(struct key *k, const struct tuple5 *t)
+{
     key_set_u64(k, FIELD_IN_PORT, 1);
-    key_set_u64(k, FIELD_ETH_TYPE, be16_load(frame + 12));
-    key_set_u64(k, FIELD_IP_PROTO, frame[23]);
-    key_set_u64(k, FIELD_IPV4_SRC, be32_load(frame + 26));
-    key_set_u64(k, FIELD_IPV4_DST, be32_load(frame + 30));
-    key_set_u64(k, FIELD_TCP_SRC, be16_load(frame + 34));
-    key_set_u64(k, FIELD_TCP_DST, be16_load(frame + 36));
+    key_set_u64(k, FIELD_ETH_TYPE, t->eth_type);
+    key_set_u64(k, FIELD_IP_PROTO, t->proto);
+    key_set_u64(k, FIELD_IPV4_SRC, t->src);
+    key_set_u64(k, FIELD_IPV4_DST, t->dst);
+    key_set_u64(k, FIELD_TCP_SRC, t->src_port);
+    key_set_u64(k, FIELD_TCP_DST, t->dst_port);
 }
 
 static void read_keys(struct bench *b, const char *path)
@@ -117,7 +130,7 @@ static void read_keys(struct bench *b, const char *path)
         die(path, why);
     b->keys = calloc(KEYS_MAX, sizeof b->keys[0]);
     while (b->keys && b->n_keys < KEYS_MAX && pcap_next_ex(p, &h, &frame) == 1)
-        key_of(&b->keys[b->n_keys++], frame, h->caplen);
+        b->keys[b->n_keys++] = tuple_of(frame, h->caplen);
     pcap_close(p);
     if (!b->n_keys)
         die(path, "no frames");
@@ -125,8 +138,13 @@ static void read_keys(struct bench *b, const char *path)
 
 static void find_single(struct bench *b)
 {
+    static struct key key;
+
     for (size_t i = 0; i < b->n_keys; i++) {
-        const struct rule *r = table_find(b->table, &b->keys[i], 1);
+        const struct rule *r;
+
+        key_of(&key, &b->keys[i]);
+        r = table_find(b->table, &key, 1);
 
         b->found += r ? r->priority : 0;
     }
@@ -136,12 +154,15 @@ static void find_burst(struct bench *b)
 {
     const struct rule *found[TABLE_BURST];
     const struct key *keys[TABLE_BURST];
+    static struct key room[TABLE_BURST];
 
     for (size_t i = 0; i < b->n_keys; i += TABLE_BURST) {
         unsigned n = 0;
 
-        for (; n < TABLE_BURST && i + n < b->n_keys; n++)
-            keys[n] = &b->keys[i + n];
+        for (; n < TABLE_BURST && i + n < b->n_keys; n++) {
+            key_of(&room[n], &b->keys[i + n]);
+            keys[n] = &room[n];
+        }
         table_find_burst(b->table, keys, n, 1, found);
         for (unsigned k = 0; k < n; k++)
             b->found += found[k] ? found[k]->priority : 0;
@@ -190,9 +211,12 @@ static int check(const struct bench *b, size_t n)
     size_t n_wrong = 0;
 
     for (size_t i = 0; i < n && i < b->n_keys; i++) {
-        const struct key *k = &b->keys[i];
-        const struct rule *r = table_find(b->table, k, 1), *in_burst;
+        static struct key key;
+        const struct key *k = &key;
+        const struct rule *r, *in_burst;
 
+        key_of(&key, &b->keys[i]);
+        r = table_find(b->table, k, 1);
         table_find_burst(b->table, &k, 1, 1, &in_burst);
 
         int want = priority_in_list(b, k);
