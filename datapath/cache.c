@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache.c - a set-associative table of keys, and a pool of interned programs that they point into.
  *
- * Theory.  A set has WAYS entries, and a tag of 16 bits for each: the tags of a set are compared at once, and only an entry
+ * Theory.  A set has WAYS entries, and a tag of 16 bits for each; what does not fit goes to the set beside.  The tags of
+ * a set are compared at once, and only an entry
  * whose tag is equal is looked at.  A burst goes through both in passes, each of which fetches ahead what the next reads, so that
  * its frames wait for memory together.  An entry has room for the widest key met since the cache was last emptied.  It is
  * good for one version; met in a newer one it is asked for in the log of changes (change_log.c), and either good for that one
  * too or a miss, and rewritten in place.  Programs are interned by content: many keys
  * share one, and a table change that does not touch a key's way leads back to the same program.  When the pool is full, the
- * caller lets go of what it was given and calls `cache_clear`: no free lists, no bookkeeping per entry.  `aside`: when WINDOW
- * lookups brought fewer than one hit in HIT_PART, the next windows are not looked up at all, since probing would only
- * cost; programs are interned nevertheless. */
+ * caller lets go of what it was given and calls `cache_clear`: no free lists, no bookkeeping per entry.  `aside`: when of WINDOW
+ * lookups fewer than one in HIT_PART were hits, and more than that cost another key its entry, the next windows are not looked
+ * up at all, since probing would only cost; programs are interned nevertheless. */
 #include "datapath/cache.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ struct cache {
         uint32_t hash, epoch, at, n;
     } * index;
     uint32_t n_interned, epoch;    /* of the index */
-    uint32_t lookups, hits, aside; /* in this window; windows still to be stood aside */
+    uint32_t lookups, hits, evicted; /* in this window; evicted: good entries, for others */
+    uint32_t aside;                  /* windows still to be stood aside */
     uint32_t victim;               /* counts replacements */
 };
 
@@ -150,6 +152,12 @@ static inline uint32_t set_of(const struct cache *c, uint64_t hash)
     return c->set_shift < 64 ? (uint32_t)(hash >> c->set_shift) : 0;
 }
 
+/* The set that takes what a full one cannot: its tags are in the same cache line. */
+static inline uint32_t beside(const struct cache *c, uint32_t set)
+{
+    return c->n_sets > 1 ? set ^ 1 : set;
+}
+
 static inline uint16_t tag_of(uint64_t hash)
 {
     uint16_t tag = (uint16_t)(hash >> 16);
@@ -194,17 +202,18 @@ static ALWAYS_INLINE bool entry_is(const struct entry *e, const struct cache_poi
     return !difference;
 }
 
-/* The entry of the key, of whatever version. */
+/* The entry of the key, of whatever version, in its set or the one beside. */
 static struct entry *search(const struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
 {
-    uint32_t set = set_of(c, k->hash[i]);
+    uint32_t first = set_of(c, k->hash[i]);
 
-    for (uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i])); ways; ways = next_ways(ways)) {
-        struct entry *e = entry_at(c, set, first_way(ways));
+    for (uint32_t set = first, n = 0; n < 2; set = beside(c, first), n++)
+        for (uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i])); ways; ways = next_ways(ways)) {
+            struct entry *e = entry_at(c, set, first_way(ways));
 
-        if (entry_is(e, p, k, k->n_words, i))
-            return e;
-    }
+            if (entry_is(e, p, k, k->n_words, i))
+                return e;
+        }
     return NULL;
 }
 
@@ -236,10 +245,9 @@ static void window_end(struct cache *c)
 {
     if (c->aside)
         c->aside--;
-    else if (c->hits < c->lookups / HIT_PART)
+    else if (c->hits < c->lookups / HIT_PART && c->evicted > c->lookups / HIT_PART)
         c->aside = ASIDE_WINDOWS;
-    c->lookups = 0;
-    c->hits = 0;
+    c->lookups = c->hits = c->evicted = 0;
 }
 
 /* The last pass: are the entries those of the keys?  Of few words their number is known when this is compiled. */
@@ -279,6 +287,10 @@ unsigned cache_find(struct cache *c, const struct cache_point *p, const struct k
         uint32_t set = set_of(c, k->hash[i]);
         uint64_t ways = ways_of(c->tags[set], tag_of(k->hash[i]));
 
+        if (unlikely(!ways)) {
+            set = beside(c, set);
+            ways = ways_of(c->tags[set], tag_of(k->hash[i]));
+        }
         at[i] = ways ? entry_at(c, set, first_way(ways)) : NULL;
         rte_prefetch0(at[i]);
     }
@@ -340,22 +352,34 @@ static uint32_t intern(struct cache *c, const struct program_buf *made)
     return c->index[i].at;
 }
 
-/* The way to write: that of the same key, else a free one, else one of an old version, else one in turn. */
-static unsigned way_to_write(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i)
+/* The tag and entry to write: those of the same key, else free ones, else of an old version, else in turn. */
+static void take_entry(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+                       struct entry **out)
 {
-    uint32_t set = set_of(c, k->hash[i]);
-    const struct entry *same = search(c, p, k, i);
-    uint64_t free_ways;
+    uint32_t sets[2] = { set_of(c, k->hash[i]), beside(c, set_of(c, k->hash[i])) }, set = sets[0];
+    unsigned way = c->victim++ % WAYS;
+    bool is_good = true;
 
-    if (same)
-        return (unsigned)((size_t)((const uint8_t *)same - c->entries) >> c->stride_bits) % WAYS;
-    free_ways = ways_of(c->tags[set], 0);
-    if (free_ways)
-        return first_way(free_ways);
-    for (unsigned way = 0; way < WAYS; way++)
-        if (entry_at(c, set, way)->version != p->version)
-            return way;
-    return c->victim++ % WAYS;
+    *out = search(c, p, k, i);
+    if (*out)
+        return;
+    for (unsigned n = 0; n < 2 && is_good; n++) {
+        uint64_t free_ways = ways_of(c->tags[sets[n]], 0);
+
+        if (free_ways) {
+            set = sets[n];
+            way = first_way(free_ways);
+            is_good = false;
+        }
+    }
+    for (unsigned n = 0; n < WAYS && is_good; n++)
+        if (entry_at(c, set, n)->version != p->version) {
+            way = n;
+            is_good = false;
+        }
+    c->evicted += is_good;
+    c->tags[set][way] = tag_of(k->hash[i]);
+    *out = entry_at(c, set, way);
 }
 
 struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
@@ -369,11 +393,9 @@ struct program *cache_store(struct cache *c, const struct cache_point *p, const 
         if (k->n_words > c->key_room)
             lay_out(c, k->n_words);
 
-        uint32_t set = set_of(c, k->hash[i]);
-        unsigned way = way_to_write(c, p, k, i);
-        struct entry *e = entry_at(c, set, way);
+        struct entry *e;
 
-        c->tags[set][way] = tag_of(k->hash[i]);
+        take_entry(c, p, k, i, &e);
         e->program = at;
         e->in_port = p->in_port;
         e->space = p->space;
