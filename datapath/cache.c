@@ -53,10 +53,10 @@ struct cache {
     struct interned {
         uint32_t hash, epoch, at, n;
     } * index;
-    uint32_t n_interned, epoch;    /* of the index */
+    uint32_t n_interned, epoch;      /* of the index */
     uint32_t lookups, hits, evicted; /* in this window; evicted: good entries, for others */
     uint32_t aside;                  /* windows still to be stood aside */
-    uint32_t victim;               /* counts replacements */
+    uint32_t victim;                 /* counts replacements */
 };
 
 enum { FIRST_KEY_ROOM = 5 };

@@ -400,6 +400,16 @@ void datapath_worker_stats(const struct datapath *dp, unsigned i, struct worker_
     };
 }
 
+void datapath_worker_times(const struct datapath *dp, unsigned i, struct worker_times *out)
+{
+    const struct worker *w = dp->workers[i];
+
+    out->frames = atomic_load_explicit(&w->timed_frames, memory_order_relaxed);
+    out->hz = rte_get_tsc_hz();
+    for (unsigned s = 0; s < STAGES; s++)
+        out->cycles[s] = atomic_load_explicit(&w->stage_cycles[s], memory_order_relaxed);
+}
+
 static uint64_t take_ns(_Atomic uint64_t *cycles)
 {
     uint64_t n = atomic_exchange_explicit(cycles, 0, memory_order_relaxed);

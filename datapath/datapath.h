@@ -139,6 +139,14 @@ struct worker_stats {
     uint64_t joined, cut; /* datagrams put together of fragments, and cut again */
 };
 void datapath_worker_stats(const struct datapath *dp, unsigned w, struct worker_stats *out);
+/* Where the cycles of frames that came in by ports go: taking them in, making keys, finding programs (or making them), running
+ * these, sending.  Sums since the start, of the bursts that were timed. */
+enum stage { STAGE_RX, STAGE_KEY, STAGE_LOOKUP, STAGE_RUN, STAGE_TX, STAGES };
+struct worker_times {
+    uint64_t frames, cycles[STAGES];
+    uint64_t hz; /* cycles a second */
+};
+void datapath_worker_times(const struct datapath *dp, unsigned w, struct worker_times *out);
 /* The longest times that worker `w` did not look at its queues since this was asked last, sleep excepted; less than some
  * 20 us are 0. */
 struct worker_gap {

@@ -151,6 +151,7 @@ static unsigned find_programs(struct worker *w, const struct bridge *b, struct b
              i = 0;
 
     plain_keys(f, m, cache_hash_begin(&at));
+    stage_end(w, STAGE_KEY);
     if (n_others < n && cache_find(w->cache, &at, &f->keys, n, f->program) == n && !n_others)
         i = n;
     for (; i < n; i++) {
@@ -353,7 +354,9 @@ void pipeline_burst(struct worker *w, struct dp_port *dp, struct rte_mbuf **fram
         f->is_looked_over = false;
         memcpy(f->m, frames + i, f->n * sizeof f->m[0]);
         n_run = find_programs(w, b, f);
+        stage_end(w, STAGE_LOOKUP);
         run_programs(w, b, f, n_run);
+        stage_end(w, STAGE_RUN);
         if (unlikely(n_run < f->n)) {
             run_alone(w, b, f->m[n_run++], f->in_port, w->scratch.w);
             make_room(w);

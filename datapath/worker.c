@@ -156,8 +156,10 @@ static void flush_port(struct worker *w, uint16_t index)
         return;
     }
     if (dp->tx_queue[w->id] >= 0) {
+        stage_end(w, STAGE_RUN);
         dp->port->ops->tx(dp->port, (unsigned)dp->tx_queue[w->id], b->frames, b->n);
         b->n = 0;
+        stage_end(w, STAGE_TX);
         return;
     }
 
@@ -234,15 +236,24 @@ void worker_flush(struct worker *w)
 static unsigned poll_queue(struct worker *w, const struct rx_queue *q)
 {
     struct rte_mbuf *frames[PORT_BURST];
-    uint16_t n = q->dp->port->ops->rx(q->dp->port, q->queue, frames, PORT_BURST);
+    uint16_t n;
 
-    if (!n)
+    w->timed_from = unlikely(++w->n_bursts % TIMED_PART == 0) ? rte_rdtsc() : 0;
+    n = q->dp->port->ops->rx(q->dp->port, q->queue, frames, PORT_BURST);
+    if (!n) {
+        w->timed_from = 0;
         return 0;
+    }
+    stage_end(w, STAGE_RX);
     w->version = atomic_load_explicit(&w->dp->version, memory_order_acquire);
     w->now_ns = clock_now(w->dp->conf.clock);
     pipeline_burst(w, q->dp, frames, n);
     worker_flush(w);
     counter_add(&w->frames, n);
+    if (unlikely(w->timed_from)) {
+        counter_add(&w->timed_frames, n);
+        w->timed_from = 0;
+    }
     return n;
 }
 

@@ -7,6 +7,8 @@
 #define DATAPATH_WORKER_H
 
 #include <pthread.h>
+#include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 
@@ -89,6 +91,8 @@ struct worker {
     uint32_t counted_in, counted_out; /* quick.c: a queue of programs with frames to be counted */
     struct program *counted[COUNTED_MAX];
     unsigned depth;
+    unsigned n_bursts;   /* asked for */
+    uint64_t timed_from; /* when the stage under way began, in cycles; 0: this burst is not timed */
     unsigned n_dirty;
     uint16_t dirty[DP_PORTS_MAX]; /* ports with frames in their batch */
     struct tx_batch *batch[DP_PORTS_MAX];
@@ -109,7 +113,24 @@ struct worker {
     _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps, joined, cut;
     /* between two rounds without a sleep, in cycles: of its own doing, and when others had its CPU.  C sets them back to zero */
     _Atomic uint64_t longest_gap, longest_absence;
+    _Atomic uint64_t timed_frames, stage_cycles[STAGES]; /* of one burst in TIMED_PART */
 };
+
+enum { TIMED_PART = 61 };
+
+/* The stage that began where another ended does so now; costs nothing in bursts that are not timed. */
+static inline void stage_end(struct worker *w, enum stage stage)
+{
+    uint64_t now;
+
+    if (likely(!w->timed_from))
+        return;
+    now = rte_rdtsc();
+    atomic_store_explicit(&w->stage_cycles[stage],
+                          atomic_load_explicit(&w->stage_cycles[stage], memory_order_relaxed) + now - w->timed_from,
+                          memory_order_relaxed);
+    w->timed_from = now;
+}
 
 /* Adds to a counter of which this thread is the only writer. */
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n)

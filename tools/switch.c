@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "tools/commands.h"
@@ -274,6 +275,66 @@ static int run_stats(struct cli *c)
     return code;
 }
 
+/* --- switch perf --- */
+
+/* Cycles a frame, by stage, of what `now` has more than `before` (NULL: than nothing). */
+static void show_times(const json_t *before, const json_t *now)
+{
+    static const char *const stages[] = { "rx", "key", "lookup", "run", "tx" };
+    struct text_table t;
+    json_t *w;
+    size_t i;
+
+    text_table_init(&t, "WORKER CPU >TIMED >RX >KEY >LOOKUP >RUN >TX >CYCLES >NS");
+    json_array_foreach(now, i, w)
+    {
+        const json_t *old = json_array_get(before, i);
+        double n = (double)(reply_number(w, "frames") - reply_number(old, "frames")), sum = 0;
+        json_int_t cpu = json_integer_value(json_object_get(w, "cpu"));
+
+        text_table_add(&t, "%zu", i);
+        text_table_add(&t, cpu < 0 ? "any" : "%lld", (long long)cpu);
+        text_table_add(&t, "%.0f", n);
+        for (size_t k = 0; k < sizeof stages / sizeof *stages; k++) {
+            double cycles = (double)(reply_number(json_object_get(w, "cycles"), stages[k]) -
+                                     reply_number(json_object_get(old, "cycles"), stages[k]));
+
+            sum += cycles;
+            text_table_add(&t, n > 0 ? "%.1f" : "-", cycles / n);
+        }
+        text_table_add(&t, n > 0 ? "%.1f" : "-", sum / n);
+        text_table_add(&t, n > 0 ? "%.1f" : "-", sum / n * 1e9 / (double)reply_number(w, "hz"));
+    }
+    text_table_show(&t);
+    text_table_fini(&t);
+}
+
+/* Where the cycles go: since the daemon began, or in the seconds that follow. */
+static int run_perf(struct cli *c)
+{
+    json_t *before = NULL, *now;
+    char *end = NULL;
+    double seconds = c->n_args ? strtod(c->args[0], &end) : 0;
+    int code;
+
+    if (c->n_args && (end == c->args[0] || *end || !(seconds > 0 && seconds <= 3600)))
+        return cli_usage_fail(c, "switch perf: \"%s\" is no number of seconds up to 3600", c->args[0]);
+    code = seconds > 0 ? cli_call(c, CLI_SWITCHD, "worker/times", NULL, &before) : 0;
+    if (code)
+        return code;
+    if (seconds > 0)
+        usleep((useconds_t)(seconds * 1e6));
+    code = cli_call(c, CLI_SWITCHD, "worker/times", NULL, &now);
+    if (!code && !c->is_json) {
+        show_times(before, now);
+        json_decref(now);
+    } else if (!code) {
+        code = cli_json(now);
+    }
+    json_decref(before);
+    return code;
+}
+
 /* --- switch reload, mac --- */
 
 static int run_reload(struct cli *c)
@@ -323,6 +384,7 @@ const struct cli_command switch_commands[] = {
     { "switch port del", "PORT", "Deletes a port", switch_run_port_del, 1, 1 },
     { "switch stats", "[PORT]", "Counters of ports; of all: also drops by reason, and workers", run_stats, 0, 1,
       bridge_option },
+    { "switch perf", "[SECONDS]", "Cycles that frames cost, by stage; since the start, or in SECONDS", run_perf, 0, 1 },
     { "switch reload", "", "Reads the switch file anew and applies what differs", run_reload },
     { 0 },
 };

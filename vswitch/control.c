@@ -134,10 +134,11 @@ static void run_exit(struct rpc_request *r, json_t *params, void *arg)
         { "port/list", "[BRIDGE]", 0, 1, show_ports }, { "port/add", "BRIDGE NAME SETTINGS", 3, 3, run_port_add }, \
         { "port/del", "BRIDGE NAME", 2, 2, run_port_del }, { "port/stats", "[BRIDGE [NAME]]", 0, 2, show_port_stats }, \
         { "stats", "", 0, 0, show_stats }, { "worker/gap", "", 0, 0, show_gaps }, \
-        { "mac/show", "[BRIDGE]", 0, 1, show_macs }, { "mac/flush", "[BRIDGE]", 0, 1, run_mac_flush }, \
-        { "reload", "", 0, 0, run_reload }, { "queue/list", "[PORT]", 0, 1, show_queues }, \
-        { "queue/set", "PORT SETTINGS", 2, 2, run_queue_set }, { "queue/clear", "PORT", 1, 1, run_queue_clear }, \
-        { "capture/start", "PORT [SNAPLEN]", 1, 2, run_capture }, { "log/level", "LEVEL", 1, 1, run_log_level }, \
+        { "worker/times", "", 0, 0, show_times }, { "mac/show", "[BRIDGE]", 0, 1, show_macs }, \
+        { "mac/flush", "[BRIDGE]", 0, 1, run_mac_flush }, { "reload", "", 0, 0, run_reload }, \
+        { "queue/list", "[PORT]", 0, 1, show_queues }, { "queue/set", "PORT SETTINGS", 2, 2, run_queue_set }, \
+        { "queue/clear", "PORT", 1, 1, run_queue_clear }, { "capture/start", "PORT [SNAPLEN]", 1, 2, run_capture }, \
+        { "log/level", "LEVEL", 1, 1, run_log_level }, \
     { \
         "exit", "", 0, 0, run_exit \
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control_show.c - the switch as JSON. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -258,6 +259,31 @@ void show_stats(struct rpc_request *r, json_t *params, void *arg)
     add(o, "workers", workers);
     add_u64(o, "version", datapath_version(sw->dp));
     rpc_reply_either(r, params, o);
+}
+
+void show_times(struct rpc_request *r, json_t *params, void *arg)
+{
+    static const char *const names[] = {
+        [STAGE_RX] = "rx", [STAGE_KEY] = "key", [STAGE_LOOKUP] = "lookup", [STAGE_RUN] = "run", [STAGE_TX] = "tx"
+    };
+    static_assert(sizeof names / sizeof *names == STAGES, "name every stage");
+    const struct vswitch *sw = ((struct control *)arg)->conf.sw;
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < sw->conf.n_workers; i++) {
+        json_t *o = json_object(), *cycles = json_object();
+        struct worker_times t;
+
+        datapath_worker_times(sw->dp, i, &t);
+        for (unsigned s = 0; s < STAGES; s++)
+            add_u64(cycles, names[s], t.cycles[s]);
+        add(o, "cpu", json_integer(sw->conf.cpus[i]));
+        add_u64(o, "frames", t.frames);
+        add_u64(o, "hz", t.hz);
+        add(o, "cycles", cycles);
+        json_array_append_new(all, o);
+    }
+    rpc_reply_either(r, params, all);
 }
 
 void show_gaps(struct rpc_request *r, json_t *params, void *arg)

@@ -135,6 +135,9 @@ def about():
     refused(2, "'-y'", "switch", "show", "-y")
     refused(2, "needs a value", "switch", "show", "-b")
     refused(2, "no use for 'x'", "switch", "show", "x")
+    same(good("switch", "perf").split()[:3], ["WORKER", "CPU", "TIMED"])
+    same(sorted(asked("switch", "perf", "0.01")[0]["cycles"]), ["key", "lookup", "run", "rx", "tx"])
+    refused(2, '"soon" is no number of seconds', "switch", "perf", "soon")
     refused(2, "needs PORT", "switch", "port", "del")
     refused(2, "'nix'", "help", "nix")
 
@@ -737,7 +740,7 @@ trama() {{ :; }}
     check({"switch", "flow", "net", "lab", "capture"} <= set(complete("")), complete(""))
     check("complete" not in complete("c"), "what is not for people is offered")
     same(complete("swi"), ["switch"])
-    same(complete("switch", "p"), ["ports", "port"])
+    same(complete("switch", "p"), ["ports", "port", "perf"])
     same(complete("switch", "port", ""), ["add", "del"])
     same(complete("switch", "show", "-b", ""), ["br0", "br1"])
     same(complete("capture", "p"), ["pa", "pb", "pz"])

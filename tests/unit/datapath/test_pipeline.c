@@ -280,6 +280,23 @@ static void test_tables_and_action_set(void **state)
     assert_int_equal(ws.cache_hits, 2);
 }
 
+/* Of many bursts some are timed, and what they cost is told by stage. */
+static void test_stages_are_timed(void **state)
+{
+    struct text_rule t0 = { .priority = 1, .write = { output(number[1]) }, .n_write = 1 };
+    struct worker_times times;
+
+    add(&t0);
+    datapath_worker_times(w.dp, 0, &times);
+    assert_int_equal(times.frames, 0);
+    for (int i = 0; i < 200; i++)
+        give_udp(0, MAC | B, MAC | A, -1);
+    datapath_worker_times(w.dp, 0, &times);
+    assert_in_range(times.frames, 1, 100);
+    for (int s = 0; s < STAGES; s++)
+        assert_true(times.cycles[s] > 0);
+}
+
 static void test_clear_actions(void **state)
 {
     struct text_rule t0 = { .priority = 1, .write = { output(number[1]) }, .n_write = 1, .go = 1 };
@@ -723,6 +740,7 @@ int main(void)
         T(test_miss_and_match),
         T(test_priority_and_empty_rule),
         T(test_tables_and_action_set),
+        T(test_stages_are_timed),
         T(test_clear_actions),
         T(test_change_between_outputs),
         T(test_output_to_in_port_and_missing),
