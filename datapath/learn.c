@@ -9,32 +9,35 @@
 #include "datapath/pkt.h"
 #include "datapath/proto.h"
 
-static uint64_t hash_of(const struct bridge *b, const struct learned *l)
+static uint64_t hash_more(uint64_t h, const void *words, size_t n_bytes)
 {
-    const uint64_t *w = (const uint64_t *)(const void *)l;
-    size_t n = (sizeof l->head + l->head.n_steps * sizeof l->steps[0]) / sizeof *w;
-    uint64_t h = b->index;
+    const uint64_t *w = words;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n_bytes / sizeof *w; i++)
         h = hash_mix(hash_add(h, w[i]));
     return h;
 }
 
-static bool is_posted(const struct worker *w, uint64_t hash)
-{
-    unsigned slot = hash % LEARN_MEMO;
+/* What is asked for: which flow, and all that it shall be. */
+struct wish {
+    uint64_t identity, hash;
+};
 
-    return w->learned->at[slot].hash == hash && w->now_ns - w->learned->at[slot].time_ns < LEARN_AGAIN_NS;
+static bool is_posted(const struct worker *w, struct wish wish)
+{
+    unsigned slot = wish.identity % LEARN_MEMO;
+
+    return w->learned->at[slot].hash == wish.hash && w->now_ns - w->learned->at[slot].time_ns < LEARN_AGAIN_NS;
 }
 
-static bool post(struct worker *w, struct event *ev, uint64_t hash)
+static bool post(struct worker *w, struct event *ev, struct wish wish)
 {
-    unsigned slot = hash % LEARN_MEMO;
+    unsigned slot = wish.identity % LEARN_MEMO;
 
     ev->time_ns = w->now_ns;
     if (!event_post(w, ev))
         return false;
-    w->learned->at[slot].hash = hash;
+    w->learned->at[slot].hash = wish.hash;
     w->learned->at[slot].time_ns = w->now_ns;
     return true;
 }
@@ -88,12 +91,23 @@ static bool take_room(struct learn_room *room, struct learned *l)
     return l->is_counted;
 }
 
+/* Of what makes it this flow and no other: table, priority and match. */
+static uint64_t hash_identity(const struct bridge *b, const struct learned *l)
+{
+    uint64_t h = hash_add(b->index, (uint64_t)l->head.table_id << 16 | l->head.priority);
+
+    for (unsigned i = 0; i < l->head.n_steps; i++)
+        if (l->steps[i].kind == LEARN_STEP_MATCH)
+            h = hash_more(h, &l->steps[i], sizeof l->steps[i]);
+    return hash_mix(h);
+}
+
 bool learn_frame(struct worker *w, const struct bridge *b, struct pkt *p, const void *head, const void *steps)
 {
     struct event ev = { .type = EVENT_LEARN, .bridge = w->dp->bridges[b->index], .in_port = p->in_port };
     struct learned *l = &ev.learned;
     struct learn_room *room = NULL;
-    uint64_t hash;
+    struct wish wish;
 
     memcpy(&l->head, head, sizeof l->head);
     memcpy(l->steps, steps, l->head.n_steps * sizeof l->steps[0]);
@@ -105,17 +119,18 @@ bool learn_frame(struct worker *w, const struct bridge *b, struct pkt *p, const 
         s->value = pkt_take(p, subfield_unpack(s->src));
         s->is_value = true;
     }
-    hash = hash_of(b, l);
+    wish.identity = hash_identity(b, l);
+    wish.hash = hash_more(wish.identity, l, sizeof l->head + l->head.n_steps * sizeof l->steps[0]);
     if (l->head.room != LEARN_NO_ROOM && !is_there(w, b, l)) {
-        if (is_posted(w, hash))
+        if (is_posted(w, wish))
             return true; /* it is under way */
         room = &w->dp->bridges[b->index]->learn_rooms[l->head.room];
         if (!take_room(room, l))
             return false;
-    } else if (is_posted(w, hash)) {
+    } else if (is_posted(w, wish)) {
         return true;
     }
-    if (post(w, &ev, hash))
+    if (post(w, &ev, wish))
         return true;
     if (l->is_counted)
         atomic_fetch_sub(&room->n_asked, 1);
@@ -127,7 +142,7 @@ void fin_frame(struct worker *w, const struct bridge *b, struct pkt *p, struct f
 {
     enum { TCP_FIN = 1, TCP_RST = 4 };
     struct event ev = { .type = EVENT_FIN, .bridge = w->dp->bridges[b->index], .cookie = cookie };
-    uint64_t hash;
+    struct wish wish;
 
     pkt_parse(p, 1u << LAYER_L4);
     if (p->l4_proto != IP_PROTO_TCP || !(key_get(&p->key, FIELD_TCP_FLAGS).lo & (TCP_FIN | TCP_RST)))
@@ -135,7 +150,7 @@ void fin_frame(struct worker *w, const struct bridge *b, struct pkt *p, struct f
     ev.table_id = (uint8_t)(at >> 32);
     ev.fin.stat = (uint32_t)at;
     ev.fin.to = to;
-    hash = hash_mix(hash_add(hash_add(b->index, at), (uint64_t)to.idle_s << 16 | to.hard_s));
-    if (!is_posted(w, hash))
-        (void)post(w, &ev, hash);
+    wish.hash = wish.identity = hash_mix(hash_add(hash_add(b->index, at), (uint64_t)to.idle_s << 16 | to.hard_s));
+    if (!is_posted(w, wish))
+        (void)post(w, &ev, wish);
 }

@@ -68,7 +68,8 @@ struct fin_timeout {
     uint16_t idle_s, hard_s;
 };
 
-/* A worker's memory of what it has asked for. */
+/* A worker's memory of what it has asked for: one place for a flow, whatever its actions, so that what was asked for before
+ * something else of the same flow is asked for again. */
 struct learn_memo {
     struct {
         uint64_t hash, time_ns;

@@ -350,6 +350,21 @@ static void learns(void **state)
     world_free(w);
 }
 
+/* A station that moves and comes back at once is where it was seen last. */
+static void learns_moves(void **state)
+{
+    struct world *w = world_new(0);
+    struct tape *t = &w->tape;
+
+    (void)state;
+    tape_say_flow(t, "add actions=learn(table=1,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])");
+    give_by(w, 0, 0x01, 0x02);
+    give_by(w, 1, 0x01, 0x02);
+    give_by(w, 0, 0x01, 0x02);
+    assert_non_null(strstr(tape_dump(t, "table=1"), "actions=output:7\n"));
+    world_free(w);
+}
+
 /* Values of the frame and of the action, in match and actions; a flow that cannot be is counted. */
 static void learns_fields(void **state)
 {
@@ -635,7 +650,7 @@ static void refuses(void **state)
 {
     static const char *const flows[] = {
         "ip,actions=ct_clear",
-        "actions=write_actions(move:NXM_NX_REG0[]->NXM_NX_REG1[])",
+        "actions=write_actions(push:NXM_NX_REG0[])",
     };
     struct world *w = world_new(0);
     char flow[200];
@@ -669,6 +684,7 @@ int main(void)
         cmocka_unit_test(packet_in_forms), cmocka_unit_test(chooses_links),
         cmocka_unit_test(refuses),         cmocka_unit_test(cuts),
         cmocka_unit_test(cuts_segments),   cmocka_unit_test(async_config),
+        cmocka_unit_test(learns_moves),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
