@@ -16,8 +16,9 @@ static const uint64_t RESERVED_MAC = UINT64_C(0x0180c2000000), RESERVED_MASK = U
 struct normal {
     struct worker *w;
     struct pkt *p;
-    uint16_t vlan; /* 0: no VLAN, as on a bridge of trunk ports and untagged frames */
-    uint16_t tag;  /* FIELD_VLAN_VID as it came */
+    uint16_t vlan;  /* 0: no VLAN, as on a bridge of trunk ports and untagged frames */
+    uint16_t tag;   /* FIELD_VLAN_VID as it came */
+    bool has_inner; /* and there is another tag behind that */
 };
 
 static bool carries(const struct vlan_conf *v, uint16_t vlan)
@@ -63,6 +64,15 @@ static bool sends_tagged(const struct vlan_conf *v, uint16_t vlan)
     if (!vlan || v->mode == VLAN_ACCESS)
         return false;
     return v->mode != VLAN_NATIVE_UNTAGGED || vlan != v->vid;
+}
+
+/* May the frame leave by such a port?  No frame leaves an access port with a tag: who puts a second one behind the first would
+ * reach into another VLAN. */
+static bool takes(const struct vlan_conf *v, const struct normal *n)
+{
+    if (v->mode == VLAN_ACCESS && n->has_inner)
+        return false;
+    return n->vlan ? carries(v, n->vlan) : admit(v, 0) == 0;
 }
 
 static bool is_tagged(const struct normal *n)
@@ -118,9 +128,7 @@ static void flood(struct normal *n, const struct bridge *b)
 
             const struct vlan_conf *v = atomic_load_explicit(&dp->vlan, memory_order_acquire);
 
-            if ((n->vlan && !carries(v, n->vlan)) || (!n->vlan && admit(v, 0) != 0))
-                continue;
-            if (sends_tagged(v, n->vlan) == (pass ? !first : first))
+            if (takes(v, n) && sends_tagged(v, n->vlan) == (pass ? !first : first))
                 send_one(n, dp);
         }
     }
@@ -137,6 +145,9 @@ void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p)
 
     uint64_t dst = key_get(&p->key, FIELD_ETH_DST).lo, src = key_get(&p->key, FIELD_ETH_SRC).lo;
     struct normal n = { .w = w, .p = p, .tag = (uint16_t)key_get(&p->key, FIELD_VLAN_VID).lo };
+
+    n.has_inner = key_get(&p->key, FIELD_VLAN2_VID).lo & VID_PRESENT;
+
     uint64_t pcp = key_get(&p->key, FIELD_VLAN_PCP).lo, tpid = key_get(&p->key, FIELD_VLAN_TPID).lo;
     int vlan = admit(v, n.tag);
 
@@ -159,6 +170,8 @@ void normal_forward(struct worker *w, const struct bridge *b, struct pkt *p)
         flood(&n, b);
     else if (to == from)
         worker_drop(w, DROP_HAIRPIN);
+    else if (!takes(atomic_load_explicit(&to->vlan, memory_order_acquire), &n))
+        worker_drop(w, DROP_VLAN);
     else
         send_one(&n, to);
 

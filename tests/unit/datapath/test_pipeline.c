@@ -589,6 +589,28 @@ static void test_normal_vlans(void **state)
     }
 }
 
+/* A second tag does not lead through an access port into the VLAN that it names, flooded or not. */
+static void test_normal_second_tag(void **state)
+{
+    struct vlan_conf access = { .mode = VLAN_ACCESS, .vid = 10 };
+    struct text_rule t = { .priority = 1,
+                           .apply = { { .type = ACT_PUSH_VLAN, .ethertype = 0x8100 }, output(DP_PORT_NORMAL) },
+                           .n_apply = 2 };
+    struct text_rule plain = { .priority = 9, .apply = { output(DP_PORT_NORMAL) }, .n_apply = 1 };
+
+    assert_int_equal(datapath_port_set_vlan(w.dp, w.index[0], &access), 0);
+    match_set(&plain.match, FIELD_IN_PORT, number[0]);
+    add(&t);
+    add(&plain);
+    give_udp(1, ALL_ONES, MAC | A, 10); /* a second tag like the first */
+    assert_int_equal(sent(), 0x1c);
+    give_udp(0, ALL_ONES, MAC | B, -1);
+    assert_int_equal(sent(), 0x1e);
+    give_udp(1, MAC | B, MAC | A, 10);
+    assert_int_equal(sent(), 0);
+    assert_int_equal(dropped(DROP_VLAN), 1);
+}
+
 /* Known on one port of the VLAN, unknown in another VLAN. */
 static void test_normal_learns_per_vlan(void **state)
 {
@@ -752,6 +774,7 @@ int main(void)
         T(test_packet_out),
         T(test_standalone),
         T(test_normal_vlans),
+        T(test_normal_second_tag),
         T(test_normal_learns_per_vlan),
         T(test_normal_then_output),
         T(test_vlan_actions),
