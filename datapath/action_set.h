@@ -10,14 +10,16 @@
 
 enum { ACTION_SET_MAX = 64 };
 
-/* At most one action of a type, one set-field of a field. */
+/* At most one action of a type.  Those that set fields are done in the order they came in, with cumulative effect, and any number
+ * of moves with them (ovs-actions(7), Action Sets); of one field there is one, unless others that have to do with its bits came
+ * between. */
 struct action_set {
     unsigned n;
     bool is_overflown;
     struct act acts[ACTION_SET_MAX];
 };
 
-/* Adds the action, or puts it in place of the one of its kind. */
+/* Adds the action, or puts it in place of the one of its kind, or makes it part of that. */
 void action_set_write(struct action_set *s, const struct act *a);
 /* Brings the actions into the order in which they are done.  A group takes an output's place; it, or the output, is
  * the last then.  Returns false when there is neither: a frame with such a set is dropped. */

@@ -286,11 +286,11 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
     return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
 }
 
-/* Of an action set only what sets a field has a place there. */
+/* Of an action set, and of a bucket, only what sets a field has a place there. */
 static bool is_for_sets(enum ofp_nx_subtype subtype)
 {
-    return subtype == NXAST_REG_LOAD || subtype == NXAST_REG_LOAD2 || subtype == NXAST_SET_TUNNEL ||
-           subtype == NXAST_SET_TUNNEL64;
+    return subtype == NXAST_REG_LOAD || subtype == NXAST_REG_LOAD2 || subtype == NXAST_REG_MOVE ||
+           subtype == NXAST_SET_TUNNEL || subtype == NXAST_SET_TUNNEL64;
 }
 
 int walk_nx(struct walk *w, const struct ofp_nx_action *act)

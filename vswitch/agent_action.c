@@ -28,17 +28,16 @@ static bool has_table(void *arg, uint8_t id)
     return agent_has_table(arg, id);
 }
 
-/* What a check must know of this switch.  Buckets have none of Nicira's actions. */
+/* What a check must know of this switch. */
 void check_init(struct ofp_check *c, struct agent *a, uint8_t table_id)
 {
     *c = (struct ofp_check){ .table_id = table_id, .n_tables = DP_TABLES, .arg = a };
     c->has_group = has_group;
     c->has_meter = has_meter;
     c->has_queue = has_queue;
-    if (table_id != OFPTT_ALL) {
+    c->has_nx = has_nx;
+    if (table_id != OFPTT_ALL) /* not for buckets: they may lead to no table */
         c->has_table = has_table;
-        c->has_nx = has_nx;
-    }
 }
 
 static struct act push(enum act_type type, const struct ofp_action_push *in)
