@@ -149,7 +149,7 @@ static const struct rpc_method test_methods[] = {
     { "clock/warp", "MILLISECONDS", 1, 1, test_warp },
     { "tick/stop", "", 0, 0, test_tick_stop },
     { "connection/tick", "", 0, 0, test_connection_tick },
-    { "testport/give", "PORT HEX", 2, 2, test_give },
+    { "testport/give", "PORT HEX [HEX...]", 2, 1 + TEST_GIVE_MAX, test_give },
     { "testport/take", "PORT", 1, 1, test_take },
     { NULL },
 };

@@ -77,19 +77,24 @@ static size_t from_hex(uint8_t *out, size_t size, const char *hex)
     return hex[0] ? 0 : n;
 }
 
+/* The frames that are good, up to the first that is not. */
 void test_give(struct rpc_request *r, json_t *params, void *arg)
 {
-    const char *hex = rpc_param_text(params, 1, "hex");
     struct port *p = test_port(r, arg, rpc_param_text(params, 0, "port"));
     uint8_t *frame = p ? malloc(FRAME_MAX) : NULL;
-    size_t n = frame && hex ? from_hex(frame, FRAME_MAX, hex) : 0;
-    int err = n ? port_mem_give(p, 0, frame, n) : 0;
+    const char *hex = rpc_param_text(params, 1, "hex");
+    size_t n = 1;
+    int err = frame ? 0 : -ENOMEM;
 
+    for (size_t i = 2; !err && n && hex; hex = rpc_param_text(params, i++, "")) {
+        n = from_hex(frame, FRAME_MAX, hex);
+        err = n ? port_mem_give(p, 0, frame, n) : 0;
+    }
     free(frame);
     if (!p)
         return;
-    if (!n)
-        rpc_reply_error(r, "testport/give needs a frame of at most %d bytes in hex", FRAME_MAX);
+    if (!err && (!n || !rpc_param_text(params, 1, "hex")))
+        rpc_reply_error(r, "testport/give needs frames of at most %d bytes in hex", FRAME_MAX);
     else if (err)
         rpc_reply_error(r, "port %s: %s", p->name, strerror(-err));
     else

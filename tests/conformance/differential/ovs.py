@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open vSwitch with dummy ports: frames are given by command and leave into capture files.  Everything of it, sockets,
 database and processes, belongs to one directory."""
+import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -17,10 +19,10 @@ def is_installed():
 
 
 class Ovs:
-    """With `ports` ports, numbered from 1, on one bridge."""
+    """With ports on one bridge: {number: what ovs-vsctl is to set of the port}."""
 
     def __init__(self, where, ports):
-        self.where, self.n_ports, self.processes = where, ports, []
+        self.where, self.ports, self.processes, self.control = where, ports, [], None
         self.env = dict(os.environ, OVS_RUNDIR=where, OVS_LOGDIR=where, OVS_DBDIR=where, OVS_SYSCONFDIR=where)
         self.read = {}
 
@@ -50,11 +52,14 @@ class Ovs:
         args = ["ovs-vsctl", f"--db=unix:{db}", "--timeout=30", "set", "open_vswitch", ".", "other_config:vlan-limit=2", "--",
                 "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail_mode=secure",
                 "protocols=OpenFlow13", "other_config:disable-in-band=true"]
-        for i in range(1, self.n_ports + 1):
-            args += ["--", "add-port", "br0", f"p{i}", "--", "set", "interface", f"p{i}", "type=dummy",
+        for i, settings in self.ports.items():
+            args += ["--", "add-port", "br0", f"p{i}", *settings, "--", "set", "interface", f"p{i}", "type=dummy",
                      f"ofport_request={i}", f"options:tx_pcap={self.pcap(i)}"]
         self.run(*args)
         self.wait_for(os.path.join(self.where, "br0.mgmt"))
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.settimeout(PATIENCE)
+        self.control.connect(self.ctl)
 
     @property
     def ctl(self):
@@ -67,12 +72,25 @@ class Ovs:
     def pcap(self, port):
         return os.path.join(self.where, f"p{port}.pcap")
 
+    def call(self, method, *params):
+        """What ovs-appctl does, over one connection."""
+        self.control.sendall(json.dumps({"id": 0, "method": method, "params": params}).encode())
+        text = b""
+        while True:
+            text += self.control.recv(1 << 20)
+            try:
+                reply = json.loads(text)
+            except ValueError:
+                continue
+            assert not reply["error"], f"{method}: {reply['error']}"
+            return reply["result"]
+
     def forget(self):
         """Has every frame meet the tables as they are now: the switch's barrier does not wait for its caches."""
-        self.run("ovs-appctl", "-t", self.ctl, "revalidator/purge")
+        self.call("revalidator/purge")
 
     def give(self, port, frames):
-        self.run("ovs-appctl", "-t", self.ctl, "netdev-dummy/receive", f"p{port}", *[f.hex() for f in frames])
+        self.call("netdev-dummy/receive", f"p{port}", *[f.hex() for f in frames])
 
     def take(self, port):
         """What has left by the port since the last call."""
@@ -91,7 +109,13 @@ class Ovs:
                 self.read[port] = f.tell()
         return frames
 
+    def last_words(self):
+        with open(os.path.join(self.where, "ovs-vswitchd.out"), encoding="utf-8", errors="replace") as f:
+            return f.read()[-400:]
+
     def stop(self):
+        if self.control:
+            self.control.close()
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
