@@ -28,7 +28,6 @@ def port_rules():
 
 
 def route_rules():
-    """The TTL of a frame that is played for ever must not run out: it is set before it is taken down by one."""
     return [f"priority=10,ip,nw_dst={address(flow)},actions=set_field:02:00:00:00:01:{flow & 255:02x}->eth_dst,dec_ttl,output:2"
             for flow in range(DESTINATIONS)]
 
