@@ -155,8 +155,46 @@ __attribute__((always_inline)) static inline void search_leaf(const struct fores
     }
 }
 
+/* One key goes down all trees together: without others there is nothing else to do meanwhile. */
+__attribute__((always_inline)) static inline void search_alone(const struct forest *f, struct burst *x)
+{
+    struct slot s[FOREST_TREES_MAX];
+    unsigned n_active = 0, active[FOREST_TREES_MAX];
+
+    for (unsigned t = 0; t < f->n_trees; t++) {
+        s[t] = f->trees[t].root;
+        x->at[t] = s[t].high == SLOT_IS_LEAF ? &f->trees[t].root : child(f, s[t], x->words[0]);
+        active[n_active++] = t;
+    }
+    while (n_active) {
+        unsigned n_left = 0;
+
+        for (unsigned k = 0; k < n_active; k++) {
+            unsigned t = active[k];
+
+            s[t] = *x->at[t];
+            if (s[t].high != SLOT_IS_LEAF) {
+                x->at[t] = child(f, s[t], x->words[0]);
+                active[n_left++] = t;
+            } else if (s[t].at) {
+                prefetch_block(f, block_at(f, s[t].at));
+            }
+        }
+        n_active = n_left;
+    }
+    for (unsigned t = 0; t < f->n_trees; t++)
+        if (s[t].at && s[t].priority > x->priority[0]) {
+            x->leaf[0] = s[t].at;
+            search_leaf(f, x, 0);
+        }
+}
+
 __attribute__((always_inline)) static inline void search(const struct forest *f, struct burst *x)
 {
+    if (x->n == 1) {
+        search_alone(f, x);
+        return;
+    }
     for (unsigned t = 0; t < f->n_trees; t++) {
         unsigned n = descend(f, &f->trees[t], x);
 
