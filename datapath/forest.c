@@ -15,6 +15,12 @@
 #include "datapath/rule.h"
 #include "datapath/table.h"
 
+#ifdef __clang__ /* has no such preference */
+#define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define WITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+
 enum { NONE = UINT32_MAX };
 
 /* --- one leaf --- */
@@ -213,8 +219,7 @@ __attribute__((target("avx2"))) static void search_avx2(const struct forest *f, 
     search(f, x);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void search_avx512(
-    const struct forest *f, struct burst *x)
+WITH_AVX512 static void search_avx512(const struct forest *f, struct burst *x)
 {
     search(f, x);
 }
