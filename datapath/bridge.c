@@ -90,9 +90,8 @@ void bridge_close(struct bridge *b)
     if (!b)
         return;
     if (b->index < DP_BRIDGES_MAX && b->dp && b->dp->bridges[b->index] == b) {
-        rcu_wait(b->dp->rcu);
+        datapath_drain(b->dp);
         b->dp->bridges[b->index] = NULL;
-        rcu_wait(b->dp->rcu); /* jobs under way may still name it */
     }
     bridge_destroy(b);
 }

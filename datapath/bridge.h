@@ -43,6 +43,7 @@ struct dp_port {
     struct bridge *bridge;
     uint32_t number;          /* OpenFlow's */
     uint16_t index;           /* the datapath's */
+    uint32_t serial;          /* no other port, before or after, has it */
     _Atomic unsigned flags;   /* enum port_flag */
     atomic_bool is_link_down; /* as control last saw it; for the liveness of buckets */
     atomic_bool

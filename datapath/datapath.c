@@ -254,6 +254,7 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
     p->bridge = b;
     p->number = number;
     p->index = at;
+    p->serial = ++dp->port_serial;
     atomic_store(&p->vlan, vlan_copy(vlan));
     if (!atomic_load(&p->vlan))
         goto no_memory;
@@ -295,6 +296,14 @@ static uint64_t too_big(struct port *p)
     return st.tx_too_big;
 }
 
+void datapath_drain(struct datapath *dp)
+{
+    rcu_wait(dp->rcu);
+    for (unsigned i = 0; i < dp->n_workers; i++)
+        worker_drain(dp->workers[i]);
+    rcu_wait(dp->rcu);
+}
+
 void datapath_port_remove(struct datapath *dp, uint16_t index)
 {
     struct dp_port *p = datapath_port(dp, index);
@@ -308,7 +317,7 @@ void datapath_port_remove(struct datapath *dp, uint16_t index)
     while (update_map(p->bridge, p->number, DP_INDEX_NONE) || replan_all(dp))
         rcu_wait(dp->rcu); /* no memory: what is deferred gives some back */
     forget_programs(dp);
-    rcu_wait(dp->rcu);
+    datapath_drain(dp); /* or the next port of that index would send what was for this one */
     mac_table_flush_port(p->bridge->macs, index);
     dp->lost[DROP_TOO_BIG] += too_big(p->port);
     dp_port_free(dp, p);

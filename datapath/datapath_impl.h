@@ -30,6 +30,7 @@ struct datapath {
     unsigned n_workers, next_worker; /* the next queue goes to this worker */
     struct bridge *bridges[DP_BRIDGES_MAX];
     uint64_t mask_serial, plan_serial;              /* last given out */
+    uint32_t port_serial;                           /* likewise */
     struct rule *added, *removed;                   /* by the version being made; linked through rule->change */
     uint32_t meter_hint;                            /* where to look for a free slot */
     struct object *objects_added, *objects_removed; /* likewise */
@@ -44,6 +45,9 @@ static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t 
 /* reassembly.c: gives every worker what it takes to put fragments together, if it has it not yet.  -ENOMEM; -EBUSY:
  * a driver has our mbuf flag.  Thread: C. */
 int reassembly_open(struct datapath *dp);
+
+/* Waits until no worker, no job and no frame handed on names what was taken out of the datapath before.  Thread: C. */
+void datapath_drain(struct datapath *dp);
 
 /* bridge.c: the version being made changes what programs may depend on beside rules.  Thread: C. */
 void datapath_forget(struct datapath *dp);

@@ -101,7 +101,7 @@ static bool read_ipv6(const uint8_t *ip, uint32_t n, const struct pkt *p, struct
     return f->start + f->size + ofs - IPV6_HEADER <= UINT16_MAX;
 }
 
-bool fragment_read(const struct pkt *p, uint16_t port, struct fragment_key *key, struct fragment *f)
+bool fragment_read(const struct pkt *p, uint32_t port, struct fragment_key *key, struct fragment *f)
 {
     uint8_t copy[PKT_HEADERS_MAX];
     uint32_t n = RTE_MIN(rte_pktmbuf_pkt_len(p->m), (uint32_t)PKT_HEADERS_MAX);

@@ -14,7 +14,7 @@ struct rte_mempool;
 
 /* Reads the fragment that `p` is (is_fragment; LAYER_L3 is parsed).  The key tells apart what came by different ports
  * (`port`: any number) and VLANs: nobody can add to a datagram of another.  False: its lengths are no fragment's. */
-bool fragment_read(const struct pkt *p, uint16_t port, struct fragment_key *key, struct fragment *f);
+bool fragment_read(const struct pkt *p, uint32_t port, struct fragment_key *key, struct fragment *f);
 
 /* Makes one frame of all fragments of a datagram; takes them, also when it fails: NULL, and why. */
 struct rte_mbuf *fragment_join(struct fragment *parts, unsigned n, struct pkt *scratch, enum drop *why);

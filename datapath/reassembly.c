@@ -116,7 +116,7 @@ bool reassembly_add(struct worker *w, struct dp_port *dp)
     uint32_t hash;
     unsigned n, owner;
 
-    if (!fragment_read(w->pkt, dp->index, &key, &f)) {
+    if (!fragment_read(w->pkt, dp->serial, &key, &f)) {
         lose(w, w->pkt->m, DROP_FRAGMENT_BAD);
         return false;
     }

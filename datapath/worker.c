@@ -297,6 +297,28 @@ static unsigned poll_rings(struct worker *w)
     return n;
 }
 
+static uint32_t ring_given(const struct rte_ring *r)
+{
+    return __atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE);
+}
+
+static bool ring_has_taken(const struct rte_ring *r, uint32_t given)
+{
+    return (int32_t)(__atomic_load_n(&r->cons.tail, __ATOMIC_ACQUIRE) - given) >= 0;
+}
+
+void worker_drain(struct worker *w)
+{
+    uint32_t given = ring_given(w->handover);
+
+    worker_kick(w);
+    while (!rte_ring_empty(w->jobs) || !ring_has_taken(w->handover, given))
+        if (w->dp->conf.is_manual)
+            poll_rings(w);
+        else
+            sched_yield();
+}
+
 /* Starts with every queue hot when the plan is a new one. */
 static const struct plan *current_plan(struct worker *w)
 {

@@ -159,6 +159,9 @@ void worker_close(struct worker *w);
 int worker_start(struct worker *w);
 void worker_stop(struct worker *w);
 void worker_kick(struct worker *w); /* wakes it if it sleeps; any thread */
+/* Waits until the worker has taken all jobs, and what other workers handed it so far: what names a port or bridge that is
+ * about to go.  When a grace period is over then, it is done with that. */
+void worker_drain(struct worker *w);
 
 /* Thread: W. */
 unsigned worker_poll(struct worker *w); /* one round; returns frames taken in */

@@ -400,6 +400,22 @@ static void test_apart(void **state)
     expect_whole(V4, 2000);
 }
 
+/* A port that comes to stand in the place of another has nothing of that one's. */
+static void test_port_goes(void **state)
+{
+    struct errbuf e;
+    uint16_t before = w.index[IN];
+
+    give(V4, 7, 0, 1000, 2000);
+    datapath_port_remove(w.dp, w.index[IN]);
+    assert_int_equal(datapath_port_add(w.b, w.port[IN], pipe_number[IN], NULL, &w.index[IN], &e), 0);
+    assert_int_equal(w.index[IN], before);
+    give(V4, 7, 1000, 1000, 2000);
+    expect_nothing("a half of the port before");
+    give(V4, 7, 0, 1000, 2000);
+    expect_whole(V4, 2000);
+}
+
 /* RFC 3168, 5.3: congestion that one fragment met was met by the datagram. */
 static void test_ecn(void **state)
 {
@@ -619,10 +635,10 @@ static void test_two_workers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_order), TEST(test_largest),     TEST(test_padding),     TEST(test_twice),   TEST(test_overlap),
-        TEST(test_bad),         TEST(test_time),        TEST(test_bounds),      TEST(test_tiny),    TEST(test_apart),
-        TEST(test_ecn),         TEST(test_cut),         TEST(test_cut_smaller), TEST(test_actions), TEST(test_modes),
-        TEST(test_random),      TEST(test_two_workers),
+        TEST(test_every_order), TEST(test_largest), TEST(test_padding),     TEST(test_twice),       TEST(test_overlap),
+        TEST(test_bad),         TEST(test_time),    TEST(test_bounds),      TEST(test_tiny),        TEST(test_apart),
+        TEST(test_port_goes),   TEST(test_ecn),     TEST(test_cut),         TEST(test_cut_smaller), TEST(test_actions),
+        TEST(test_modes),       TEST(test_random),  TEST(test_two_workers),
     };
     int failed = pipe_start();
 

@@ -517,6 +517,40 @@ static void test_packet_out(void **state)
     assert_memory_equal(g + 6, f + 6, sizeof f - 6);
 }
 
+/* What was to leave by a port that goes meanwhile does not leave by the one that comes to stand in its place. */
+static void test_port_goes(void **state)
+{
+    struct act act = output(number[4]);
+    struct errbuf e = { 0 };
+    uint16_t before = w.index[4];
+    uint8_t f[64];
+    size_t n = udp(f, MAC | B, MAC | A, -1, 7, 7);
+
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(datapath_send(w.b, DP_PORT_CONTROLLER, &act, 1, f, n), 0);
+    datapath_port_remove(w.dp, w.index[4]);
+    assert_int_equal(dropped(DROP_NO_SUCH_PORT), 100);
+    assert_int_equal(datapath_port_add(w.b, w.port[4], number[4], NULL, &w.index[4], &e), 0);
+    assert_int_equal(w.index[4], before);
+    datapath_poll(w.dp, 0);
+    assert_int_equal(sent(), 0);
+}
+
+static void test_bridge_goes(void **state)
+{
+    struct act act = output(DP_PORT_TABLE);
+    struct errbuf e = { 0 };
+    struct bridge *b;
+    uint8_t f[64];
+    size_t n = udp(f, MAC | B, MAC | A, -1, 7, 7);
+
+    assert_int_equal(bridge_open(&b, w.dp, &e), 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(datapath_send(b, DP_PORT_CONTROLLER, &act, 1, f, n), 0);
+    bridge_close(b);
+    assert_int_equal(dropped(DROP_TABLE_MISS), 100);
+}
+
 static void test_standalone(void **state)
 {
     struct text_rule t = { .priority = 1 };
@@ -772,6 +806,8 @@ int main(void)
         T(test_packet_in),
         T(test_packet_in_flood),
         T(test_packet_out),
+        T(test_port_goes),
+        T(test_bridge_goes),
         T(test_standalone),
         T(test_normal_vlans),
         T(test_normal_second_tag),
