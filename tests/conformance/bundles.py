@@ -8,6 +8,7 @@ Every table, and the group at the end, leaves the mark of its generation in each
 counts every frame by the marks of the three tables; the frames that leave, as many as can be looked at, show the group's too."""
 import argparse
 import os
+import random
 import struct
 import sys
 import tempfile
@@ -32,6 +33,10 @@ def station(i):
     return 0x020000010000 | i
 
 
+def station_of(f):
+    return int.from_bytes(f[10:12], "big")
+
+
 def frame(i):
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 46, 7, 0, 64, 17, 0, bytes([10, 9, 9, 9]), bytes([10, 8, 8, 8]))
     return bytes([2, 0, 0, 9, 9, 9]) + station(i).to_bytes(6, "big") + b"\x08\0" + ip + struct.pack("!HHHH", 5, 6, 26, 0) + bytes(18)
@@ -53,27 +58,34 @@ def control(kind):
     return experimenter(CONTROL, struct.pack("!IHH", 5, kind, ATOMIC_ORDERED))
 
 
-def changes(generation, is_first):
-    """The messages that make the configuration `generation`, 1 or 2."""
+def changes(generation, is_first, groups=range(GROUPS), stations=range(STATIONS)):
+    """The messages that make the configuration `generation`, 1 or 2, of these."""
     command = wire.ADD if is_first else wire.MODIFY_STRICT
     address = 0x0a000000 | generation * 0x10101
-    for number in range(GROUPS):
+    for number in groups:
         yield wire.group_mod(0 if is_first else 1, INDIRECT, number,
                              wire.bucket(wire.set_field("ipv4_dst", address), wire.output(OUT)))
-    marks = [wire.set_field("eth_dst", 0x020000000000 | generation), wire.set_field("ip_dscp", generation),
+    # Where there are no groups nothing is marked that later tables read (with eth_dst goes eth_type), so that what is remembered
+    # of a frame can outlive the changes.
+    first = wire.set_field("eth_dst", 0x020000000000 | generation) if groups else wire.set_field("ipv4_dst", address)
+    marks = [first, wire.set_field("ip_dscp", generation),
              wire.set_field("ipv4_src", address)]
     for table, mark in enumerate(marks):
-        for i in range(STATIONS):
-            last = [wire.group(i % GROUPS)] if table == 2 else []
+        for i in stations:
+            last = [] if table < 2 else [wire.group(i % GROUPS)] if groups else [wire.output(OUT)]
             yield wire.flow_mod(wire.apply(mark, *last), wire.write_metadata((generation - 1) << table, 1 << table),
                                 wire.goto(table + 1), command=command, table=table, priority=7,
                                 match=wire.match(eth_type=0x0800, eth_src=station(i)))
 
 
-def bundle(generation):
-    adds = [experimenter(ADD, struct.pack("!I2xH", 5, ATOMIC_ORDERED) + m) for m in changes(generation, False)]
-    assert len(adds) == 10000
+def bundle(messages):
+    adds = [experimenter(ADD, struct.pack("!I2xH", 5, ATOMIC_ORDERED) + m) for m in messages]
     return b"".join([control(OPEN), *adds, control(COMMIT)])
+
+
+def marks_of(data):
+    """Of rules alone."""
+    return {data[31], data[15] >> 2, data[27]}
 
 
 def generation_of(data):
@@ -112,17 +124,22 @@ class Bundles(unittest.TestCase):
             got = self.c.read()
             self.assertEqual((got[1], struct.unpack("!IIIH", got[8:22])), (wire.EXPERIMENTER, (ONF, CONTROL, 5, kind)), got.hex())
 
-    def test_flips(self):
+    def begin(self, is_whole, **which):
+        """Makes generation 1, and waits until frames are of it."""
         for bits, cookie in ((0, UNIFORM), (7, UNIFORM + 0x100)):
             self.c.do(wire.flow_mod(table=3, priority=9, cookie=cookie, match=wire.match(wire.oxm("metadata", bits, 7))))
         self.c.do(wire.flow_mod(table=3, priority=1, cookie=MIXED))
-        for message in changes(1, True):
+        for message in changes(1, True, **which):
             self.c.send(message)
         self.c.barrier()
-        until(lambda: 1 in [generation_of(f) for f in self.sw.take("out")], "nothing leaves")
+        until(lambda: any(map(is_whole, self.sw.take("out"))), "nothing leaves")
+
+    def test_flips(self):
+        self.begin(lambda f: generation_of(f) == 1)
         # What met the tables while they were made is no matter.
         before, n_seen = self.counts(), 0
-        flips = [bundle(2), bundle(1)]
+        flips = [bundle(changes(generation, False)) for generation in (2, 1)]
+        self.assertEqual(flips[0].count(struct.pack("!II", ONF, ADD)), 10000)
         for flip in range(SETTINGS.flips):
             self.commit(flips[flip % 2])
             both = (1, 2) if flip % 2 == 0 else (2, 1)
@@ -138,6 +155,37 @@ class Bundles(unittest.TestCase):
             self.assertGreater(after[cookie], before[cookie])
         print(f"{SETTINGS.flips} bundles of 10,000 changes; {sum(after.values()) - sum(before.values())} frames counted, "
               f"{n_seen} looked at: none met two generations", file=sys.stderr)
+
+    def check_state(self, flip, now, chosen):
+        """From the first frame on that shows the new state, all do: one worker sends them in their order."""
+        def is_right(f):
+            return marks_of(f) == {now[station_of(f)]}
+
+        def is_new(f):
+            return is_right(f) and station_of(f) in chosen
+
+        frames = []
+        until(lambda: any(map(is_new, frames)) or frames.extend(self.sw.take("out")), f"flip {flip}: nothing new leaves")
+        if SETTINGS.workers > 1:
+            return
+        frames = frames[[is_new(f) for f in frames].index(True):] + self.sw.take("out")
+        late = [f for f in frames if not is_right(f)]
+        self.assertFalse(late[:3], f"flip {flip}: {len(late)} frames are not what their rules say")
+
+    def test_flips_of_some(self):
+        """Rules alone, of a third of the stations each time: what workers remember of the others stays good."""
+        self.begin(lambda f: marks_of(f) == {1}, groups=())
+        draw, now, before = random.Random(5), [1] * STATIONS, self.counts()
+        for flip in range(SETTINGS.flips * 4):
+            chosen = draw.sample(range(STATIONS), STATIONS // 3)
+            messages = [m for i in chosen for m in changes(3 - now[i], False, (), (i,))]
+            for i in chosen:
+                now[i] = 3 - now[i]
+            self.commit(bundle(messages))
+            self.check_state(flip, now, set(chosen))
+        after = self.counts()
+        self.assertEqual(after[MIXED], before[MIXED], "frames met tables of both generations")
+        self.assertGreater(sum(after.values()), sum(before.values()))
 
 
 if __name__ == "__main__":
