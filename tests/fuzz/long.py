@@ -89,7 +89,7 @@ def run_slice(table, args, name):
     env = dict(os.environ, FUZZ_KIND=name, UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1',
                ASAN_OPTIONS='quarantine_size_mb=8:' + os.environ.get('ASAN_OPTIONS', ''))
     command = [program, f'-artifact_prefix={found}/', '-entropic=0', '-use_value_profile=0', '-print_final_stats=1', '-reload=0',
-               f'-max_len={8192 if name == "session" else 2048}', '-timeout=1000', '-rss_limit_mb=3000', corpus, seeds]
+               f'-max_len={8192 if name == "session" else 2048}', '-timeout=1000', '-report_slow_units=1000', '-rss_limit_mb=3000', corpus, seeds]
     with open(os.path.join(args.directory, f'{name}.log'), 'w', encoding='utf-8') as log:
         with subprocess.Popen(command, stdout=log, stderr=log, env=env) as process:
             used = watch(process, args.slice)
