@@ -318,7 +318,7 @@ static int run_perf(struct cli *c)
     int code;
 
     if (c->n_args && (end == c->args[0] || *end || !(seconds > 0 && seconds <= 3600)))
-        return cli_usage_fail(c, "switch perf: \"%s\" is no number of seconds up to 3600", c->args[0]);
+        return cli_usage_fail(c, "switch perf: \"%s\" is no number of seconds above 0 and up to 3600", c->args[0]);
     code = seconds > 0 ? cli_call(c, CLI_SWITCHD, "worker/times", NULL, &before) : 0;
     if (code)
         return code;

@@ -138,6 +138,7 @@ def about():
     same(good("switch", "perf").split()[:3], ["WORKER", "CPU", "TIMED"])
     same(sorted(asked("switch", "perf", "0.01")[0]["cycles"]), ["key", "lookup", "run", "rx", "tx"])
     refused(2, '"soon" is no number of seconds', "switch", "perf", "soon")
+    refused(2, '"0" is no number of seconds above 0', "switch", "perf", "0")
     refused(2, "needs PORT", "switch", "port", "del")
     refused(2, "'nix'", "help", "nix")
 
