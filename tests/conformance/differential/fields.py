@@ -7,8 +7,9 @@ from differential import frames
 
 # What is known of a frame: eth: ip, ipv6, arp, rarp, mpls or None; proto: of PROTOS or None; tags: how many, as far as ovs-ofctl
 # can see, or None; is_exact: there are no more.
-# is_bottom: the outer label is the last one; None when that is not known; inner: what it was pushed on.
-Known = collections.namedtuple("Known", "eth proto tags is_exact is_bottom inner")
+# is_bottom: the outer label is the last one; None when that is not known; inner: what it was pushed on;
+# is_popped: a label was taken off, and no table looked at since.
+Known = collections.namedtuple("Known", "eth proto tags is_exact is_bottom inner is_popped", defaults=[False])
 NOTHING = Known(None, None, None, False, None, None)
 PROTOS = {"ip": ["tcp", "udp", "sctp", "icmp"], "ipv6": ["tcp6", "udp6", "sctp6", "icmp6", "ns", "na"]}
 # How a match says so.

@@ -156,7 +156,7 @@ class Frames:
                            length, first, self.some(*TTLS)) + src + dst + headers + body
 
     def arp(self, tail):
-        head = struct.pack(">HHBBH", 1, 0x0800, 6, self.some(4, 4, 4, 4, 5) if self.maybe(5) else 4, self.some(1, 2))
+        head = struct.pack(">HHBBH", 1, 0x0800, 6, self.some(4, 4, 4, 4, 5) if "cut" in self.features else 4, self.some(1, 2))
         return head + mac(self.some(*MACS)) + v4(self.some(*V4)) + mac(self.some(*MACS)) + v4(self.some(*V4)) + bytes(14) + tail
 
     def other(self, tail):

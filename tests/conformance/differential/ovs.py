@@ -77,7 +77,10 @@ class Ovs:
         self.control.sendall(json.dumps({"id": 0, "method": method, "params": params}).encode())
         text = b""
         while True:
-            text += self.control.recv(1 << 20)
+            piece = self.control.recv(1 << 20)
+            if not piece:
+                raise ConnectionResetError(f"{method}: no answer")
+            text += piece
             try:
                 reply = json.loads(text)
             except ValueError:
@@ -108,6 +111,13 @@ class Ovs:
                 frames.append(frame)
                 self.read[port] = f.tell()
         return frames
+
+    def has_died(self):
+        """Told soon after it does not answer: its end takes a moment."""
+        try:
+            return self.processes[-1].wait(1) is not None
+        except subprocess.TimeoutExpired:
+            return False
 
     def last_words(self):
         with open(os.path.join(self.where, "ovs-vswitchd.out"), encoding="utf-8", errors="replace") as f:

@@ -21,6 +21,8 @@ class Rules:
         self.r, self.features = random, features
         self.n_learn = 0
         self.is_bucket_pushing = self.maybe(2)
+        self.is_list_pushing = self.maybe(2)  # labels; the other rounds take off those that frames come with
+        self.label_type = self.some("0x8847", "0x8847", "0x8848")  # one in a round: README.md
 
     def some(self, *choices):
         return self.r.choice(choices)
@@ -195,15 +197,16 @@ class Rules:
     def push_mpls(self):
         """All of the new label, which OpenFlow 1.3.5, 5.12.1, and Open vSwitch fill in differently: README.md."""
         label, tc, ttl = [self.value(f) for f in fields.MPLS[:3]]
-        return "push_mpls:" + self.some("0x8847", "0x8847", "0x8848") + \
+        return f"push_mpls:{self.label_type}" + \
             f",set_field:{label}->mpls_label,set_field:{tc}->mpls_tc,set_mpls_ttl({ttl})"
 
-    def mpls_action(self, known):
-        if known.is_bottom is not None and self.maybe(2):  # else Open vSwitch takes off more than one: README.md
+    def mpls_action(self, known, depth):
+        may_pop = known.inner or (known.is_bottom is not None and not self.is_list_pushing)  # README.md
+        if may_pop and depth == 0 and self.maybe(2):
             to = known.inner or (self.some("ip", "ip", "ipv6") if known.is_bottom else "mpls")
             ethertype = {"ip": "0x0800", "ipv6": "0x86dd", "mpls": "0x8847", "arp": "0x0806", "rarp": "0x8035"}[to]
-            return f"pop_mpls:{ethertype}", known._replace(eth=to, proto=None, is_bottom=None, inner=None)
-        if known.eth not in (None, "mpls"):
+            return f"pop_mpls:{ethertype}", known._replace(eth=to, proto=None, is_bottom=None, inner=None, is_popped=True)
+        if known.eth not in (None, "mpls") and self.is_list_pushing:
             return self.push_mpls(), known._replace(eth="mpls", proto=None, is_bottom=True, inner=known.eth)
         return None, known
 
@@ -232,8 +235,8 @@ class Rules:
         if what == "tag":
             return self.tag_action(known)
         if what == "mpls" and what in features:
-            return self.mpls_action(known)
-        if what == "resubmit" and what in features and table + 1 < TABLES:
+            return self.mpls_action(known, depth)
+        if what == "resubmit" and what in features and table + 1 < TABLES and not (depth and known.is_popped):
             return self.resubmit(table), known._replace(tags=None, is_exact=False)  # what became of tags?
         if what == "clone" and what in features and depth < 2:
             inner = self.actions(table, known, depth + 1)[0]

@@ -106,8 +106,10 @@ class Pair:
         return self
 
     def __exit__(self, *_):
-        self.switch.stop()
-        self.other.stop()
+        try:
+            self.switch.stop()
+        finally:
+            self.other.stop()
 
     def both(self):
         return "unix:" + self.switch.mgmt, self.other.mgmt
@@ -261,8 +263,28 @@ def options():
     p.add_argument("--frames", type=int, default=120)
     p.add_argument("--features", default=",".join(rules.ALL_FEATURES))
     p.add_argument("--shrink", action="store_true")
-    p.add_argument("--keep-going", action="store_true", help="after the first round that differs")
+    p.add_argument("--keep-going", action="store_true", help="after a round that differs, or that Open vSwitch did not survive")
     return p.parse_args()
+
+
+def run_rounds(pair, seeds, args, total):
+    """Takes from `seeds`, until none is left, frames differ, or Open vSwitch has ended."""
+    while seeds:
+        one = Round(seeds.popleft(), args)
+        try:
+            differ, left = one.run(pair)
+            assert differ is not None, f"seed {one.seed}: {left}"
+            total.update(differ=len(differ), copies=left, frames=len(one.steps[1]) + len(one.steps[-1]), rounds=1)
+            if differ:
+                tell(pair, one, differ, args.shrink)
+                if not args.keep_going:
+                    seeds.clear()
+        except BaseException:
+            print(f"seed {one.seed}; Open vSwitch's last words: {pair.other.last_words()}", flush=True)
+            if not (args.keep_going and pair.other.has_died()):
+                raise
+            total["died"] += 1
+            return
 
 
 def main():
@@ -270,25 +292,18 @@ def main():
     if not ovs.is_installed():
         print("there is no Open vSwitch")
         return 77
-    where = tempfile.mkdtemp(prefix="trama-differ-")
-    bad = copies = given = 0
-    try:
-        with Pair(where) as pair:
-            for seed in range(args.seed, args.seed + args.rounds):
-                one = Round(seed, args)
-                try:
-                    differ, left = one.run(pair)
-                except BaseException:
-                    print(f"seed {seed}; Open vSwitch's last words: {pair.other.last_words()}")
-                    raise
-                assert differ is not None, f"seed {seed}: {left}"
-                bad, copies, given = bad + len(differ), copies + left, given + len(one.steps[1]) + len(one.steps[-1])
-                if differ:
-                    tell(pair, one, differ, args.shrink)
-                    if not args.keep_going:
-                        break
-    finally:
-        shutil.rmtree(where)
+    seeds, total = collections.deque(range(args.seed, args.seed + args.rounds)), collections.Counter()
+    while seeds:
+        where = tempfile.mkdtemp(prefix="trama-differ-")
+        try:
+            with Pair(where) as pair:
+                run_rounds(pair, seeds, args, total)
+        finally:
+            shutil.rmtree(where)
+    given, copies, bad = total["frames"], total["copies"], total["differ"]
+    if total["died"]:
+        print(f"Open vSwitch ended in {total['died']} more rounds by itself")
+    print(f"{total['rounds']} rounds:", end=" ")
     print(f"{given} frames over random tables from seed {args.seed} on, {copies} copies left: {bad} differ", flush=True)
     assert bad or copies > given // 10, "hardly anything leaves: the frames do not meet the rules"
     return 1 if bad else 0
