@@ -48,11 +48,23 @@ bridges:
 """)
         with open(f"{self.dir}/log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(["ip", "netns", "exec", self.sw, binary, "-c", f"{self.dir}/sw.yaml"], stderr=log)
-        wait_for("start", lambda: os.path.exists(f"{self.dir}/br1.mgmt") or self.process.poll() is not None)
+        try:
+            self.set_up()
+        except Exception:
+            self.close()
+            raise
+
+    def set_up(self):
+        """Waits for the daemon's four ports, which come after its sockets, and gives both hosts their addresses."""
+        wait_for("start", lambda: self.process.poll() is not None or self.n_ports() == 4)
         for ns, device, n in ((self.a, self.tap, 1), (self.b, "eth0", 2)):
             run("ip", "-n", ns, "link", "set", device, "up")
             run("ip", "-n", ns, "addr", "add", f"10.94.0.{n}/24", "dev", device)
             run("ip", "-n", ns, "addr", "add", f"fd94::{n}/64", "dev", device, "nodad")
+
+    def n_ports(self):
+        done = subprocess.run(["ovs-appctl", "-t", self.ctl, "port/stats"], capture_output=True, text=True, check=False)
+        return len(json.loads(done.stdout)) if done.returncode == 0 else 0
 
     def close(self):
         if self.process:
