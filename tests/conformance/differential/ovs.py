@@ -60,6 +60,7 @@ class Ovs:
         self.control = socket.socket(socket.AF_UNIX)
         self.control.settimeout(PATIENCE)
         self.control.connect(self.ctl)
+        self.call("upcall/disable-megaflows")  # README.md
 
     @property
     def ctl(self):

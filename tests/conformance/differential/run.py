@@ -7,12 +7,14 @@
 A round makes tables, gives frames, changes the tables, and gives frames again.  Every eighth round is of flows by which a frame
 leaves something behind (NORMAL, learn): its frames are given one at a time.  A difference is told with the frame and the seed
 that makes the round again; --shrink also leaves out every line that it does not need.  README.md has what is known to differ.
+SIGTERM: this round is the last.
 Exit status 77: no Open vSwitch here."""
 import argparse
 import collections
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -293,6 +295,7 @@ def main():
         print("there is no Open vSwitch")
         return 77
     seeds, total = collections.deque(range(args.seed, args.seed + args.rounds)), collections.Counter()
+    signal.signal(signal.SIGTERM, lambda *_: seeds.clear())
     while seeds:
         where = tempfile.mkdtemp(prefix="trama-differ-")
         try:
