@@ -593,7 +593,7 @@ static void change_something(struct tape *t)
         return;
     if (command != OFPFC_MODIFY && command != OFPFC_DELETE)
         n += snprintf(flow + n, sizeof flow - (size_t)n, ",priority=%d", 1 + rand() % 8);
-    n += snprintf(flow + n, sizeof flow - (size_t)n, "%s", matches[rand() % 3]);
+    snprintf(flow + n, sizeof flow - (size_t)n, "%s", matches[rand() % 3]);
     if (command == OFPFC_ADD)
         snprintf(text, sizeof text, "%s %s,cookie=%d,actions=%s", words[i].word, flow, rand() % 3, actions[rand() % 5]);
     else if (command == OFPFC_MODIFY || command == OFPFC_MODIFY_STRICT)
