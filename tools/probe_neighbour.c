@@ -60,6 +60,12 @@ static void entry_take(struct neighbour *n, struct nlmsghdr *h)
         memcpy(n->mac, mac, 6);
 }
 
+/* NLMSG_OK, which compares numbers of different signs. */
+static bool is_whole(const struct nlmsghdr *h, int left)
+{
+    return left >= (int)sizeof *h && h->nlmsg_len >= sizeof *h && h->nlmsg_len <= (unsigned)left;
+}
+
 static int table_read(struct neighbour *n)
 {
     struct {
@@ -78,7 +84,7 @@ static int table_read(struct neighbour *n)
 
         if (got <= 0)
             return -errno;
-        for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+        for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; is_whole(h, left); h = NLMSG_NEXT(h, left)) {
             if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
                 return 0;
             entry_take(n, h);

@@ -7,7 +7,8 @@
 
 DIRECTORY keeps the corpora, what was found, and the table: type, processor seconds since something was found last (and with
 the present programs), executions, coverage.  Types take turns, a slice each, those that can do most harm first; what is
-interrupted goes on where it was.  Ends when every type has had its seconds: with status 1 when something was found."""
+interrupted goes on where it was.  Kinds of one type (multipart, experimenter) share its seconds.  Ends when every type has had
+its seconds: with status 1 when something was found."""
 import argparse
 import concurrent.futures
 import glob
@@ -50,6 +51,12 @@ class Table:
                 out.write(f'{name:44}{r["since"]:12.0f}{r["present"]:9.0f}{r["total"]:9.0f}{r["runs"]:11}{r["coverage"]:10}  {len(r["found"])}\n')
 
 
+def seconds_of(name, names, seconds):
+    """The share of a kind in its type's seconds."""
+    kind_of = name.split('-')[0]
+    return seconds / sum(n.split('-')[0] == kind_of for n in names)
+
+
 def hash_of(path):
     with open(path, 'rb') as f:
         return hashlib.sha256(f.read()).hexdigest()[:12]
@@ -76,7 +83,7 @@ def watch(process, limit):
     return used
 
 
-def run_slice(table, args, name):
+def run_slice(table, args, name, wanted):
     """One turn of one type."""
     tests = os.path.join(args.build, 'tests', 'fuzz')
     target = 'fuzz_session' if name == 'session' else 'fuzz_ofp_decode' if REPLY.fullmatch(name) else 'fuzz_message'
@@ -92,7 +99,7 @@ def run_slice(table, args, name):
                f'-max_len={8192 if name == "session" else 2048}', '-timeout=1000', '-report_slow_units=1000', '-rss_limit_mb=3000', corpus, seeds]
     with open(os.path.join(args.directory, f'{name}.log'), 'w', encoding='utf-8') as log:
         with subprocess.Popen(command, stdout=log, stderr=log, env=env) as process:
-            used = watch(process, args.slice)
+            used = watch(process, min(args.slice, wanted - table.rows.get(name, {'since': 0})['since'] + 1))
     with open(os.path.join(args.directory, f'{name}.log'), encoding='utf-8', errors='replace') as log:
         text = log.read()
     new = sorted(set(glob.glob(found + '/*')) - before)
@@ -120,19 +127,21 @@ def main():
     p.add_argument('--seconds', type=float, default=600, help='of processor time for each type, without finding anything')
     p.add_argument('--slice', type=float, default=60)
     p.add_argument('--jobs', type=int, default=1)
-    p.add_argument('--only', default='', help='types with this in their name')
+    p.add_argument('--only', default='', help='types whose name this regular expression is found in')
     p.add_argument('build')
     p.add_argument('directory')
     args = p.parse_args()
     os.makedirs(args.directory, exist_ok=True)
     table = Table(os.path.join(args.directory, 'table.json'))
     names = sorted(os.listdir(os.path.join(args.build, 'tests', 'fuzz', 'ofp_corpus')))
-    names = [n for n in FIRST + [n for n in names if n not in FIRST] if args.only in n]
+    names = FIRST + [n for n in names if n not in FIRST]
+    wanted = {n: seconds_of(n, names, args.seconds) for n in names}
+    names = [n for n in names if re.search(args.only, n)]
     has_found = False
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         while names:
-            has_found |= any(list(pool.map(lambda name: run_slice(table, args, name), names)))
-            names = [n for n in names if table.rows[n]['since'] < args.seconds]
+            has_found |= any(list(pool.map(lambda name: run_slice(table, args, name, wanted[name]), names)))
+            names = [n for n in names if table.rows[n]['since'] < wanted[n]]
     return 1 if has_found else 0
 
 

@@ -319,24 +319,23 @@ static void test_many_masks(void **state)
     struct rcu *rcu;
     uint64_t last[MASKS] = { 0 }, word = 0;
     struct known_key k = { .mask = &mask, .word = &word };
-    struct {
-        struct compact_match m;
-        uint64_t w[2];
-    } m = { .m.n = 1 };
+    uint64_t room[sizeof(struct compact_match) / sizeof(uint64_t) + 2] = { 0 };
+    struct compact_match *m = (struct compact_match *)(void *)room;
 
     assert_int_equal(rcu_new(&rcu, 1), 0);
     memset(mask.place, ENTRY_NO_PLACE, sizeof mask.place);
+    m->n = 1;
     mask.word[0] = 20;
     mask.place[20] = 0;
-    m.m.map.bits[0] = 1 << 20;
+    m->map.bits[0] = 1 << 20;
     srand(3);
     for (uint64_t version = 1; version < 20000; version++) {
         unsigned i = (unsigned)draw(version % 1000 < 500 ? 3 : MASKS);
         uint64_t since;
 
-        m.m.w[0] = UINT64_C(1) << i; /* the value, and the mask */
-        m.m.w[1] = UINT64_C(1) << i;
-        change_log_note(&log, rcu, 4, &m.m, version);
+        m->w[0] = UINT64_C(1) << i; /* the value, and the mask */
+        m->w[1] = UINT64_C(1) << i;
+        change_log_note(&log, rcu, 4, m, version);
         last[i] = version;
         i = (unsigned)draw(MASKS);
         since = version - (uint64_t)draw(version > 30 ? 30 : (int)version);
