@@ -7,6 +7,7 @@
  * before the counter, so that a worker that sees a version sees a mask that covers its rules; a mask may be too wide, never
  * too narrow.  The rules added
  * and removed by the version being made are linked through `change`, so that it can be taken back. */
+#include "datapath/conn_track.h"
 #include "datapath/bridge.h"
 
 #include <errno.h>
@@ -314,6 +315,14 @@ static void bury(void *arg)
 /* The lists of what the version being made adds and removes. */
 enum { CHANGE_ADD, CHANGE_REMOVE };
 
+static bool has_ct(const struct rule_code *code)
+{
+    for (unsigned i = 0; i < code->n_apply; i++)
+        if (code->apply[i].type == ACT_CT)
+            return true;
+    return false;
+}
+
 int bridge_rule_add(struct bridge *b, struct rule *r)
 {
     struct datapath *dp = b->dp;
@@ -324,7 +333,9 @@ int bridge_rule_add(struct bridge *b, struct rule *r)
         free_rule(r);
         return -ENOMEM;
     }
-    is_changed = act_counts_add(&b->acts, &r->code);
+    is_changed = has_ct(&r->code) ? conn_track_open(dp) : 0;
+    if (!is_changed)
+        is_changed = act_counts_add(&b->acts, &r->code);
     if (is_changed < 0) {
         free_rule(r);
         return is_changed;

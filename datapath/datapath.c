@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "datapath/builder.h"
+#include "datapath/conn.h"
+#include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/mac_table.h"
 #include "datapath/mbuf_bytes.h"
@@ -78,6 +80,7 @@ void datapath_close(struct datapath *dp)
         worker_stop(dp->workers[i]);
     for (unsigned i = 0; i < dp->n_workers; i++)
         worker_close(dp->workers[i]);
+    conn_table_free(atomic_load(&dp->conns));
     events_close(dp->events);
     rcu_free(dp->rcu);
     builder_free(dp->builder);
@@ -456,10 +459,14 @@ int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, si
     struct datapath *dp = b->dp;
     struct job *job = NULL;
 
+    for (size_t i = 0; i < n_acts; i++)
+        if (acts[i].type == ACT_CT && conn_track_open(dp))
+            return -ENOBUFS;
     if (rte_mempool_get(dp->jobs, (void **)&job))
         return -ENOBUFS;
     job->bridge = b;
     job->in_port = in_port;
+    job->key_layers = 0;
     job->state = NULL;
 
     struct program_buf out = { .w = job->words, .size = JOB_WORDS };
@@ -483,6 +490,7 @@ int datapath_resume(struct bridge *b, const struct paused *p)
         return -ENOBUFS;
     job->bridge = b;
     job->in_port = p->in_port;
+    job->key_layers = 0;
     job->state = mbuf_of_bytes(dp->conf.pool, p->state, p->n_state);
     if (!job->state) {
         rte_mempool_put(dp->jobs, job);

@@ -7,6 +7,7 @@
 #include "datapath/worker.h"
 
 struct builder;
+struct conn_table;
 struct events;
 struct meter;
 struct object;
@@ -24,6 +25,7 @@ struct datapath {
     alignas(64) _Atomic uint64_t version;
     _Atomic(struct dp_port *) ports[DP_PORTS_MAX];
     _Atomic(struct meter *) *meters; /* METERS_MAX, by slot */
+    _Atomic(struct conn_table *) conns; /* NULL: no rule has asked for it */
     /* C only */
     struct worker *workers[DP_WORKERS_MAX];
     uint32_t fragment_seed;          /* before any worker has a reassembly */

@@ -40,6 +40,9 @@ static const char *const names[] = {
     [DROP_FRAGMENT_OVERLAP] = "fragment-overlap",
     [DROP_FRAGMENT_TIMEOUT] = "fragment-timeout",
     [DROP_FRAGMENT_NO_ROOM] = "fragment-no-room",
+    [DROP_CONN_FULL] = "conn-full",
+    [DROP_CONN_CLASH] = "conn-clash",
+    [DROP_NAT_PORTS] = "nat-ports",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

@@ -3,6 +3,7 @@
  * Flow: pipeline -> [exec] -> worker_send.
  * A frame that is sent and then changed is not copied at once: the copy sent shares its buffer, and pkt_writable() makes
  * a private one before the first byte changes. */
+#include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/flow_hash.h"
 #include "datapath/meter.h"
@@ -444,6 +445,29 @@ static void output(struct worker *w, const struct bridge *b, struct pkt *p, cons
     }
 }
 
+/* False: the frame may not go on, and is gone. */
+__attribute__((noinline)) static bool track(struct worker *w, struct pkt *p, const uint64_t *payload)
+{
+    struct ct_action a;
+    enum drop why;
+
+    memcpy(&a, payload, sizeof a);
+    why = conn_track(w, p, &a);
+    if (likely(why == DROP_NONE))
+        return true;
+    worker_drop(w, why);
+    rte_pktmbuf_free(p->m);
+    p->m = NULL;
+    return false;
+}
+
+static void fork_frame(struct worker *w, const struct bridge *b, struct pkt *p, uint64_t head, const uint64_t *payload)
+{
+    unsigned n_set = (unsigned)op_arg(head), n = (unsigned)(op_payload(head) * sizeof *payload / sizeof(struct act));
+
+    pipeline_fork(w, b, p, (const struct act *)(const void *)payload, n_set, n - n_set);
+}
+
 /* --- the program --- */
 
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
@@ -509,6 +533,16 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_CONTINUE:
             prepare_resume(w, p, head, payload);
             return true;
+        case OP_CT:
+            if (!track(w, p, payload))
+                return false;
+            break;
+        case OP_CT_CLEAR:
+            conn_track_clear(p);
+            break;
+        case OP_FORK:
+            fork_frame(w, b, p, head, payload);
+            break;
         case OP_DROP:
             worker_drop(w, (enum drop)arg);
             break;

@@ -369,6 +369,10 @@ void pipeline_job(struct worker *w, struct job *job)
     struct pkt *p = w->pkt;
 
     pkt_init(p, job->frame, job->in_port);
+    if (job->key_layers) {
+        p->key = job->key;
+        p->layers |= job->key_layers;
+    }
     resume_begin(&w->resume);
     if (exec_program(w, job->bridge, p, job->words)) {
         if (job->state)
@@ -381,7 +385,9 @@ void pipeline_job(struct worker *w, struct job *job)
         make_room(w);
 }
 
-void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)
+/* Has this worker go on with a copy of the frame in table 0, or, if there is one, as `state` says, which it takes. */
+static void copy_later(struct worker *w, const struct bridge *b, const struct pkt *p, struct rte_mbuf *state,
+                       uint16_t key_layers)
 {
     struct rte_mbuf *m = rte_pktmbuf_copy(p->m, w->dp->conf.pool, 0, UINT32_MAX);
     struct job *job = NULL;
@@ -389,17 +395,41 @@ void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)
     if (!m || rte_mempool_get(w->dp->jobs, (void **)&job)) {
         worker_drop(w, DROP_NO_ROOM);
         rte_pktmbuf_free(m);
+        rte_pktmbuf_free(state);
         return;
     }
     job->frame = m;
-    job->state = NULL;
+    job->state = state;
     job->bridge = b;
     job->in_port = p->in_port;
+    job->key_layers = key_layers;
+    if (key_layers)
+        job->key = p->key;
     job->words[0] = op_head(OP_PIPELINE, 0, 0);
     job->words[1] = op_head(OP_END, 0, 0);
     if (rte_ring_enqueue(w->jobs, job)) {
         worker_drop(w, DROP_RING_FULL);
         rte_pktmbuf_free(m);
+        rte_pktmbuf_free(state);
         rte_mempool_put(w->dp->jobs, job);
     }
+}
+
+void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)
+{
+    copy_later(w, b, p, NULL, 0);
+}
+
+void pipeline_fork(struct worker *w, const struct bridge *b, struct pkt *p, const struct act *acts, unsigned n_set,
+                   unsigned n_todo)
+{
+    struct rte_mbuf *state = pause_save(w, &(struct pause_point){ acts, n_set, n_todo });
+    uint16_t layers = 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
+
+    if (!state) {
+        worker_drop(w, DROP_NO_ROOM);
+        return;
+    }
+    pkt_parse(p, layers);
+    copy_later(w, b, p, state, layers);
 }

@@ -65,6 +65,9 @@ enum op {
     OP_FIN_TIMEOUT,  /* arg: idle_s | hard_s << 16.  Payload: table << 32 | statistics slot of the rule, its cookie */
     OP_CONTINUE,     /* always last.  arg: table | is a resubmit's << 8 | actions in the set << 16.
                   * Payload: port, the action set, then what is to be done (struct act each) */
+    OP_CT,           /* payload: struct ct_action */
+    OP_CT_CLEAR,
+    OP_FORK, /* arg: actions in the set.  Payload: the set, then what a copy of the frame does first (struct act each) */
     OP_DROP,         /* arg: enum drop */
     OP_N
 };

@@ -45,6 +45,8 @@ enum act_type {
     ACT_LEARN,        /* learn; then ACT_DATA, a struct learn_step each */
     ACT_MULTIPATH,    /* choice */
     ACT_BUNDLE,       /* choice among live ports: ACT_DATA, eight numbers each */
+    ACT_CT,           /* ct, and n_body actions: ACT_DATA twice for a translation, then what sets ct_mark and ct_label */
+    ACT_CT_CLEAR,
     ACT_EXIT,         /* nothing more is done, the action set neither, whatever led here */
     ACT_GOTO,         /* table_id; only here in what is left to do after a continuation, as the next three are */
     ACT_CLEAR_SET,
@@ -112,6 +114,13 @@ struct act {
             uint32_t id;
             uint8_t clause, n_clauses; /* of 2 to 64; the first is 0 */
         } conjunction;
+        struct {
+            uint16_t flags; /* conn_track.h */
+            uint16_t zone;
+            uint32_t zone_src; /* packed subfield; 0: `zone` */
+            uint8_t table_id;  /* where a copy goes on; ACT_TABLE_SAME: nowhere */
+            uint8_t helper;    /* enum conn_helper */
+        } ct;
         struct fin_timeout fin;
         uint32_t max_bytes;
         struct learn_head learn;

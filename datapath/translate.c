@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "datapath/conjunction.h"
+#include "datapath/conn_track.h"
 #include "datapath/datapath.h"
 #include "datapath/group.h"
 #include "datapath/key_edit.h"
@@ -155,6 +156,14 @@ static void emit_output(struct walk *w, uint32_t port)
         program_add(w->out, OP_OUTPUT, 0, index);
 }
 
+/* The key as if the frame had not been tracked. */
+static void walk_clear_ct(struct walk *w)
+{
+    for (unsigned i = field_table[FIELD_CT_STATE].word; i < field_table[FIELD_ETH_DST].word; i++)
+        w->key->w[i] = 0;
+    w->n_edits++;
+}
+
 static void emit_group(struct walk *w, uint32_t id);
 static void emit_group_copy(struct walk *w, uint32_t id);
 
@@ -238,7 +247,12 @@ static void do_act(struct walk *w, const struct act *a)
     case ACT_FIN_TIMEOUT:
         walk_do_nx(w, a);
         break;
-    case ACT_RESUBMIT: /* these lead elsewhere: step() */
+    case ACT_CT_CLEAR:
+        program_add(w->out, OP_CT_CLEAR, 0, 0);
+        walk_clear_ct(w);
+        break;
+    case ACT_CT: /* these lead elsewhere: step() */
+    case ACT_RESUBMIT:
     case ACT_CLONE:
     case ACT_EXIT:
     case ACT_GOTO:
@@ -619,6 +633,84 @@ static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_res
     w->is_ended = true;
 }
 
+/* --- connection tracking --- */
+
+/* Is there nothing left to be done for the frame, so that it can itself go where its copy would? */
+static bool is_last(const struct walk *w)
+{
+    const struct todo *t = &w->todo[0];
+    const struct rule_code *c = t->code;
+
+    return w->n_todo == 1 && t->at == t->end && !w->n_clones && !w->set->n &&
+           (!c || (!c->n_write && c->goto_table == NO_GOTO));
+}
+
+static void emit_fork(struct walk *w, uint8_t table_id)
+{
+    unsigned n_set = w->set->n;
+    uint64_t *p = program_add(w->out, OP_FORK, (n_set + 1) * ACT_WORDS, n_set);
+    struct act go_to = { .type = ACT_GOTO, .table_id = table_id };
+
+    if (!p)
+        return;
+    if (n_set)
+        memcpy(p, w->set->acts, n_set * sizeof go_to);
+    memcpy(p + (size_t)n_set * ACT_WORDS, &go_to, sizeof go_to);
+}
+
+static void mark_bits(struct ct_action *out, enum field_id field, struct value mask)
+{
+    if (field == FIELD_CT_MARK) {
+        out->mark_mask |= (uint32_t)mask.lo;
+    } else if (field == FIELD_CT_LABEL) {
+        out->label_mask.hi |= mask.hi;
+        out->label_mask.lo |= mask.lo;
+    }
+}
+
+/* What is done to the connection's mark and label is done to the frame's, and noted as bits. */
+static void do_ct_body(struct walk *w, struct ct_action *out, const struct act *body, unsigned n)
+{
+    for (const struct act *a = body; a < body + n; a++) {
+        do_act(w, a);
+        if (a->type == ACT_SET_FIELD)
+            mark_bits(out, a->field, a->mask);
+        else if (a->type == ACT_MOVE)
+            mark_bits(out, a->dst.field, subfield_mask(a->dst));
+    }
+}
+
+static void do_ct(struct walk *w, const struct act *a)
+{
+    struct ct_action ct = { .flags = a->ct.flags, .zone = a->ct.zone, .zone_src = a->ct.zone_src, .helper = a->ct.helper };
+    const struct act *body = a + 1;
+    unsigned n = a->n_body;
+    uint64_t *p;
+
+    if (ct.flags & CT_NAT) {
+        memcpy(&ct.nat, body[0].data, ACT_DATA_SIZE);
+        memcpy((uint8_t *)&ct.nat + ACT_DATA_SIZE, body[1].data, sizeof ct.nat - ACT_DATA_SIZE);
+        body += 2;
+        n -= 2;
+    }
+    do_ct_body(w, &ct, body, n);
+    p = program_add(w->out, OP_CT, CT_ACTION_WORDS, 0);
+    if (p)
+        memcpy(p, &ct, sizeof ct);
+    walk_clear_ct(w); /* what it says is for the copy alone */
+    w->is_stale |= (ct.flags & CT_NAT) != 0;
+    if (a->ct.table_id != ACT_TABLE_SAME) {
+        w->has_output = true;
+        if (is_last(w)) {
+            w->is_stale = false;
+            emit_continue(w, a->ct.table_id, 0, false);
+            return;
+        }
+        emit_fork(w, a->ct.table_id);
+    }
+    program_add(w->out, OP_CT_CLEAR, 0, 0);
+}
+
 static void resubmit(struct walk *w, const struct act *a)
 {
     uint8_t table_id = a->table_id == ACT_TABLE_SAME ? w->context.table_id : a->table_id;
@@ -681,6 +773,10 @@ static void step(struct walk *w)
         return;
     case ACT_RESUBMIT:
         resubmit(w, a);
+        return;
+    case ACT_CT:
+        t->at += a->n_body;
+        do_ct(w, a);
         return;
     case ACT_CLONE:
         t->at += a->n_body;

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
@@ -355,9 +356,21 @@ static unsigned poll_hot(struct worker *w, const struct plan *plan)
     return got;
 }
 
+/* Connections whose time is over; now and then, as the clock is not free. */
+static void sweep_conns(struct worker *w)
+{
+    enum { ROUNDS = 16 };
+    struct conn_table *t = conn_track_table(w->dp);
+
+    if (likely(!t) || (!w->dp->conf.is_manual && ++w->sweep_rounds % ROUNDS))
+        return;
+    conn_sweep(t, w->id, clock_now(w->dp->conf.clock));
+}
+
 /* Frames that waited in queues for their time, and fragments that waited for others too long. */
 static unsigned poll_waiting(struct worker *w)
 {
+    sweep_conns(w);
     if (likely(!(w->n_shaped | w->n_datagrams)))
         return 0;
     w->now_ns = clock_now(w->dp->conf.clock);
@@ -427,7 +440,11 @@ static void wait_for_frames(struct worker *w, const struct plan *plan, int timeo
 /* How long it may sleep; false: not at all, something is due so soon that polling is better. */
 static bool sleep_time(const struct worker *w, struct timespec *out)
 {
+    const struct conn_table *conns = conn_track_table(w->dp);
     uint64_t next = RTE_MIN(shaped_next_ns(w), reassembly_next_ns(w)), now = clock_now(w->dp->conf.clock), ns;
+
+    if (conns)
+        next = RTE_MIN(next, conn_sweep_next_ns(conns, w->id));
 
     if (next <= now + SLEEP_LEAST_NS)
         return false;
@@ -440,7 +457,7 @@ static bool sleep_time(const struct worker *w, struct timespec *out)
 static void sleep_until_work(struct worker *w)
 {
     struct timespec time;
-    bool has_time = (w->n_shaped | w->n_datagrams) != 0;
+    bool has_time = (w->n_shaped | w->n_datagrams) != 0 || conn_track_table(w->dp);
 
     if (has_time && !sleep_time(w, &time))
         return;

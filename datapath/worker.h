@@ -53,6 +53,8 @@ struct job {
         *state; /* pause.h: where the frame goes on, once the program has run; NULL: in table 0, if anywhere */
     const struct bridge *bridge;
     uint32_t in_port;
+    uint16_t key_layers; /* of `key`, which the frame brings with it; 0: none */
+    struct key key;
     uint64_t words[JOB_WORDS];
 };
 
@@ -108,6 +110,7 @@ struct worker {
     bool is_shaped[DP_PORTS_MAX];
     _Atomic(struct reassembly *) reassembly; /* C makes it; NULL: no bridge has ever put fragments together */
     unsigned n_datagrams;                    /* that wait for fragments */
+    unsigned sweep_rounds;                   /* since the start */
     /* W writes, C reads */
     alignas(64) _Atomic uint64_t drops[DROP_N];
     _Atomic uint64_t frames, cache_hits, cache_misses, polls, sleeps, joined, cut;
@@ -194,6 +197,10 @@ void pipeline_fragment(struct worker *w, struct dp_port *dp, struct rte_mbuf *m)
 void pipeline_job(struct worker *w, struct job *job);
 /* Sends a copy of the frame through the tables later, as another job. */
 void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p);
+/* A copy of the frame, with its fields and the stack, goes on a moment later with these actions: its action set, then what it
+ * does first. */
+void pipeline_fork(struct worker *w, const struct bridge *b, struct pkt *p, const struct act *acts, unsigned n_set,
+                   unsigned n_todo);
 
 /* exec.c: runs a program on a frame, and takes the frame unless it says to go on.
  * Returns true when the frame must go through the tables again, from w->resume on. */

@@ -13,6 +13,7 @@ struct walk {
     struct ofp_err *err;
     bool is_known;     /* false: prerequisites are not asked */
     bool is_set;       /* of write-actions */
+    bool is_in_ct;     /* among the actions of ct */
     unsigned n_tags;   /* VLAN tags that are known to be there */
     unsigned n_pushed; /* bytes */
     unsigned n_other;  /* actions that may not stand beside conjunctions */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/arena.h"
+#include "openflow/ct.h"
 #include "openflow/action_check_impl.h"
 #include "openflow/learn.h"
 #include "openflow/nx.h"
@@ -214,6 +215,76 @@ static bool is_tcp(const struct walk *w)
     return match_allows_field(&w->frame, FIELD_TCP_SRC);
 }
 
+static bool is_of_conn(enum field_id id)
+{
+    return id == FIELD_CT_MARK || id == FIELD_CT_LABEL;
+}
+
+/* Within ct only its translation, and what sets the connection's mark or label. */
+static bool is_for_ct(const struct ofp_action *a)
+{
+    const struct ofp_nx_action *nx = &a->experimenter.nicira;
+
+    if (a->type == OFPAT_SET_FIELD)
+        return is_of_conn(a->set_field.field.field);
+    if (a->type != OFPAT_EXPERIMENTER || a->experimenter.experimenter != OFPEXP_NICIRA)
+        return false;
+    switch ((unsigned)nx->subtype) {
+    case NXAST_NAT:
+        return true;
+    case NXAST_REG_LOAD:
+        return is_of_conn(nx->reg_load.dst);
+    case NXAST_REG_LOAD2:
+        return is_of_conn(nx->reg_load2.field.field);
+    case NXAST_REG_MOVE:
+        return is_of_conn(nx->reg_move.dst);
+    }
+    return false;
+}
+
+static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
+{
+    struct walk inner = *w;
+    struct subfield zone;
+    unsigned n_nat = 0;
+
+    if (ct->flags & NX_CT_F_FORCE && !(ct->flags & NX_CT_F_COMMIT))
+        return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    if (ct->recirc_table != CT_NO_TABLE && ct->recirc_table >= w->check->n_tables)
+        return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    if (ct->alg != CT_ALG_NONE && ct->alg != CT_ALG_FTP && ct->alg != CT_ALG_TFTP)
+        return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    if (ct_zone_field(ct, &zone)) {
+        int err = check_source(w, zone);
+
+        if (err)
+            return err;
+        if (zone.n_bits != 16)
+            return walk_refuse(w, OFPBAC_BAD_SET_LEN);
+    }
+    for (size_t i = 0; i < ct->n_actions; i++) {
+        const struct ofp_action *a = &ct->actions[i];
+        bool is_nat = is_for_ct(a) && a->type == OFPAT_EXPERIMENTER && a->experimenter.nicira.subtype == NXAST_NAT;
+
+        n_nat += is_nat;
+        if (!is_for_ct(a) || n_nat > 1 || (!is_nat && !(ct->flags & NX_CT_F_COMMIT)))
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    }
+    inner.is_in_ct = true;
+    return walk_list(&inner, ct->actions, ct->n_actions);
+}
+
+static int check_nat(struct walk *w, const struct ofp_nx_nat *nat)
+{
+    struct ct_nat read;
+    int code;
+
+    if (!w->is_in_ct)
+        return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+    code = ct_nat_decode(&read, nat);
+    return code ? walk_refuse(w, (enum ofp_bad_action_code)code) : 0;
+}
+
 static int check_one(struct walk *w, const struct ofp_nx_action *act)
 {
     const struct ofp_nx_bundle_load *b = &act->bundle_load;
@@ -278,10 +349,12 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
     case NXAST_SET_TUNNEL64:
     case NXAST_POP_QUEUE:
     case NXAST_EXIT:
-    case NXAST_CT:
-    case NXAST_NAT:
     case NXAST_CT_CLEAR:
         return 0;
+    case NXAST_CT:
+        return check_ct(w, &act->ct);
+    case NXAST_NAT:
+        return check_nat(w, &act->nat);
     }
     return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
 }

@@ -284,6 +284,11 @@ bool nx_action_text_print(struct str *s, const struct ofp_nx_action *act, const 
     case NXAST_EXIT:
         str_add(s, "exit");
         return true;
+    case NXAST_CT:
+        return ct_text_print(s, &act->ct, names);
+    case NXAST_NAT:
+        ct_nat_text_print(s, &act->nat);
+        return true;
     case NXAST_CT_CLEAR:
         str_add(s, "ct_clear");
         return true;

@@ -36,6 +36,12 @@ action_parser parse_dec_ttl, parse_fin_timeout, parse_conjunction, parse_clone, 
 /* output:FIELD[..] and output(port=PORT,max_len=N).  1: it was neither. */
 action_parser parse_output_nx;
 
+/* --- ct_text.c --- */
+action_parser parse_ct, parse_nat;
+/* False: its zone is in a field that nobody here knows. */
+bool ct_text_print(struct str *s, const struct ofp_nx_ct *ct, const struct port_names *names);
+void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *nat);
+
 /* action_print_nx.c: writes what these read; false when text has no word for it. */
 bool nx_action_text_print(struct str *s, const struct ofp_nx_action *act, const struct port_names *names);
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/conn_track.h"
 #include "datapath/shaper.h"
+#include "openflow/ct.h"
 #include "openflow/learn.h"
 #include "openflow/nx.h"
 #include "openflow/subfield.h"
@@ -33,6 +35,9 @@ bool has_nx(void *arg, unsigned subtype)
     case NXAST_STACK_POP:
     case NXAST_CLONE:
     case NXAST_CONJUNCTION:
+    case NXAST_CT:
+    case NXAST_NAT:
+    case NXAST_CT_CLEAR:
     case NXAST_LEARN:
     case NXAST_LEARN2:
     case NXAST_MULTIPATH:
@@ -74,6 +79,8 @@ static size_t bundle_data(size_t n_members)
     return (n_members + PORTS_A_DATA - 1) / PORTS_A_DATA;
 }
 
+enum { NAT_ACTS = (sizeof(struct nat_spec) + ACT_DATA_SIZE - 1) / ACT_DATA_SIZE };
+
 size_t nx_act_count(const struct ofp_nx_action *in)
 {
     struct nx_controller c;
@@ -83,6 +90,10 @@ size_t nx_act_count(const struct ofp_nx_action *in)
         return 0;
     case NXAST_CLONE:
         return 1 + act_count(in->clone.actions, in->clone.n_actions);
+    case NXAST_CT:
+        return 1 + act_count(in->ct.actions, in->ct.n_actions);
+    case NXAST_NAT:
+        return NAT_ACTS;
     case NXAST_BUNDLE:
         return 1 + bundle_data(in->bundle.n_members);
     case NXAST_BUNDLE_LOAD:
@@ -246,6 +257,72 @@ static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
     return err;
 }
 
+/* Of an action that was checked. */
+static void nat(const struct ofp_nx_nat *in, struct act *out)
+{
+    struct nat_spec spec = { 0 };
+    struct ct_nat n;
+
+    (void)ct_nat_decode(&n, in);
+    spec.addr_min = n.addr_min;
+    spec.addr_max = n.addr_max;
+    spec.port_min = n.port_min;
+    spec.port_max = n.port_max;
+    spec.kind = n.flags & CT_NAT_F_SRC ? CT_SNAT : n.flags & CT_NAT_F_DST ? CT_DNAT : 0;
+    spec.family = n.family;
+    spec.order = n.flags & CT_NAT_F_RANDOM ? NAT_ORDER_RANDOM : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH : NAT_ORDER_KEEP;
+    spec.is_persistent = n.flags & CT_NAT_F_PERSISTENT;
+    for (unsigned i = 0; i < NAT_ACTS; i++) {
+        size_t at = (size_t)i * ACT_DATA_SIZE, left = sizeof spec - at;
+
+        out[i] = (struct act){ .type = ACT_DATA };
+        memcpy(out[i].data, (uint8_t *)&spec + at, left < ACT_DATA_SIZE ? left : ACT_DATA_SIZE);
+    }
+}
+
+static const struct ofp_nx_nat *nat_of(const struct ofp_action *a)
+{
+    bool is_nat = a->type == OFPAT_EXPERIMENTER && a->experimenter.nicira.subtype == NXAST_NAT;
+
+    return is_nat ? &a->experimenter.nicira.nat : NULL;
+}
+
+static uint8_t helper_of(uint16_t alg)
+{
+    return alg == CT_ALG_FTP ? CONN_HELPER_FTP : alg == CT_ALG_TFTP ? CONN_HELPER_TFTP : CONN_HELPER_NONE;
+}
+
+/* The translation goes first, wherever it stands. */
+static int ct(const struct ofp_nx_ct *in, struct act *out, size_t *n)
+{
+    struct act *a = out;
+    struct subfield zone;
+    int err = 0;
+
+    *a++ = (struct act){ .type = ACT_CT,
+                         .ct = { .flags = (uint16_t)((in->flags & NX_CT_F_COMMIT ? CT_COMMIT : 0) |
+                                                     (in->flags & NX_CT_F_FORCE ? CT_FORCE : 0)),
+                                 .zone = in->zone,
+                                 .table_id = in->recirc_table == CT_NO_TABLE ? ACT_TABLE_SAME : in->recirc_table,
+                                 .helper = helper_of(in->alg) } };
+    if (ct_zone_field(in, &zone))
+        out->ct.zone_src = subfield_pack(zone);
+    for (size_t i = 0; i < in->n_actions; i++)
+        if (nat_of(&in->actions[i])) {
+            nat(nat_of(&in->actions[i]), a);
+            out->ct.flags |= CT_NAT;
+            a += NAT_ACTS;
+        }
+    for (size_t i = 0; i < in->n_actions && !err; i++)
+        if (!nat_of(&in->actions[i])) {
+            err = translate_acts(&in->actions[i], 1, a);
+            a += act_count(&in->actions[i], 1);
+        }
+    *n = (size_t)(a - out);
+    out->n_body = (uint32_t)(*n - 1);
+    return err;
+}
+
 static_assert((int)LEARN_MATCH == LEARN_STEP_MATCH && (int)LEARN_LOAD == LEARN_STEP_LOAD &&
                   (int)LEARN_OUTPUT == LEARN_STEP_OUTPUT,
               "one kind is the other");
@@ -335,6 +412,11 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
                                   .n_links = in->bundle_load.n_members,
                                   .dst = subfield_pack(subfield_of(in->bundle_load.dst, in->bundle_load.ofs_nbits)) },
             in->bundle_load.algorithm, in->bundle_load.ports, out, n);
+    case NXAST_CT:
+        return ct(&in->ct, out, n);
+    case NXAST_CT_CLEAR:
+        *out = (struct act){ .type = ACT_CT_CLEAR };
+        return 0;
     case NXAST_LEARN:
     case NXAST_LEARN2:
         return learn(in, out, n);

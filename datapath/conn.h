@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.h - the connections that the switch tracks, one table for all workers.
+ * Flow: conn_packet_read -> [conn_find ... conn_unlock] or [conn_insert] -> the frame's ct fields.
+ * Spec: design in ARCHITECTURE.md; timeouts RFC 5382 (TCP), RFC 4787 and 7857 (UDP), RFC 5508 (ICMP).
+ *
+ * A connection has two tuples: the one of who began, and the one of the answers, which is the inverse of the first after
+ * translation.  Both are in the table, and no two connections of a table share one.
+ *
+ * Thread: W, several at once, unless said otherwise.  Nothing is allocated after conn_table_new(). */
+#ifndef DATAPATH_CONN_H
+#define DATAPATH_CONN_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "datapath/conn_tcp.h"
+#include "datapath/conn_tuple.h"
+
+struct conn_table;
+
+enum conn_dir { CONN_ORIGINAL, CONN_REPLY, CONN_DIRS };
+
+/* Bits of the field ct_state, values of Open vSwitch's. */
+enum {
+    CT_NEW = 1 << 0,
+    CT_EST = 1 << 1,
+    CT_REL = 1 << 2,
+    CT_RPL = 1 << 3,
+    CT_INV = 1 << 4,
+    CT_TRK = 1 << 5,
+    CT_SNAT = 1 << 6,
+    CT_DNAT = 1 << 7,
+};
+
+/* Whose time it is that a connection waits for its next frame. */
+enum conn_timer {
+    CONN_TCP_SYN_SENT,
+    CONN_TCP_SYN_RECV,
+    CONN_TCP_ESTABLISHED,
+    CONN_TCP_FIN_WAIT,
+    CONN_TCP_TIME_WAIT,
+    CONN_TCP_CLOSE,
+    CONN_UDP_FIRST,  /* nothing came back yet */
+    CONN_UDP_SINGLE, /* only one side has sent more than once */
+    CONN_UDP_STREAM,
+    CONN_ICMP_FIRST,
+    CONN_ICMP_REPLY,
+    CONN_SCTP_FIRST,
+    CONN_SCTP_ESTABLISHED,
+    CONN_SCTP_CLOSE,
+    CONN_OTHER_FIRST,
+    CONN_OTHER_STREAM,
+    CONN_TIMERS
+};
+extern const uint32_t conn_timer_default_s[CONN_TIMERS];
+const char *conn_timer_name(enum conn_timer t);
+
+enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
+
+struct conn {
+    /* under `lock`, but for what says otherwise */
+    alignas(64) struct conn_tuple tuple[CONN_DIRS];
+    _Atomic uint32_t lock; /* odd: held */
+    uint32_t index;        /* constant */
+    uint8_t timer;         /* enum conn_timer */
+    bool is_dead;          /* out of the table, or on its way */
+    bool is_answered;      /* frames have come from both sides */
+    uint8_t nat;           /* CT_SNAT | CT_DNAT, of the original direction */
+    uint8_t helper;        /* enum conn_helper */
+    bool is_related;       /* of a master connection */
+    uint16_t nat_block;    /* nat.h: what is to be given back */
+    _Atomic uint32_t doomed; /* C: the serial of the connection that is to be thrown out */
+    uint32_t serial;         /* another each time that this place is taken */
+    uint32_t expiry;         /* what the table has as its time, in ticks */
+    uint32_t mark;
+    struct value label;
+    struct conn_tcp tcp; /* of TCP only */
+    uint64_t packets[CONN_DIRS], bytes[CONN_DIRS];
+    uint64_t created_ns;
+};
+static_assert(sizeof(struct conn) <= 256, "a million connections take 256 MB");
+
+/* What is set for a zone; 0 in a timer or limit: the default. */
+struct conn_zone_conf {
+    uint32_t timeout_s[CONN_TIMERS];
+    uint32_t limit; /* of connections */
+};
+
+struct conn_table_conf {
+    uint32_t max;        /* connections in all, 1..CONN_MAX */
+    unsigned n_workers;
+    uint64_t seed;       /* of the hash: hosts must not know it */
+};
+enum { CONN_MAX = 1 << 22, CONN_ZONES = 65536 };
+
+int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf); /* -ENOMEM, -EINVAL */
+void conn_table_free(struct conn_table *t);                                      /* no worker uses it; NULL is fine */
+
+/* The connection that the tuple belongs to, locked, and which side sends like that; NULL: there is none. */
+struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
+                       enum conn_dir *dir);
+/* Asks memory for what conn_find() will read. */
+void conn_expect(const struct conn_table *t, const struct conn_tuple *tuple);
+void conn_unlock(struct conn *c);
+/* Takes a connection, which is locked, out of the table, and unlocks it. */
+void conn_remove(struct conn_table *t, unsigned worker, struct conn *c);
+
+/* A new connection, not locked, which nobody else knows yet.  NULL: there is no room, in all (not even for one that can be pushed out,
+ * see conn_table.c) or in its zone. */
+struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns);
+/* Puts it into the table with these answers, and returns 0: it is locked now.  -EEXIST: a connection has one of the tuples:
+ * try with other answers, or conn_drop().  -ENOSPC: no room. */
+int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply);
+/* Is the tuple somebody's? */
+bool conn_has(struct conn_table *t, const struct conn_tuple *tuple);
+/* A random number. */
+uint64_t conn_draw(struct conn_table *t, unsigned worker);
+void conn_drop(struct conn_table *t, unsigned worker, struct conn *c);
+
+/* The connection, locked, waits so long from now on, as its zone says. */
+void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns);
+
+/* Throws out what has waited too long: some of it, so that no frame waits.
+ * Each worker has its own part. */
+void conn_sweep(struct conn_table *t, unsigned worker, uint64_t now_ns);
+/* When conn_sweep() is to be called next; UINT64_MAX: there is no connection. */
+uint64_t conn_sweep_next_ns(const struct conn_table *t, unsigned worker);
+
+/* --- Thread: C --- */
+struct conn_info {
+    struct conn_tuple tuple[CONN_DIRS];
+    uint32_t id, serial, mark, left_s;
+    struct value label;
+    uint8_t timer, nat, helper;
+    bool is_answered;
+    uint8_t tcp_state[CONN_DIRS]; /* enum tcp_state */
+    uint64_t packets[CONN_DIRS], bytes[CONN_DIRS], created_ns;
+};
+/* Calls `fn` for each connection, as it is at that moment; stops when it returns false. */
+void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
+                   void *arg);
+/* The connection with that id and serial, as conn_for_each() found it, does not exist for any frame after this. */
+void conn_doom(struct conn_table *t, uint32_t id, uint32_t serial);
+
+struct conn_stats {
+    uint64_t made, removed, expired, pushed_out, no_room, limited; /* since the start */
+};
+uint32_t conn_count(const struct conn_table *t);
+uint32_t conn_zone_count(const struct conn_table *t, uint16_t zone);
+uint32_t conn_max(const struct conn_table *t);
+void conn_table_stats(const struct conn_table *t, struct conn_stats *out);
+/* -ENOMEM. */
+int conn_zone_set(struct conn_table *t, uint16_t zone, const struct conn_zone_conf *conf);
+void conn_zone_get(const struct conn_table *t, uint16_t zone, struct conn_zone_conf *out);
+
+#endif

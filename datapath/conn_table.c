@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn_table.c - see conn.h.
+ *
+ * Theory.  A tuple hashes to two buckets of a cache line each.  A bucket holds words: some bits of the hash, and which side of
+ * which connection it is.  Readers look through both without a lock; a word that fits leads to a connection, which is locked
+ * and only then compared, so that it cannot be another one meanwhile: connections are places in an array that is there for
+ * ever.  Whoever puts words into buckets, or takes them out, locks the stripes of both tuples, in order; two workers that
+ * meet the same new connection at once are told apart there.  Order of locks: stripe, then connection; a connection that is to be
+ * removed is marked dead under its own lock first, and unlocked.
+ *
+ * The thread of control never holds a lock that a worker may wait for, since it can lose its CPU at any moment.  It copies
+ * connections as readers of a sequence lock do, and throws one out by a mark (`doomed`), which workers obey.
+ *
+ * Time.  `expiry[i]` is the tick (2^27 ns, 134 ms) at whose end connection i is over; 0: the place is free.  Workers walk through
+ * their part of that array once a tick, some steps a round: sixteen in a cache line, so that a million cost 62,500 lines.
+ * A frame touches it only when its tick differs.
+ *
+ * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet: of those met among
+ * some random places the one that has the least time left goes.  So a flood of new sources pushes out itself, and with each other
+ * host's new connections live on as long as the table is large; one that was answered is never touched.  Random places, as a list
+ * of the oldest would be one more line that all workers write for each frame. */
+#include "datapath/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#include "base/clock.h"
+
+enum {
+    BUCKET_WORDS = 16,
+    INDEX_BITS = 22,
+    INDEX_MASK = (1 << INDEX_BITS) - 1,
+    DIR_SHIFT = INDEX_BITS,
+    TAG_SHIFT = INDEX_BITS + 1,
+    STRIPES = 4096,
+    TICK_SHIFT = 27,
+    FREE_CACHE = 64,
+    SWEEP_STEP = 1024, /* places looked at in a round */
+    SWEEP_REMOVE = 32, /* connections removed in a round, at most */
+    PUSH_TRIES = 256,  /* random places looked at */
+    PUSH_ENOUGH = 4,   /* candidates among them */
+};
+static_assert(CONN_MAX == 1 << INDEX_BITS, "an index fits its word, with 0 for none");
+
+struct bucket {
+    alignas(64) _Atomic uint32_t word[BUCKET_WORDS];
+};
+
+struct free_cache {
+    alignas(64) uint32_t n;
+    uint32_t index[FREE_CACHE];
+    uint32_t sweep; /* where this worker's walk goes on */
+    uint64_t random;
+    uint64_t sweep_tick;
+    _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited;
+};
+
+/* As struct conn_zone_conf; made once, and changed in place. */
+struct zone {
+    _Atomic uint32_t timeout_s[CONN_TIMERS];
+    _Atomic uint32_t limit;
+};
+
+struct conn_table {
+    struct conn_table_conf conf;
+    uint32_t bucket_mask;
+    struct bucket *buckets;
+    struct conn *conns;          /* conf.max + 1; the first is none */
+    _Atomic uint32_t *expiry;    /* by index */
+    _Atomic uint8_t *is_weak;    /* by index: not answered yet */
+    _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
+    _Atomic(struct zone *) *zones;
+    size_t buckets_size, conns_size;
+    alignas(64) _Atomic uint32_t n_conns;
+    alignas(64) _Atomic uint32_t stripe[STRIPES];
+    alignas(64) _Atomic uint32_t pool_lock;
+    uint32_t n_free, *free;
+    struct free_cache *workers;
+};
+
+const uint32_t conn_timer_default_s[CONN_TIMERS] = {
+    [CONN_TCP_SYN_SENT] = 240,         /* RFC 5382, REQ-5: not less than four minutes */
+    [CONN_TCP_SYN_RECV] = 240,         /* likewise */
+    [CONN_TCP_ESTABLISHED] = 7440,     /* likewise: two hours and four minutes */
+    [CONN_TCP_FIN_WAIT] = 240,         /* likewise */
+    [CONN_TCP_TIME_WAIT] = 240,        /* RFC 7857, 2.2 */
+    [CONN_TCP_CLOSE] = 4,              /* after a reset that its receiver must have believed */
+    [CONN_UDP_FIRST] = 120,            /* RFC 4787, REQ-5: not less than two minutes */
+    [CONN_UDP_SINGLE] = 120,
+    [CONN_UDP_STREAM] = 300,           /* ... recommended: five */
+    [CONN_ICMP_FIRST] = 60,            /* RFC 5508, REQ-1 */
+    [CONN_ICMP_REPLY] = 60,
+    [CONN_SCTP_FIRST] = 240,
+    [CONN_SCTP_ESTABLISHED] = 7440,
+    [CONN_SCTP_CLOSE] = 4,
+    [CONN_OTHER_FIRST] = 60,
+    [CONN_OTHER_STREAM] = 300,
+};
+
+static const char *const timer_names[] = {
+    [CONN_TCP_SYN_SENT] = "tcp-syn-sent",
+    [CONN_TCP_SYN_RECV] = "tcp-syn-recv",
+    [CONN_TCP_ESTABLISHED] = "tcp-established",
+    [CONN_TCP_FIN_WAIT] = "tcp-fin-wait",
+    [CONN_TCP_TIME_WAIT] = "tcp-time-wait",
+    [CONN_TCP_CLOSE] = "tcp-close",
+    [CONN_UDP_FIRST] = "udp-first",
+    [CONN_UDP_SINGLE] = "udp-single",
+    [CONN_UDP_STREAM] = "udp-stream",
+    [CONN_ICMP_FIRST] = "icmp-first",
+    [CONN_ICMP_REPLY] = "icmp-reply",
+    [CONN_SCTP_FIRST] = "sctp-first",
+    [CONN_SCTP_ESTABLISHED] = "sctp-established",
+    [CONN_SCTP_CLOSE] = "sctp-close",
+    [CONN_OTHER_FIRST] = "other-first",
+    [CONN_OTHER_STREAM] = "other-stream",
+};
+static_assert(sizeof timer_names / sizeof *timer_names == CONN_TIMERS, "name every timer");
+
+const char *conn_timer_name(enum conn_timer t)
+{
+    return t >= 0 && t < CONN_TIMERS ? timer_names[t] : "unknown";
+}
+
+/* --- locks --- */
+
+static void lock(_Atomic uint32_t *l)
+{
+    for (;;) {
+        uint32_t now = atomic_load_explicit(l, memory_order_relaxed);
+
+        if (!(now & 1) && atomic_compare_exchange_weak_explicit(l, &now, now + 1, memory_order_acquire, memory_order_relaxed))
+            return;
+        rte_pause();
+    }
+}
+
+static void unlock(_Atomic uint32_t *l)
+{
+    atomic_store_explicit(l, atomic_load_explicit(l, memory_order_relaxed) + 1, memory_order_release);
+}
+
+void conn_unlock(struct conn *c)
+{
+    unlock(&c->lock);
+}
+
+/* --- the table itself --- */
+
+/* Memory of the system's own, zero, given out when it is touched. */
+static void *reserve(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static uint32_t buckets_for(uint32_t max)
+{
+    uint32_t n = 64;
+
+    while ((uint64_t)n * BUCKET_WORDS < 4 * (uint64_t)max) /* two words each: half full */
+        n *= 2;
+    return n;
+}
+
+int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
+{
+    uint32_t n_buckets = buckets_for(conf->max);
+    struct conn_table *t;
+
+    if (!conf->max || conf->max >= CONN_MAX || !conf->n_workers)
+        return -EINVAL;
+    t = aligned_alloc(64, (sizeof *t + 63) & ~(size_t)63);
+    if (!t)
+        return -ENOMEM;
+    memset(t, 0, sizeof *t);
+    t->conf = *conf;
+    t->bucket_mask = n_buckets - 1;
+    t->buckets_size = n_buckets * sizeof *t->buckets;
+    t->conns_size = ((size_t)conf->max + 1) * sizeof *t->conns;
+    t->buckets = reserve(t->buckets_size);
+    t->conns = reserve(t->conns_size);
+    t->expiry = calloc((size_t)conf->max + 1, sizeof *t->expiry);
+    t->is_weak = calloc((size_t)conf->max + 1, sizeof *t->is_weak);
+    t->n_in_zone = calloc(CONN_ZONES, sizeof *t->n_in_zone);
+    t->zones = calloc(CONN_ZONES, sizeof *t->zones);
+    t->free = calloc(conf->max, sizeof *t->free);
+    t->workers = aligned_alloc(64, conf->n_workers * sizeof *t->workers);
+    if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free || !t->workers) {
+        conn_table_free(t);
+        return -ENOMEM;
+    }
+    memset(t->workers, 0, conf->n_workers * sizeof *t->workers);
+    for (unsigned i = 0; i < conf->n_workers; i++) {
+        t->workers[i].random = hash_mix(conf->seed + i + 1) | 1;
+        t->workers[i].sweep = 1 + (uint32_t)((uint64_t)conf->max * i / conf->n_workers);
+    }
+    for (uint32_t i = conf->max; i; i--) /* low places first: memory is touched only as it is needed */
+        t->free[t->n_free++] = i;
+    *out = t;
+    return 0;
+}
+
+void conn_table_free(struct conn_table *t)
+{
+    if (!t)
+        return;
+    for (unsigned i = 0; t->zones && i < CONN_ZONES; i++)
+        free(atomic_load(&t->zones[i]));
+    if (t->buckets)
+        munmap(t->buckets, t->buckets_size);
+    if (t->conns)
+        munmap(t->conns, t->conns_size);
+    free((void *)t->expiry);
+    free((void *)t->is_weak);
+    free((void *)t->n_in_zone);
+    free((void *)t->zones);
+    free(t->free);
+    free(t->workers);
+    free(t);
+}
+
+/* --- buckets --- */
+
+struct place {
+    struct bucket *bucket[2];
+    uint32_t tag; /* shifted */
+    uint32_t stripe;
+};
+
+static struct place place_of(const struct conn_table *t, const struct conn_tuple *tuple)
+{
+    uint64_t h = conn_tuple_hash(tuple, t->conf.seed);
+    uint32_t first = (uint32_t)h & t->bucket_mask, second = (uint32_t)(h >> 23) & t->bucket_mask;
+
+    return (struct place){ .bucket = { &t->buckets[first], &t->buckets[second] },
+                           .tag = (uint32_t)(h >> 55) << TAG_SHIFT,
+                           .stripe = (uint32_t)(h >> 40) % STRIPES };
+}
+
+void conn_expect(const struct conn_table *t, const struct conn_tuple *tuple)
+{
+    struct place p = place_of(t, tuple);
+
+    rte_prefetch0(p.bucket[0]);
+    rte_prefetch0(p.bucket[1]);
+}
+
+/* Which words have the tag, as bits. */
+static uint32_t candidates(const struct bucket *b, uint32_t tag)
+{
+    uint32_t bits = 0;
+
+    for (unsigned i = 0; i < BUCKET_WORDS; i++) {
+        uint32_t w = atomic_load_explicit(&b->word[i], memory_order_relaxed);
+
+        bits |= (uint32_t)(w && (w ^ tag) >> TAG_SHIFT == 0) << i;
+    }
+    return bits;
+}
+
+static bool is_doomed(const struct conn *c)
+{
+    return atomic_load_explicit(&c->doomed, memory_order_relaxed) == c->serial;
+}
+
+static struct conn *find_at(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple, enum conn_dir *dir)
+{
+    for (unsigned k = 0; k < 2; k++)
+        for (uint32_t bits = candidates(p->bucket[k], p->tag); bits; bits &= bits - 1) {
+            uint32_t w = atomic_load_explicit(&p->bucket[k]->word[__builtin_ctz(bits)], memory_order_acquire);
+            struct conn *c = &t->conns[w & INDEX_MASK];
+            enum conn_dir d = w >> DIR_SHIFT & 1 ? CONN_REPLY : CONN_ORIGINAL;
+
+            if (!w)
+                continue;
+            lock(&c->lock);
+            if (!c->is_dead && conn_tuple_equal(&c->tuple[d], tuple)) {
+                *dir = d;
+                return c;
+            }
+            unlock(&c->lock);
+        }
+    return NULL;
+}
+
+static uint32_t word_of(const struct conn *c, enum conn_dir dir, uint32_t tag)
+{
+    return tag | (uint32_t)dir << DIR_SHIFT | c->index;
+}
+
+static unsigned n_free_words(const struct bucket *b)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < BUCKET_WORDS; i++)
+        n += !atomic_load_explicit(&b->word[i], memory_order_relaxed);
+    return n;
+}
+
+/* Under its stripe; but other stripes may share the bucket. */
+static bool put_word(const struct place *p, uint32_t word)
+{
+    unsigned second = n_free_words(p->bucket[1]) > n_free_words(p->bucket[0]);
+
+    for (unsigned k = 0; k < 2; k++) {
+        struct bucket *b = p->bucket[k ^ second];
+
+        for (unsigned i = 0; i < BUCKET_WORDS; i++) {
+            uint32_t none = 0;
+
+            if (!atomic_load_explicit(&b->word[i], memory_order_relaxed) &&
+                atomic_compare_exchange_strong_explicit(&b->word[i], &none, word, memory_order_release, memory_order_relaxed))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void take_word(const struct place *p, uint32_t word)
+{
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; i < BUCKET_WORDS; i++)
+            if (atomic_load_explicit(&p->bucket[k]->word[i], memory_order_relaxed) == word) {
+                atomic_store_explicit(&p->bucket[k]->word[i], 0, memory_order_release);
+                return;
+            }
+}
+
+static void lock_stripes(struct conn_table *t, const struct place *a, const struct place *b)
+{
+    uint32_t low = a->stripe < b->stripe ? a->stripe : b->stripe, high = a->stripe < b->stripe ? b->stripe : a->stripe;
+
+    lock(&t->stripe[low]);
+    if (high != low)
+        lock(&t->stripe[high]);
+}
+
+static void unlock_stripes(struct conn_table *t, const struct place *a, const struct place *b)
+{
+    unlock(&t->stripe[a->stripe]);
+    if (a->stripe != b->stripe)
+        unlock(&t->stripe[b->stripe]);
+}
+
+/* --- time --- */
+
+static uint32_t tick_of(uint64_t ns)
+{
+    return (uint32_t)(ns >> TICK_SHIFT);
+}
+
+/* --- places --- */
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static uint32_t take_place(struct conn_table *t, struct free_cache *f)
+{
+    if (!f->n) {
+        lock(&t->pool_lock);
+        while (t->n_free && f->n < FREE_CACHE / 2)
+            f->index[f->n++] = t->free[--t->n_free];
+        unlock(&t->pool_lock);
+    }
+    return f->n ? f->index[--f->n] : 0;
+}
+
+static void give_place(struct conn_table *t, struct free_cache *f, uint32_t index)
+{
+    if (f->n == FREE_CACHE) {
+        lock(&t->pool_lock);
+        while (f->n > FREE_CACHE / 2)
+            t->free[t->n_free++] = f->index[--f->n];
+        unlock(&t->pool_lock);
+    }
+    f->index[f->n++] = index;
+}
+
+/* The connection is dead and nobody's: its place is free. */
+static void release(struct conn_table *t, unsigned worker, uint32_t index, uint16_t zone)
+{
+    atomic_store_explicit(&t->expiry[index], 0, memory_order_relaxed);
+    atomic_store_explicit(&t->is_weak[index], 0, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&t->n_in_zone[zone], 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&t->n_conns, 1, memory_order_relaxed);
+    give_place(t, &t->workers[worker], index);
+}
+
+void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
+{
+    struct conn_tuple tuple[CONN_DIRS] = { c->tuple[0], c->tuple[1] };
+    struct place p[CONN_DIRS];
+    uint32_t index = c->index;
+
+    if (c->is_dead) { /* by another worker */
+        conn_unlock(c);
+        return;
+    }
+    c->is_dead = true;
+    conn_unlock(c);
+    for (unsigned d = 0; d < CONN_DIRS; d++)
+        p[d] = place_of(t, &tuple[d]);
+    lock_stripes(t, &p[0], &p[1]);
+    for (unsigned d = 0; d < CONN_DIRS; d++)
+        take_word(&p[d], word_of(c, (enum conn_dir)d, p[d].tag));
+    unlock_stripes(t, &p[0], &p[1]);
+    count(&t->workers[worker].removed);
+    release(t, worker, index, tuple[0].zone);
+}
+
+struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
+                       enum conn_dir *dir)
+{
+    struct place p = place_of(t, tuple);
+    struct conn *c = find_at(t, &p, tuple, dir);
+
+    if (c && unlikely(c->expiry <= tick_of(now_ns) || is_doomed(c))) { /* and was not swept yet */
+        conn_remove(t, worker, c);
+        return NULL;
+    }
+    return c;
+}
+
+static uint64_t draw(struct free_cache *f)
+{
+    f->random ^= f->random << 13; /* xorshift (Marsaglia 2003) */
+    f->random ^= f->random >> 7;
+    f->random ^= f->random << 17;
+    return f->random;
+}
+
+uint64_t conn_draw(struct conn_table *t, unsigned worker)
+{
+    return draw(&t->workers[worker]);
+}
+
+static bool is_of_zone(struct conn *c, int zone)
+{
+    bool is;
+
+    lock(&c->lock);
+    is = c->tuple[CONN_ORIGINAL].zone == zone;
+    unlock(&c->lock);
+    return is;
+}
+
+/* Removes a connection that nobody has answered, of the zone if `zone` is not negative.  False: none was met. */
+static bool push_out(struct conn_table *t, unsigned worker, int zone)
+{
+    struct free_cache *f = &t->workers[worker];
+    uint32_t best = 0, best_expiry = UINT32_MAX;
+    struct conn *c;
+
+    for (unsigned i = 0, n = 0; i < PUSH_TRIES && n < PUSH_ENOUGH; i++) {
+        uint32_t at = 1 + (uint32_t)((draw(f) >> 32) * t->conf.max >> 32);
+        uint32_t expiry = atomic_load_explicit(&t->expiry[at], memory_order_relaxed);
+
+        if (!expiry || !atomic_load_explicit(&t->is_weak[at], memory_order_relaxed) ||
+            (zone >= 0 && !is_of_zone(&t->conns[at], zone)))
+            continue;
+        n++;
+        if (expiry < best_expiry) {
+            best = at;
+            best_expiry = expiry;
+        }
+    }
+    if (!best)
+        return false;
+    c = &t->conns[best];
+    lock(&c->lock);
+    if (c->is_dead || c->is_answered || (zone >= 0 && c->tuple[CONN_ORIGINAL].zone != zone)) {
+        unlock(&c->lock);
+        return false;
+    }
+    conn_remove(t, worker, c);
+    count(&f->pushed_out);
+    return true;
+}
+
+/* --- zones --- */
+
+static uint32_t limit_of(const struct conn_table *t, uint16_t zone)
+{
+    const struct zone *z = atomic_load_explicit(&t->zones[zone], memory_order_acquire);
+    uint32_t limit = z ? atomic_load_explicit(&z->limit, memory_order_relaxed) : 0;
+
+    return limit ? limit : UINT32_MAX;
+}
+
+static uint32_t timeout_of(const struct conn_table *t, uint16_t zone, enum conn_timer timer)
+{
+    const struct zone *z = atomic_load_explicit(&t->zones[zone], memory_order_acquire);
+    uint32_t s = z ? atomic_load_explicit(&z->timeout_s[timer], memory_order_relaxed) : 0;
+
+    return s ? s : conn_timer_default_s[timer];
+}
+
+int conn_zone_set(struct conn_table *t, uint16_t zone, const struct conn_zone_conf *conf)
+{
+    struct zone *z = atomic_load(&t->zones[zone]);
+    bool is_new = !z;
+
+    if (is_new)
+        z = calloc(1, sizeof *z);
+    if (!z)
+        return -ENOMEM;
+    for (unsigned i = 0; i < CONN_TIMERS; i++)
+        atomic_store_explicit(&z->timeout_s[i], conf->timeout_s[i], memory_order_relaxed);
+    atomic_store_explicit(&z->limit, conf->limit, memory_order_relaxed);
+    if (is_new)
+        atomic_store_explicit(&t->zones[zone], z, memory_order_release);
+    return 0;
+}
+
+void conn_zone_get(const struct conn_table *t, uint16_t zone, struct conn_zone_conf *out)
+{
+    const struct zone *z = atomic_load(&t->zones[zone]);
+
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; z && i < CONN_TIMERS; i++)
+        out->timeout_s[i] = atomic_load_explicit(&z->timeout_s[i], memory_order_relaxed);
+    out->limit = z ? atomic_load_explicit(&z->limit, memory_order_relaxed) : 0;
+}
+
+/* --- new connections --- */
+
+struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns)
+{
+    struct free_cache *f = &t->workers[worker];
+    uint32_t limit = limit_of(t, original->zone), index, serial;
+    struct conn *c;
+
+    if (atomic_fetch_add_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed) >= limit &&
+        !push_out(t, worker, original->zone)) {
+        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
+        count(&f->limited);
+        return NULL;
+    }
+    index = take_place(t, f);
+    if (!index && push_out(t, worker, -1))
+        index = take_place(t, f);
+    if (!index) {
+        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
+        count(&f->no_room);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&t->n_conns, 1, memory_order_relaxed);
+    c = &t->conns[index];
+    lock(&c->lock); /* somebody may still look at what it was */
+    serial = c->serial + 1 ? c->serial + 1 : 1;
+    memset((uint8_t *)c + offsetof(struct conn, timer), 0, sizeof *c - offsetof(struct conn, timer));
+    c->serial = serial; /* the mark of who was here before is another */
+    c->index = index;
+    c->tuple[CONN_ORIGINAL] = *original;
+    c->is_dead = true; /* until it is in the table */
+    c->created_ns = now_ns;
+    unlock(&c->lock); /* whoever holds a stripe may wait for it: see conn_insert() */
+    return c;
+}
+
+void conn_drop(struct conn_table *t, unsigned worker, struct conn *c)
+{
+    uint32_t index = c->index;
+
+    release(t, worker, index, c->tuple[CONN_ORIGINAL].zone);
+}
+
+static bool is_taken(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple)
+{
+    enum conn_dir dir;
+    struct conn *c = find_at(t, p, tuple, &dir);
+
+    if (c)
+        conn_unlock(c);
+    return c;
+}
+
+bool conn_has(struct conn_table *t, const struct conn_tuple *tuple)
+{
+    struct place p = place_of(t, tuple);
+
+    return is_taken(t, &p, tuple);
+}
+
+int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply)
+{
+    struct place p[CONN_DIRS] = { place_of(t, &c->tuple[CONN_ORIGINAL]), place_of(t, reply) };
+    int err = 0;
+
+    lock_stripes(t, &p[0], &p[1]);
+    if (is_taken(t, &p[0], &c->tuple[CONN_ORIGINAL]) || is_taken(t, &p[1], reply)) {
+        err = -EEXIST;
+    } else {
+        lock(&c->lock);
+        c->tuple[CONN_REPLY] = *reply;
+        c->is_dead = false;
+        if (!put_word(&p[0], word_of(c, CONN_ORIGINAL, p[0].tag))) {
+            err = -ENOSPC;
+        } else if (!put_word(&p[1], word_of(c, CONN_REPLY, p[1].tag))) {
+            take_word(&p[0], word_of(c, CONN_ORIGINAL, p[0].tag));
+            err = -ENOSPC;
+        }
+        if (err) {
+            c->is_dead = true;
+            unlock(&c->lock);
+            count(&t->workers[worker].no_room);
+        }
+    }
+    unlock_stripes(t, &p[0], &p[1]);
+    if (!err)
+        count(&t->workers[worker].made);
+    return err;
+}
+
+void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)
+{
+    uint64_t at = now_ns + timeout_of(t, c->tuple[0].zone, timer) * NSEC_PER_S;
+    uint32_t expiry = tick_of(at) + 1;
+    bool is_weak = !c->is_answered;
+
+    c->timer = (uint8_t)timer;
+    if (expiry != c->expiry) {
+        c->expiry = expiry;
+        atomic_store_explicit(&t->expiry[c->index], expiry, memory_order_relaxed);
+    }
+    if (unlikely(is_weak != atomic_load_explicit(&t->is_weak[c->index], memory_order_relaxed)))
+        atomic_store_explicit(&t->is_weak[c->index], is_weak, memory_order_relaxed);
+}
+
+/* Removes connection `index`, if its time is still over, or it is thrown out. */
+static bool expire(struct conn_table *t, unsigned worker, uint32_t index, uint32_t tick)
+{
+    struct conn *c = &t->conns[index];
+
+    lock(&c->lock);
+    if (c->is_dead || (c->expiry > tick && !is_doomed(c))) {
+        unlock(&c->lock);
+        return false;
+    }
+    conn_remove(t, worker, c);
+    return true;
+}
+
+/* The places of a worker: from *begin up to before *end. */
+static void part_of(const struct conn_table *t, unsigned worker, uint32_t *begin, uint32_t *end)
+{
+    *begin = 1 + (uint32_t)((uint64_t)t->conf.max * worker / t->conf.n_workers);
+    *end = 1 + (uint32_t)((uint64_t)t->conf.max * (worker + 1) / t->conf.n_workers);
+}
+
+void conn_sweep(struct conn_table *t, unsigned worker, uint64_t now_ns)
+{
+    struct free_cache *f = &t->workers[worker];
+    uint32_t begin, end, stop, tick = tick_of(now_ns), n = 0;
+
+    if (f->sweep_tick == tick)
+        return;
+    part_of(t, worker, &begin, &end);
+    stop = f->sweep + SWEEP_STEP < end ? f->sweep + SWEEP_STEP : end;
+    for (; f->sweep < stop && n < SWEEP_REMOVE; f->sweep++) {
+        uint32_t expiry = atomic_load_explicit(&t->expiry[f->sweep], memory_order_relaxed);
+
+        if (unlikely(expiry && expiry <= tick) && expire(t, worker, f->sweep, tick)) {
+            count(&f->expired);
+            n++;
+        }
+    }
+    if (f->sweep >= end) {
+        f->sweep = begin;
+        f->sweep_tick = tick;
+    }
+}
+
+uint64_t conn_sweep_next_ns(const struct conn_table *t, unsigned worker)
+{
+    const struct free_cache *f = &t->workers[worker];
+    uint32_t begin, end;
+
+    if (!atomic_load_explicit(&t->n_conns, memory_order_relaxed))
+        return UINT64_MAX;
+    part_of(t, worker, &begin, &end);
+    return f->sweep != begin ? 0 : (f->sweep_tick + 1) << TICK_SHIFT;
+}
+
+/* --- for the thread of control --- */
+
+/* Copies a connection as it was at one moment, without keeping a worker waiting.  False: there is none. */
+__attribute__((no_sanitize("thread"))) static bool copy(struct conn *out, const struct conn *c)
+{
+    uint32_t before;
+
+    do {
+        before = atomic_load_explicit(&c->lock, memory_order_acquire);
+        if (before & 1) {
+            rte_pause();
+            continue;
+        }
+        for (size_t i = 0; i < sizeof *c / sizeof(uint64_t); i++)
+            ((volatile uint64_t *)out)[i] = ((const volatile uint64_t *)c)[i];
+        atomic_thread_fence(memory_order_acquire);
+    } while (before & 1 || atomic_load_explicit(&c->lock, memory_order_relaxed) != before);
+    return !out->is_dead && !is_doomed(out);
+}
+
+static struct conn_info info_of(const struct conn *c, uint64_t now_ns)
+{
+    uint32_t tick = tick_of(now_ns);
+    struct conn_info info = {
+        .tuple = { c->tuple[0], c->tuple[1] },
+        .id = c->index,
+        .serial = c->serial,
+        .mark = c->mark,
+        .left_s = c->expiry > tick ? (uint32_t)((uint64_t)(c->expiry - tick) * (UINT64_C(1) << TICK_SHIFT) / NSEC_PER_S) : 0,
+        .label = c->label,
+        .timer = c->timer,
+        .nat = c->nat,
+        .helper = c->helper,
+        .is_answered = c->is_answered,
+        .created_ns = c->created_ns,
+    };
+
+    for (unsigned d = 0; d < CONN_DIRS; d++) {
+        info.tcp_state[d] = c->tuple[0].proto == IP_PROTO_TCP ? c->tcp.side[d].state : 0;
+        info.packets[d] = c->packets[d];
+        info.bytes[d] = c->bytes[d];
+    }
+    return info;
+}
+
+void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
+                   void *arg)
+{
+    for (uint32_t i = 1; i <= t->conf.max; i++) {
+        struct conn_info info;
+        struct conn c;
+
+        if (!atomic_load_explicit(&t->expiry[i], memory_order_relaxed) || !copy(&c, &t->conns[i]) ||
+            c.expiry <= tick_of(now_ns))
+            continue;
+        info = info_of(&c, now_ns);
+        if (!fn(arg, &info))
+            return;
+    }
+}
+
+void conn_doom(struct conn_table *t, uint32_t id, uint32_t serial)
+{
+    atomic_store_explicit(&t->conns[id].doomed, serial, memory_order_relaxed);
+    /* what was its time is over; the worker that renews it meanwhile meets the mark first */
+    atomic_store_explicit(&t->expiry[id], 1, memory_order_relaxed);
+}
+
+uint32_t conn_count(const struct conn_table *t)
+{
+    return atomic_load_explicit(&t->n_conns, memory_order_relaxed);
+}
+
+uint32_t conn_zone_count(const struct conn_table *t, uint16_t zone)
+{
+    return atomic_load_explicit(&t->n_in_zone[zone], memory_order_relaxed);
+}
+
+uint32_t conn_max(const struct conn_table *t)
+{
+    return t->conf.max;
+}
+
+void conn_table_stats(const struct conn_table *t, struct conn_stats *out)
+{
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; i < t->conf.n_workers; i++) {
+        struct free_cache *f = &t->workers[i];
+
+        out->made += atomic_load_explicit(&f->made, memory_order_relaxed);
+        out->removed += atomic_load_explicit(&f->removed, memory_order_relaxed);
+        out->expired += atomic_load_explicit(&f->expired, memory_order_relaxed);
+        out->pushed_out += atomic_load_explicit(&f->pushed_out, memory_order_relaxed);
+        out->no_room += atomic_load_explicit(&f->no_room, memory_order_relaxed);
+        out->limited += atomic_load_explicit(&f->limited, memory_order_relaxed);
+    }
+}

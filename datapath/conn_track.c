@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn_track.c - see conn_track.h. */
+#include "datapath/conn_track.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+#include <rte_random.h>
+
+#include "datapath/conn_packet.h"
+#include "datapath/datapath_impl.h"
+#include "datapath/pkt.h"
+
+enum { CONNS_DEFAULT = 1 << 20, INSERT_TRIES = 3 };
+
+int conn_track_open(struct datapath *dp)
+{
+    struct conn_table_conf conf = { .max = dp->conf.conns_max ? dp->conf.conns_max : CONNS_DEFAULT,
+                                    .n_workers = dp->n_workers,
+                                    .seed = rte_rand() };
+    struct conn_table *t;
+    int err;
+
+    if (conn_track_table(dp))
+        return 0;
+    err = conn_table_new(&t, &conf);
+    if (!err)
+        atomic_store_explicit(&dp->conns, t, memory_order_release);
+    return err;
+}
+
+struct conn_table *conn_track_table(const struct datapath *dp)
+{
+    return atomic_load_explicit(&dp->conns, memory_order_acquire);
+}
+
+void conn_track_clear(struct pkt *p)
+{
+    p->layers &= (uint16_t) ~(1u << LAYER_CT);
+    pkt_parse(p, 1u << LAYER_CT);
+}
+
+/* --- time --- */
+
+static enum conn_timer tcp_timer(const struct conn_tcp *t)
+{
+    uint8_t a = t->side[0].state, b = t->side[1].state;
+
+    if (a == TCP_STATE_RESET)
+        return CONN_TCP_CLOSE;
+    if (a == TCP_STATE_FIN_ACKED && b == TCP_STATE_FIN_ACKED)
+        return CONN_TCP_TIME_WAIT;
+    if (a >= TCP_STATE_FIN_SENT || b >= TCP_STATE_FIN_SENT)
+        return CONN_TCP_FIN_WAIT;
+    if (a == TCP_STATE_OPEN && b == TCP_STATE_OPEN)
+        return CONN_TCP_ESTABLISHED;
+    return b == TCP_STATE_NONE ? CONN_TCP_SYN_SENT : CONN_TCP_SYN_RECV;
+}
+
+/* SCTP's chunks that end an association (RFC 9260, 3.3.7, 3.3.13). */
+static bool is_sctp_end(uint8_t chunk)
+{
+    enum { ABORT = 6, SHUTDOWN_COMPLETE = 14 };
+
+    return chunk == ABORT || chunk == SHUTDOWN_COMPLETE;
+}
+
+static enum conn_timer timer_of(const struct conn *c, const struct conn_packet *cp)
+{
+    bool goes_on = c->packets[CONN_ORIGINAL] > 1;
+
+    switch ((enum conn_kind)cp->kind) {
+    case CONN_KIND_TCP:
+        return tcp_timer(&c->tcp);
+    case CONN_KIND_UDP:
+        return c->is_answered ? CONN_UDP_STREAM : goes_on ? CONN_UDP_SINGLE : CONN_UDP_FIRST;
+    case CONN_KIND_QUERY:
+    case CONN_KIND_REPLY:
+        return c->is_answered ? CONN_ICMP_REPLY : CONN_ICMP_FIRST;
+    case CONN_KIND_SCTP:
+        return is_sctp_end(cp->chunk) ? CONN_SCTP_CLOSE : c->is_answered ? CONN_SCTP_ESTABLISHED : CONN_SCTP_FIRST;
+    case CONN_KIND_OTHER:
+    case CONN_KIND_ERROR:
+    case CONN_KIND_NONE:
+        break;
+    }
+    return c->is_answered ? CONN_OTHER_STREAM : CONN_OTHER_FIRST;
+}
+
+/* --- one frame and its connection --- */
+
+/* What is known of the frame, once its connection is unlocked again. */
+struct seen {
+    unsigned state; /* CT_* */
+    enum conn_dir dir;
+    bool has_conn;
+    uint8_t nat;
+    struct conn_tuple tuple[CONN_DIRS];
+    uint32_t mark;
+    struct value label;
+};
+
+static void count_frame(struct conn *c, enum conn_dir dir, const struct pkt *p)
+{
+    c->packets[dir]++;
+    c->bytes[dir] += rte_pktmbuf_pkt_len(p->m);
+}
+
+/* Does the frame belong where its tuple says?  `*is_over`: it begins another connection. */
+static bool update(struct conn *c, enum conn_dir dir, const struct conn_packet *cp, bool *is_over)
+{
+    *is_over = false;
+    switch ((enum conn_kind)cp->kind) {
+    case CONN_KIND_TCP:
+        switch (tcp_update(&c->tcp, dir, &cp->tcp)) {
+        case TCP_VALID:
+            return true;
+        case TCP_AGAIN:
+            *is_over = true;
+            return false;
+        case TCP_INVALID:
+            return false;
+        }
+        return false;
+    case CONN_KIND_QUERY:
+        return dir == CONN_ORIGINAL;
+    case CONN_KIND_REPLY:
+        return dir == CONN_REPLY;
+    default:
+        return true;
+    }
+}
+
+static void set_marks(struct conn *c, const struct pkt *p, const struct ct_action *a)
+{
+    struct value label = key_get(&p->key, FIELD_CT_LABEL);
+
+    c->mark = (c->mark & ~a->mark_mask) | ((uint32_t)key_get(&p->key, FIELD_CT_MARK).lo & a->mark_mask);
+    c->label.hi = (c->label.hi & ~a->label_mask.hi) | (label.hi & a->label_mask.hi);
+    c->label.lo = (c->label.lo & ~a->label_mask.lo) | (label.lo & a->label_mask.lo);
+}
+
+static void see(struct seen *s, const struct conn *c)
+{
+    s->has_conn = true;
+    s->nat = c->nat;
+    s->tuple[0] = c->tuple[0];
+    s->tuple[1] = c->tuple[1];
+    s->mark = c->mark;
+    s->label = c->label;
+}
+
+/* The frame belongs to a connection, which is locked.  False: that is over, and gone. */
+static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, const struct pkt *p,
+                       const struct conn_packet *cp, const struct ct_action *a, struct seen *s)
+{
+    bool is_over = (a->flags & CT_FORCE) && s->dir == CONN_REPLY && cp->kind != CONN_KIND_ERROR;
+
+    if (cp->kind == CONN_KIND_ERROR) {
+        s->state |= CT_REL;
+    } else if (is_over || !update(c, s->dir, cp, &is_over)) {
+        if (is_over) {
+            conn_remove(t, w->id, c);
+            return false;
+        }
+        s->state |= CT_INV;
+        conn_unlock(c);
+        return true;
+    } else {
+        count_frame(c, s->dir, p);
+        c->is_answered |= s->dir == CONN_REPLY;
+        s->state |= c->is_answered ? CT_EST : CT_NEW;
+        if (c->is_related)
+            s->state |= CT_REL;
+        conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
+        if (a->flags & CT_COMMIT)
+            set_marks(c, p, a);
+    }
+    if (s->dir == CONN_REPLY)
+        s->state |= CT_RPL;
+    see(s, c);
+    conn_unlock(c);
+    return true;
+}
+
+static bool may_begin(const struct conn_packet *cp)
+{
+    switch ((enum conn_kind)cp->kind) {
+    case CONN_KIND_TCP:
+        return tcp_may_begin(&cp->tcp);
+    case CONN_KIND_UDP:
+    case CONN_KIND_QUERY:
+    case CONN_KIND_OTHER:
+        return true;
+    case CONN_KIND_SCTP:
+        return !is_sctp_end(cp->chunk);
+    case CONN_KIND_REPLY:
+    case CONN_KIND_ERROR:
+    case CONN_KIND_NONE:
+        break;
+    }
+    return false;
+}
+
+/* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE. */
+static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
+                 const struct ct_action *a, struct seen *s)
+{
+    static const struct nat_spec none;
+    struct conn *c = conn_make(t, w->id, &cp->tuple, w->now_ns);
+    int err;
+
+    if (!c)
+        return -ENOSPC;
+    if (cp->kind == CONN_KIND_TCP)
+        tcp_begin(&c->tcp, &cp->tcp);
+    c->helper = a->helper;
+    count_frame(c, CONN_ORIGINAL, p);
+    set_marks(c, p, a);
+    err = nat_begin(t, w->id, c, a->flags & CT_NAT ? &a->nat : &none);
+    if (err) {
+        conn_drop(t, w->id, c);
+        return err;
+    }
+    conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
+    see(s, c);
+    conn_unlock(c);
+    return 0;
+}
+
+static enum drop drop_of(int err)
+{
+    return err == -EADDRINUSE ? DROP_NAT_PORTS : err == -EEXIST ? DROP_CONN_CLASH : DROP_CONN_FULL;
+}
+
+/* Finds the frame's connection, or makes it if that is asked for. */
+static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
+                         const struct ct_action *a, struct seen *s)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < INSERT_TRIES; i++) {
+        struct conn *c = conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
+
+        if (c && take_known(w, t, c, p, cp, a, s))
+            return DROP_NONE;
+        s->dir = CONN_ORIGINAL;
+        if (!may_begin(cp)) {
+            s->state |= CT_INV;
+            return DROP_NONE;
+        }
+        if (!(a->flags & CT_COMMIT)) {
+            s->state |= CT_NEW;
+            return DROP_NONE;
+        }
+        err = begin(w, t, p, cp, a, s);
+        if (err != -EEXIST) {
+            s->state |= CT_NEW;
+            break;
+        }
+    }
+    return err ? drop_of(err) : DROP_NONE;
+}
+
+/* --- the frame's fields --- */
+
+static void write_fields(struct pkt *p, const struct conn_packet *cp, const struct seen *s, uint16_t zone)
+{
+    const struct conn_tuple *o = s->has_conn ? &s->tuple[CONN_ORIGINAL] : &cp->tuple;
+    bool has_ids = conn_tuple_has_ids(o);
+
+    conn_track_clear(p);
+    key_set_u64(&p->key, FIELD_CT_STATE, s->state);
+    key_set_u64(&p->key, FIELD_CT_ZONE, zone);
+    if (s->has_conn) {
+        key_set_u64(&p->key, FIELD_CT_MARK, s->mark);
+        key_set(&p->key, FIELD_CT_LABEL, s->label);
+    }
+    if (s->state & CT_INV)
+        return;
+    key_set(&p->key, o->family == 4 ? FIELD_CT_NW_SRC : FIELD_CT_IPV6_SRC, o->src);
+    key_set(&p->key, o->family == 4 ? FIELD_CT_NW_DST : FIELD_CT_IPV6_DST, o->dst);
+    key_set_u64(&p->key, FIELD_CT_NW_PROTO, o->proto);
+    key_set_u64(&p->key, FIELD_CT_TP_SRC, has_ids ? o->dst_port : o->src_port);
+    key_set_u64(&p->key, FIELD_CT_TP_DST, has_ids ? 0 : o->dst_port);
+}
+
+/* What the translation looks like from the side that the frame is of. */
+static unsigned nat_bits(uint8_t nat, enum conn_dir dir)
+{
+    if (dir == CONN_ORIGINAL || !nat)
+        return nat;
+    return nat ^ (CT_SNAT | CT_DNAT);
+}
+
+enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
+{
+    struct conn_table *t = conn_track_table(w->dp);
+    struct seen s = { .state = CT_TRK };
+    struct conn_packet cp;
+    uint16_t zone = a->zone_src ? (uint16_t)pkt_take(p, subfield_unpack(a->zone_src)).lo : a->zone;
+    enum drop why = DROP_NONE;
+
+    pkt_parse(p, 1u << LAYER_CT);
+    conn_packet_read(&cp, p, zone);
+    if (!t || cp.kind == CONN_KIND_NONE)
+        s.state |= CT_INV;
+    else
+        why = look_up(w, t, p, &cp, a, &s);
+    if (why)
+        return why;
+    if (s.has_conn && s.nat && a->flags & CT_NAT) {
+        int err = nat_frame(p, &cp, s.tuple, s.dir);
+
+        if (err == -ENOMEM)
+            return DROP_NO_ROOM;
+        s.state |= nat_bits(s.nat, s.dir);
+    }
+    write_fields(p, &cp, &s, zone);
+    return DROP_NONE;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn_tuple.h - what tells connections apart: addresses, ports, protocol and zone, as one of the two sides sends them.
+ * Everything is host order.  Of ICMP queries `src_port` is the identifier and `dst_port` the type of the request (RFC 5508,
+ * 3.1); a reply has the same, so that only its addresses are the other way round. */
+#ifndef DATAPATH_CONN_TUPLE_H
+#define DATAPATH_CONN_TUPLE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/field.h"
+#include "base/hash.h"
+#include "datapath/proto.h"
+
+struct conn_tuple {
+    struct value src, dst; /* IPv4: the low 32 bits */
+    uint16_t src_port, dst_port;
+    uint16_t zone;
+    uint8_t proto;
+    uint8_t family; /* 4 or 6 */
+};
+static_assert(sizeof(struct conn_tuple) == 40, "compared and hashed as five words");
+
+static inline bool conn_tuple_has_ids(const struct conn_tuple *t)
+{
+    return t->proto == IP_PROTO_ICMP || t->proto == IP_PROTO_ICMPV6;
+}
+
+/* As the other side sends. */
+static inline struct conn_tuple conn_tuple_inverse(const struct conn_tuple *t)
+{
+    struct conn_tuple r = *t;
+
+    r.src = t->dst;
+    r.dst = t->src;
+    if (!conn_tuple_has_ids(t)) {
+        r.src_port = t->dst_port;
+        r.dst_port = t->src_port;
+    }
+    return r;
+}
+
+static inline uint64_t conn_tuple_rest(const struct conn_tuple *t)
+{
+    return (uint64_t)t->src_port << 48 | (uint64_t)t->dst_port << 32 | (uint32_t)t->zone << 16 |
+           (uint32_t)t->proto << 8 | t->family;
+}
+
+static inline bool conn_tuple_equal(const struct conn_tuple *a, const struct conn_tuple *b)
+{
+    return !((a->src.lo ^ b->src.lo) | (a->dst.lo ^ b->dst.lo) | (a->src.hi ^ b->src.hi) | (a->dst.hi ^ b->dst.hi) |
+             (conn_tuple_rest(a) ^ conn_tuple_rest(b)));
+}
+
+static inline uint64_t conn_tuple_hash(const struct conn_tuple *t, uint64_t seed)
+{
+    uint64_t h = hash_add(hash_add(seed, t->src.lo), t->dst.lo);
+
+    if (t->family == 6)
+        h = hash_add(hash_add(h, t->src.hi), t->dst.hi);
+    return hash_mix(hash_add(h, conn_tuple_rest(t)));
+}
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nat.c - see nat.h.
+ *
+ * Theory.  A translated connection is nothing but one whose answers are not the inverse of its original tuple.  To translate the
+ * source is to choose where answers go to, to translate the destination is to choose where they come from; that the choice is
+ * nobody else's is what the table of connections knows, since no two share a tuple.  So a choice is tried by inserting.
+ *
+ * The address is chosen by a hash of the host alone, so a host keeps its address (RFC 4787, REQ-2: "paired").  The port stays
+ * when it may (REQ-7 by nature of ports: parity is kept too); else some others of the same parity are tried, from a place that
+ * the hash or chance gives, then of any.  A port is taken only towards one remote address and port, so these few tries
+ * fail only when that remote end is talked to from nearly all ports of an address. */
+#include "datapath/nat.h"
+
+#include <errno.h>
+#include <rte_mbuf.h>
+
+#include "base/bytes.h"
+#include "datapath/checksum.h"
+#include "datapath/conn_packet.h"
+#include "datapath/pkt.h"
+#include "datapath/rewrite.h"
+
+enum { TRIES = 128, ADDRESSES_TRIED = 8, PORT_WELL_KNOWN_LAST = 1023 };
+
+/* --- the choice --- */
+
+struct ports {
+    uint32_t min, n;
+    bool are_given;
+};
+
+/* RFC 4787, REQ-3b: ports below 1024 stay below, others above. */
+static struct ports ports_of(const struct nat_spec *spec, uint16_t own, bool has_ids)
+{
+    if (spec->port_min)
+        return (struct ports){ spec->port_min, spec->port_max - spec->port_min + 1u, true };
+    if (has_ids)
+        return (struct ports){ 0, 65536, false };
+    if (own <= PORT_WELL_KNOWN_LAST)
+        return (struct ports){ 1, PORT_WELL_KNOWN_LAST, false };
+    return (struct ports){ PORT_WELL_KNOWN_LAST + 1, 65535 - PORT_WELL_KNOWN_LAST, false };
+}
+
+static struct value value_plus(struct value v, uint64_t n)
+{
+    struct value sum = { v.hi, v.lo + n };
+
+    sum.hi += sum.lo < v.lo;
+    return sum;
+}
+
+/* How many addresses there are, as far as they are used. */
+static uint64_t n_addresses(const struct nat_spec *spec)
+{
+    uint64_t hi = spec->addr_max.hi - spec->addr_min.hi - (spec->addr_max.lo < spec->addr_min.lo);
+    uint64_t lo = spec->addr_max.lo - spec->addr_min.lo;
+
+    return hi || lo >= UINT32_MAX ? UINT32_MAX : lo + 1;
+}
+
+/* Which side of the answers is chosen. */
+struct target {
+    struct conn_tuple reply;
+    struct value *addr;
+    uint16_t *port;
+    bool has_ports;
+};
+
+static void target_init(struct target *g, const struct conn_tuple *original, uint8_t kind)
+{
+    g->reply = conn_tuple_inverse(original);
+    g->addr = kind == CT_SNAT ? &g->reply.dst : &g->reply.src;
+    g->port = kind == CT_SNAT ? &g->reply.dst_port : &g->reply.src_port;
+    switch (original->proto) {
+    case IP_PROTO_TCP:
+    case IP_PROTO_UDP:
+    case IP_PROTO_SCTP:
+        g->has_ports = true;
+        break;
+    default:
+        g->has_ports = conn_tuple_has_ids(original) && kind == CT_SNAT;
+        if (g->has_ports)
+            g->port = &g->reply.src_port;
+    }
+}
+
+static int try(struct conn_table *t, unsigned worker, struct conn *c, const struct target *g)
+{
+    return conn_insert(t, worker, c, &g->reply);
+}
+
+/* Tries ports with the address that is in `g`. */
+static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec, struct target *g,
+                     uint64_t hash)
+{
+    struct conn_tuple plain = conn_tuple_inverse(&c->tuple[CONN_ORIGINAL]);
+    bool has_ids = conn_tuple_has_ids(&plain);
+    uint16_t own = spec->kind == CT_SNAT && !has_ids ? plain.dst_port : plain.src_port;
+    struct ports r = ports_of(spec, own, has_ids);
+    bool is_own_good = spec->order == NAT_ORDER_KEEP && own >= r.min && own < r.min + r.n;
+    uint32_t at = (uint32_t)((hash >> 32) % r.n);
+    int err;
+
+    *g->port = own;
+    if (!g->has_ports || (spec->kind == CT_DNAT && !r.are_given) || is_own_good) {
+        err = try(t, worker, c, g);
+        if (err != -EEXIST || !g->has_ports || (spec->kind == CT_DNAT && !r.are_given))
+            return err;
+    }
+    if (r.n > 1 && spec->order == NAT_ORDER_KEEP)
+        at = (at & ~1u) | ((own ^ r.min) & 1u); /* of the same parity */
+    for (unsigned i = 0; i < TRIES && i < r.n; i++) {
+        uint32_t step = i < TRIES / 2 ? 2 * i : 2 * (i - TRIES / 2) + 1;
+
+        *g->port = (uint16_t)(r.min + (at + (r.n < TRIES ? i : step)) % r.n);
+        err = try(t, worker, c, g);
+        if (err != -EEXIST)
+            return err;
+    }
+    return -EADDRINUSE;
+}
+
+int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
+{
+    const struct conn_tuple *original = &c->tuple[CONN_ORIGINAL];
+    struct target g;
+    uint64_t host, hash, n;
+    int err;
+
+    target_init(&g, original, spec->kind);
+    if (!spec->kind || (spec->family && spec->family != original->family)) {
+        c->nat = 0;
+        return conn_insert(t, worker, c, &g.reply);
+    }
+    c->nat = spec->kind;
+    host = hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
+    hash = conn_tuple_hash(original, spec->order == NAT_ORDER_RANDOM ? conn_draw(t, worker) : 11);
+    n = spec->family ? n_addresses(spec) : 1;
+    if (!spec->is_persistent && spec->kind == CT_DNAT)
+        host = hash; /* spread over servers */
+    for (uint64_t i = 0; i < n && i < ADDRESSES_TRIED; i++) {
+        struct value addr = value_plus(spec->addr_min, (host + i) % n);
+
+        if (spec->family && (addr.hi | addr.lo)) /* all zero: the address stays, only ports may change */
+            *g.addr = addr;
+        err = try_ports(t, worker, c, spec, &g, hash);
+        if (err != -EADDRINUSE && err != -EEXIST)
+            return err;
+        if (conn_has(t, original))
+            return -EEXIST;
+    }
+    return -EADDRINUSE;
+}
+
+/* --- frames --- */
+
+/* Writes `n` bytes (even), and gives by how much the sum over them has grown. */
+static uint16_t write_bytes(struct pkt *p, uint32_t ofs, const uint8_t *bytes, unsigned n)
+{
+    uint8_t *at = byte_at(p, ofs);
+    uint16_t delta = csum_delta(csum_words(at, n), csum_words(bytes, n));
+
+    memcpy(at, bytes, n);
+    return delta;
+}
+
+static uint16_t add_to_sum(struct pkt *p, uint32_t ofs, uint16_t delta)
+{
+    uint8_t bytes[2];
+
+    be16_store(bytes, csum_complete(be16_load(byte_at(p, ofs)), delta));
+    return write_bytes(p, ofs, bytes, 2);
+}
+
+static unsigned address_bytes(uint8_t out[16], uint8_t family, struct value v)
+{
+    if (family == 4) {
+        be32_store(out, (uint32_t)v.lo);
+        return 4;
+    }
+    be64_store(out, v.hi);
+    be64_store(out + 8, v.lo);
+    return 16;
+}
+
+/* Where the checksum of a packet that an error is about lies behind its transport header's start; 0: none that is there. */
+static unsigned inner_sum_at(const struct pkt *p, const struct conn_packet *cp)
+{
+    unsigned at = cp->tuple.proto == IP_PROTO_TCP ? 16 : cp->tuple.proto == IP_PROTO_UDP ? 6 : conn_tuple_has_ids(&cp->tuple) ? 2 : 0;
+
+    if (!at || cp->inner_l4_ofs + at + 2 > (uint32_t)p->l4_ofs + p->l4_len)
+        return 0;
+    return cp->tuple.proto == IP_PROTO_UDP && !be16_load(byte_at(p, cp->inner_l4_ofs + at)) ? 0 : at;
+}
+
+/* The packet that an error is about, as its sender sent it. */
+static int inner_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple *sent)
+{
+    bool is_v4 = sent->family == 4;
+    uint32_t src_at = cp->inner_ofs + (is_v4 ? 12u : 8u), dst_at = src_at + (is_v4 ? 4u : 16u);
+    uint16_t addresses, ports = 0, all;
+    unsigned n, sum_at = inner_sum_at(p, cp);
+    uint8_t bytes[16];
+
+    if ((uint32_t)cp->inner_l4_ofs + 8 > rte_pktmbuf_data_len(p->m) ||
+        (sum_at && cp->inner_l4_ofs + sum_at + 2 > rte_pktmbuf_data_len(p->m)))
+        return -ENOSPC;
+    n = address_bytes(bytes, sent->family, sent->src);
+    addresses = write_bytes(p, src_at, bytes, n);
+    n = address_bytes(bytes, sent->family, sent->dst);
+    addresses = csum_add(addresses, write_bytes(p, dst_at, bytes, n));
+    all = addresses;
+    if (is_v4)
+        all = csum_add(all, add_to_sum(p, cp->inner_ofs + 10u, addresses));
+    if (conn_tuple_has_ids(sent)) {
+        be16_store(bytes, sent->src_port);
+        ports = write_bytes(p, cp->inner_l4_ofs + 4u, bytes, 2);
+    } else if (sent->proto == IP_PROTO_TCP || sent->proto == IP_PROTO_UDP || sent->proto == IP_PROTO_SCTP) {
+        be16_store(bytes, sent->src_port);
+        be16_store(bytes + 2, sent->dst_port);
+        ports = write_bytes(p, cp->inner_l4_ofs, bytes, 4);
+    }
+    all = csum_add(all, ports);
+    if (sum_at)
+        all = csum_add(all, add_to_sum(p, cp->inner_l4_ofs + sum_at,
+                                       sent->proto == IP_PROTO_ICMP ? ports : csum_add(ports, addresses)));
+    (void)add_to_sum(p, p->l4_ofs + 2u, all); /* of the error itself */
+    return 0;
+}
+
+static int set_address(struct pkt *p, uint8_t family, bool is_src, struct value v)
+{
+    enum field_id v4 = is_src ? FIELD_IPV4_SRC : FIELD_IPV4_DST, v6 = is_src ? FIELD_IPV6_SRC : FIELD_IPV6_DST;
+    enum field_id id = family == 4 ? v4 : v6;
+
+    return pkt_set_field(p, id, v, field_ones(id));
+}
+
+static int set_port(struct pkt *p, uint8_t proto, bool is_src, uint16_t port)
+{
+    enum field_id id = proto == IP_PROTO_TCP   ? is_src ? FIELD_TCP_SRC : FIELD_TCP_DST
+                       : proto == IP_PROTO_UDP ? is_src ? FIELD_UDP_SRC : FIELD_UDP_DST
+                       : is_src                ? FIELD_SCTP_SRC
+                                               : FIELD_SCTP_DST;
+
+    return pkt_set_field(p, id, value_of(port), field_ones(id));
+}
+
+static bool is_value(struct value a, struct value b)
+{
+    return a.hi == b.hi && a.lo == b.lo;
+}
+
+int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple tuple[CONN_DIRS], enum conn_dir dir)
+{
+    const struct conn_tuple *seen = &tuple[dir];
+    struct conn_tuple want = conn_tuple_inverse(&tuple[!dir]);
+    bool is_error = cp->kind == CONN_KIND_ERROR;
+    uint8_t bytes[2];
+    struct value src;
+    int err = pkt_writable(p);
+
+    if (!err && is_error)
+        err = inner_frame(p, cp, &tuple[!dir]);
+    if (err)
+        return err;
+    src = key_get(&p->key, want.family == 4 ? FIELD_IPV4_SRC : FIELD_IPV6_SRC);
+    /* an error may come from any router on the way: that one keeps its address */
+    if (!is_value(want.src, seen->src) && (!is_error || is_value(src, seen->src)))
+        err = set_address(p, want.family, true, want.src);
+    if (!err && !is_value(want.dst, seen->dst))
+        err = set_address(p, want.family, false, want.dst);
+    if (err || is_error)
+        return err;
+    if (conn_tuple_has_ids(seen)) {
+        if (want.src_port != seen->src_port) {
+            be16_store(bytes, want.src_port);
+            (void)add_to_sum(p, p->l4_ofs + 2u, write_bytes(p, p->l4_ofs + 4u, bytes, 2));
+        }
+        return 0;
+    }
+    if (want.src_port != seen->src_port)
+        err = set_port(p, want.proto, true, want.src_port);
+    if (!err && want.dst_port != seen->dst_port)
+        err = set_port(p, want.proto, false, want.dst_port);
+    return err;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nat.h - network address and port translation: what a new connection's answers are to look like, and the rewriting of frames.
+ * Flow: conn_track -> [nat_begin] (new connections), [nat_frame] (every frame of one that is translated).
+ * Spec: RFC 4787, 5382, 5508, 7857 (docs/nat.md says what of them holds).  Thread: W. */
+#ifndef DATAPATH_NAT_H
+#define DATAPATH_NAT_H
+
+#include "datapath/conn.h"
+
+struct conn_packet;
+struct pkt;
+
+enum nat_order { NAT_ORDER_KEEP, NAT_ORDER_HASH, NAT_ORDER_RANDOM }; /* which port is tried first */
+
+/* What an action asks for. */
+struct nat_spec {
+    struct value addr_min, addr_max; /* family 0: the address stays */
+    uint16_t port_min, port_max;     /* 0: any that RFC 4787, 4.2.1, allows */
+    uint8_t kind;                    /* CT_SNAT or CT_DNAT; 0: no new connection is translated */
+    uint8_t family;                  /* 4 or 6; 0: no addresses are given */
+    uint8_t order;                   /* enum nat_order */
+    bool is_persistent;              /* a host's address depends on nothing but the host */
+};
+
+/* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
+ * -EEXIST: there is one already with the same original tuple, or, without translation, with the same answers; -ENOSPC: no
+ * room; -EADDRINUSE: no port is free. */
+int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
+
+/* Makes the frame, which belongs to a connection with these tuples on side `dir`, one as the other side shall see it.  0, or as
+ * pkt_set_field(). */
+int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple tuple[CONN_DIRS], enum conn_dir dir);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ct.h - the parts of the action ct that the wire form leaves as bytes: where its zone is, and what it translates to.
+ * Spec: Open vSwitch's ovs-actions(7), ct and nat, whose wire form this is.   Thread: any. */
+#ifndef OPENFLOW_CT_H
+#define OPENFLOW_CT_H
+
+#include "base/bytes.h"
+#include "base/subfield.h"
+#include "openflow/ofp.h"
+
+enum { CT_NO_TABLE = 0xff, CT_ALG_NONE = 0, CT_ALG_FTP = 21, CT_ALG_TFTP = 69 };
+
+enum ct_nat_flag {
+    CT_NAT_F_SRC = 1 << 0,
+    CT_NAT_F_DST = 1 << 1,
+    CT_NAT_F_PERSISTENT = 1 << 2,
+    CT_NAT_F_HASH = 1 << 3,
+    CT_NAT_F_RANDOM = 1 << 4,
+};
+
+/* The action nat within ct. */
+struct ct_nat {
+    uint16_t flags;              /* enum ct_nat_flag */
+    uint8_t family;              /* 4 or 6; 0: no address */
+    bool has_addr_max;           /* else it is addr_min */
+    bool has_port, has_port_max; /* else there is none, or it is port_min */
+    struct value addr_min, addr_max;
+    uint16_t port_min, port_max;
+};
+
+/* 0, or the code of OFPET_BAD_ACTION that answers it. */
+int ct_nat_decode(struct ct_nat *out, const struct ofp_nx_nat *in);
+/* The bytes of its ranges are appended to `w`, which `out` borrows. */
+void ct_nat_encode(struct ofp_nx_nat *out, struct wr *w, const struct ct_nat *in);
+
+/* The field that has the zone.  False: it is a number.  A field that is not known: FIELD_NONE. */
+bool ct_zone_field(const struct ofp_nx_ct *ct, struct subfield *out);
+uint32_t ct_zone_header(enum field_id field);
+
+#endif
