@@ -61,15 +61,15 @@ enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
 struct conn {
     /* under `lock`, but for what says otherwise */
     alignas(64) struct conn_tuple tuple[CONN_DIRS];
-    _Atomic uint32_t lock; /* odd: held */
-    uint32_t index;        /* constant */
-    uint8_t timer;         /* enum conn_timer */
-    bool is_dead;          /* out of the table, or on its way */
-    bool is_answered;      /* frames have come from both sides */
-    uint8_t nat;           /* CT_SNAT | CT_DNAT, of the original direction */
-    uint8_t helper;        /* enum conn_helper */
-    bool is_related;       /* of a master connection */
-    uint16_t nat_block;    /* nat.h: what is to be given back */
+    _Atomic uint32_t lock;   /* odd: held */
+    uint32_t index;          /* constant */
+    uint8_t timer;           /* enum conn_timer */
+    bool is_dead;            /* out of the table, or on its way */
+    bool is_answered;        /* frames have come from both sides */
+    uint8_t nat;             /* CT_SNAT | CT_DNAT, of the original direction */
+    uint8_t helper;          /* enum conn_helper */
+    bool is_related;         /* of a master connection */
+    uint16_t nat_block;      /* nat.h: what is to be given back */
     _Atomic uint32_t doomed; /* C: the serial of the connection that is to be thrown out */
     uint32_t serial;         /* another each time that this place is taken */
     uint32_t expiry;         /* what the table has as its time, in ticks */
@@ -88,9 +88,9 @@ struct conn_zone_conf {
 };
 
 struct conn_table_conf {
-    uint32_t max;        /* connections in all, 1..CONN_MAX */
+    uint32_t max; /* connections in all, 1..CONN_MAX */
     unsigned n_workers;
-    uint64_t seed;       /* of the hash: hosts must not know it */
+    uint64_t seed; /* of the hash: hosts must not know it */
 };
 enum { CONN_MAX = 1 << 22, CONN_ZONES = 65536 };
 
@@ -106,8 +106,8 @@ void conn_unlock(struct conn *c);
 /* Takes a connection, which is locked, out of the table, and unlocks it. */
 void conn_remove(struct conn_table *t, unsigned worker, struct conn *c);
 
-/* A new connection, not locked, which nobody else knows yet.  NULL: there is no room, in all (not even for one that can be pushed out,
- * see conn_table.c) or in its zone. */
+/* A new connection, not locked, which nobody else knows yet.  NULL: there is no room, in all or in its zone, not even by pushing
+ * one out (conn_table.c, Theory). */
 struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns);
 /* Puts it into the table with these answers, and returns 0: it is locked now.  -EEXIST: a connection has one of the tuples:
  * try with other answers, or conn_drop().  -ENOSPC: no room. */

@@ -215,8 +215,8 @@ static uint32_t read_inner_ip(struct conn_tuple *t, const struct pkt *p, uint32_
     t->dst = (struct value){ be64_load(ip + 24), be64_load(ip + 32) };
     t->proto = ip[6];
     at = ofs + IPV6_HEADER;
-    for (unsigned i = 0; i < INNER_EXTENSIONS && (t->proto == IP_PROTO_HOPOPTS || t->proto == IP_PROTO_ROUTING ||
-                                                  t->proto == IP_PROTO_DSTOPTS);
+    for (unsigned i = 0; i < INNER_EXTENSIONS &&
+                         (t->proto == IP_PROTO_HOPOPTS || t->proto == IP_PROTO_ROUTING || t->proto == IP_PROTO_DSTOPTS);
          i++) {
         ip = look(p->m, at, 8, room);
         if (!ip)
@@ -232,7 +232,8 @@ static bool read_inner(struct conn_packet *out, const struct pkt *p)
     struct conn_tuple inner = out->tuple, *t = &inner;
     uint32_t ofs = p->l4_ofs + (uint32_t)ICMP_HEADER, l4 = read_inner_ip(t, p, ofs);
     uint8_t room[INNER_PORTS];
-    const uint8_t *h = l4 && l4 + INNER_PORTS <= (uint32_t)p->l4_ofs + p->l4_len ? look(p->m, l4, INNER_PORTS, room) : NULL;
+    const uint8_t *h =
+        l4 && l4 + INNER_PORTS <= (uint32_t)p->l4_ofs + p->l4_len ? look(p->m, l4, INNER_PORTS, room) : NULL;
     bool is_reply;
     int request;
 
@@ -253,7 +254,7 @@ static bool read_inner(struct conn_packet *out, const struct pkt *p)
     case IP_PROTO_ICMPV6:
         request = request_of(t, h[0], &is_reply);
         t->src_port = be16_load(h + 4);
-        t->dst_port = (uint16_t)request;
+        t->dst_port = h[0];
         if (request < 0 || (t->proto == IP_PROTO_ICMP) != (t->family == 4))
             return false;
         break;
@@ -278,7 +279,7 @@ static bool read_icmp(struct conn_packet *out, const struct pkt *p)
         return false;
     out->kind = is_reply ? CONN_KIND_REPLY : CONN_KIND_QUERY;
     out->tuple.src_port = be16_load(h + 4);
-    out->tuple.dst_port = (uint16_t)request;
+    out->tuple.dst_port = h[0];
     return true;
 }
 

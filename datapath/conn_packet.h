@@ -22,11 +22,12 @@ enum conn_kind {
 };
 
 struct conn_packet {
-    uint8_t kind;            /* enum conn_kind */
-    uint8_t chunk;           /* SCTP: type of the first */
-    uint16_t inner_ofs;      /* of an error: where in the frame the IP header of the packet is that it is about */
-    uint16_t inner_l4_ofs;   /* ... and what is behind that */
-    struct conn_tuple tuple; /* of the frame; of an error: the inverse of that packet's, as an answer to it would have */
+    uint8_t kind;          /* enum conn_kind */
+    uint8_t chunk;         /* SCTP: type of the first */
+    uint16_t inner_ofs;    /* of an error: where in the frame the IP header of the packet is that it is about */
+    uint16_t inner_l4_ofs; /* ... and what is behind that */
+    struct conn_tuple
+        tuple; /* of the frame; of an error: the inverse of that packet's, as an answer to it would have */
     struct tcp_segment tcp;
 };
 

@@ -86,22 +86,17 @@ struct conn_table {
 };
 
 const uint32_t conn_timer_default_s[CONN_TIMERS] = {
-    [CONN_TCP_SYN_SENT] = 240,         /* RFC 5382, REQ-5: not less than four minutes */
-    [CONN_TCP_SYN_RECV] = 240,         /* likewise */
-    [CONN_TCP_ESTABLISHED] = 7440,     /* likewise: two hours and four minutes */
-    [CONN_TCP_FIN_WAIT] = 240,         /* likewise */
-    [CONN_TCP_TIME_WAIT] = 240,        /* RFC 7857, 2.2 */
-    [CONN_TCP_CLOSE] = 4,              /* after a reset that its receiver must have believed */
-    [CONN_UDP_FIRST] = 120,            /* RFC 4787, REQ-5: not less than two minutes */
-    [CONN_UDP_SINGLE] = 120,
-    [CONN_UDP_STREAM] = 300,           /* ... recommended: five */
-    [CONN_ICMP_FIRST] = 60,            /* RFC 5508, REQ-1 */
-    [CONN_ICMP_REPLY] = 60,
-    [CONN_SCTP_FIRST] = 240,
-    [CONN_SCTP_ESTABLISHED] = 7440,
-    [CONN_SCTP_CLOSE] = 4,
-    [CONN_OTHER_FIRST] = 60,
-    [CONN_OTHER_STREAM] = 300,
+    [CONN_TCP_SYN_SENT] = 240,                              /* RFC 5382, REQ-5: not less than four minutes */
+    [CONN_TCP_SYN_RECV] = 240,                              /* likewise */
+    [CONN_TCP_ESTABLISHED] = 7440,                          /* likewise: two hours and four minutes */
+    [CONN_TCP_FIN_WAIT] = 240,                              /* likewise */
+    [CONN_TCP_TIME_WAIT] = 240,                             /* RFC 7857, 2.2 */
+    [CONN_TCP_CLOSE] = 4,                                   /* after a reset that its receiver must have believed */
+    [CONN_UDP_FIRST] = 120,                                 /* RFC 4787, REQ-5: not less than two minutes */
+    [CONN_UDP_SINGLE] = 120,       [CONN_UDP_STREAM] = 300, /* ... recommended: five */
+    [CONN_ICMP_FIRST] = 60,                                 /* RFC 5508, REQ-1 */
+    [CONN_ICMP_REPLY] = 60,        [CONN_SCTP_FIRST] = 240, [CONN_SCTP_ESTABLISHED] = 7440,
+    [CONN_SCTP_CLOSE] = 4,         [CONN_OTHER_FIRST] = 60, [CONN_OTHER_STREAM] = 300,
 };
 
 static const char *const timer_names[] = {
@@ -136,7 +131,8 @@ static void lock(_Atomic uint32_t *l)
     for (;;) {
         uint32_t now = atomic_load_explicit(l, memory_order_relaxed);
 
-        if (!(now & 1) && atomic_compare_exchange_weak_explicit(l, &now, now + 1, memory_order_acquire, memory_order_relaxed))
+        if (!(now & 1) &&
+            atomic_compare_exchange_weak_explicit(l, &now, now + 1, memory_order_acquire, memory_order_relaxed))
             return;
         rte_pause();
     }
@@ -194,7 +190,8 @@ int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
     t->zones = calloc(CONN_ZONES, sizeof *t->zones);
     t->free = calloc(conf->max, sizeof *t->free);
     t->workers = aligned_alloc(64, conf->n_workers * sizeof *t->workers);
-    if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free || !t->workers) {
+    if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free ||
+        !t->workers) {
         conn_table_free(t);
         return -ENOMEM;
     }
@@ -272,7 +269,8 @@ static bool is_doomed(const struct conn *c)
     return atomic_load_explicit(&c->doomed, memory_order_relaxed) == c->serial;
 }
 
-static struct conn *find_at(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple, enum conn_dir *dir)
+static struct conn *find_at(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple,
+                            enum conn_dir *dir)
 {
     for (unsigned k = 0; k < 2; k++)
         for (uint32_t bits = candidates(p->bucket[k], p->tag); bits; bits &= bits - 1) {
@@ -318,7 +316,8 @@ static bool put_word(const struct place *p, uint32_t word)
             uint32_t none = 0;
 
             if (!atomic_load_explicit(&b->word[i], memory_order_relaxed) &&
-                atomic_compare_exchange_strong_explicit(&b->word[i], &none, word, memory_order_release, memory_order_relaxed))
+                atomic_compare_exchange_strong_explicit(&b->word[i], &none, word, memory_order_release,
+                                                        memory_order_relaxed))
                 return true;
         }
     }
@@ -625,7 +624,7 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
 
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)
 {
-    uint64_t at = now_ns + timeout_of(t, c->tuple[0].zone, timer) * NSEC_PER_S;
+    uint64_t at = now_ns + timeout_of(t, c->tuple[0].zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
     bool is_weak = !c->is_answered;
 
@@ -721,7 +720,8 @@ static struct conn_info info_of(const struct conn *c, uint64_t now_ns)
         .id = c->index,
         .serial = c->serial,
         .mark = c->mark,
-        .left_s = c->expiry > tick ? (uint32_t)((uint64_t)(c->expiry - tick) * (UINT64_C(1) << TICK_SHIFT) / NSEC_PER_S) : 0,
+        .left_s =
+            c->expiry > tick ? (uint32_t)((uint64_t)(c->expiry - tick) * (UINT64_C(1) << TICK_SHIFT) / NSEC_PER_S) : 0,
         .label = c->label,
         .timer = c->timer,
         .nat = c->nat,

@@ -8,7 +8,8 @@
  *     3. it acknowledges nothing that the other did not send,
  *     4. what it acknowledges is not older than what it let the other send: its own largest window.
  * These hold whatever order segments pass in and whichever were lost on either side of the switch, so they never refuse an
- * honest one.  A reset ends the connection only with the very number that its receiver waits for (the last acknowledged, or,
+ * honest one.  A segment that takes no sequence number is held to the latter two alone, since it moves nothing by its place, and
+ * not all that send one do it with the number they should.  A reset ends the connection only with the very number that its receiver waits for (the last acknowledged, or,
  * should that acknowledgement still be on its way, the last sent), since all others are answered by a challenge (RFC 5961,
  * 3.2); those within the bounds may pass, and change nothing.  The same holds for a SYN within a
  * connection (4.2): a host that lost its memory finds out by the challenge.
@@ -20,7 +21,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SCALE_MAX = 14, ACK_WINDOW_LEAST = 66000 }; /* an old acknowledgement can be as old as the largest unscaled window */
+enum {
+    SCALE_MAX = 14,
+    ACK_WINDOW_LEAST = 66000
+}; /* an old acknowledgement can be as old as the largest unscaled window */
 
 static const char *const names[] = {
     [TCP_STATE_NONE] = "none",         [TCP_STATE_SYN_SENT] = "syn-sent",   [TCP_STATE_OPEN] = "open",
@@ -122,9 +126,8 @@ static bool is_within(const struct conn_side *src, const struct conn_side *dst, 
     uint32_t end = end_of(s), ack_window = larger(src->max_window, ACK_WINDOW_LEAST);
     bool is_probe = end - src->limit == 1; /* of a window that is closed (RFC 9293, 3.8.6.1) */
 
-    if (!is_probe && !is_at_least(src->limit, end))
-        return false;
-    if (!is_at_least(s->seq, src->end - larger(dst->max_window, 1)))
+    if ((end != s->seq || s->flags & TCP_RST) &&
+        ((!is_probe && !is_at_least(src->limit, end)) || !is_at_least(s->seq, src->end - larger(dst->max_window, 1))))
         return false;
     if (!(s->flags & TCP_ACK))
         return true;
@@ -143,14 +146,14 @@ static enum tcp_verdict take_syn(struct conn_tcp *t, unsigned dir, const struct 
         return TCP_INVALID;
     if (src->state == TCP_STATE_NONE) {
         side_begin(src, s);
-    } else if (src->state != TCP_STATE_SYN_SENT) {
+    } else if (src->state != TCP_STATE_SYN_SENT && dst->state != TCP_STATE_SYN_SENT) {
         return TCP_VALID; /* to be challenged */
     } else if (s->seq + 1 != src->acked) {
         if (dst->state != TCP_STATE_NONE)
             return TCP_VALID;
         side_begin(src, s); /* nobody has answered the first one: the host has begun anew */
     }
-    src->limit = later(src->limit, src->end);
+    src->limit = later(src->limit, src->end + dst->max_window); /* 0 as long as it has said nothing */
     dst->limit = later(dst->limit, (acks ? s->ack : dst->end) + larger(s->window, 1));
     if (!(src->has_scale && dst->has_scale) && dst->state != TCP_STATE_NONE)
         src->scale = dst->scale = 0; /* both must offer it (RFC 7323, 1.3) */
@@ -194,7 +197,8 @@ enum tcp_verdict tcp_update(struct conn_tcp *t, unsigned dir, const struct tcp_s
         return TCP_INVALID;
     window = window_of(src, s);
     src->max_window = larger(src->max_window, window);
-    src->end = later(src->end, end_of(s));
+    if (end_of(s) != s->seq)
+        src->end = later(src->end, end_of(s));
     dst->limit = later(dst->limit, s->ack + larger(window, 1));
     dst->acked = later(dst->acked, s->ack);
     if (dst->is_guessed)

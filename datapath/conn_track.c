@@ -164,7 +164,8 @@ static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, c
             conn_remove(t, w->id, c);
             return false;
         }
-        s->state |= CT_INV;
+        s->state |= CT_INV; /* translated all the same: an inner address shall not get out */
+        see(s, c);
         conn_unlock(c);
         return true;
     } else {
@@ -234,12 +235,40 @@ static enum drop drop_of(int err)
     return err == -EADDRINUSE ? DROP_NAT_PORTS : err == -EEXIST ? DROP_CONN_CLASH : DROP_CONN_FULL;
 }
 
+/* The frame went through this zone before, as its fields say: its connection has counted it, and may have translated it, so that
+ * it is the other side's tuple that leads there.  False: there is none. */
+static bool take_again(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
+                       const struct ct_action *a, struct seen *s)
+{
+    unsigned state = (unsigned)key_get(&p->key, FIELD_CT_STATE).lo;
+    bool is_translated = state & (CT_SNAT | CT_DNAT);
+    struct conn_tuple tuple = is_translated ? conn_tuple_inverse(&cp->tuple) : cp->tuple;
+    struct conn *c;
+
+    if (!(state & CT_TRK) || state & CT_INV || key_get(&p->key, FIELD_CT_ZONE).lo != tuple.zone ||
+        (a->flags & CT_FORCE && state & CT_RPL))
+        return false;
+    c = conn_find(t, w->id, &tuple, w->now_ns, &s->dir);
+    if (!c)
+        return false;
+    if (is_translated)
+        s->dir = s->dir == CONN_ORIGINAL ? CONN_REPLY : CONN_ORIGINAL;
+    if (a->flags & CT_COMMIT)
+        set_marks(c, p, a);
+    s->state = state;
+    see(s, c);
+    conn_unlock(c);
+    return true;
+}
+
 /* Finds the frame's connection, or makes it if that is asked for. */
 static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                          const struct ct_action *a, struct seen *s)
 {
     int err = 0;
 
+    if (take_again(w, t, p, cp, a, s))
+        return DROP_NONE;
     for (unsigned i = 0; i < INSERT_TRIES; i++) {
         struct conn *c = conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
 
@@ -277,7 +306,7 @@ static void write_fields(struct pkt *p, const struct conn_packet *cp, const stru
         key_set_u64(&p->key, FIELD_CT_MARK, s->mark);
         key_set(&p->key, FIELD_CT_LABEL, s->label);
     }
-    if (s->state & CT_INV)
+    if (s->state & CT_INV && !s->has_conn)
         return;
     key_set(&p->key, o->family == 4 ? FIELD_CT_NW_SRC : FIELD_CT_IPV6_SRC, o->src);
     key_set(&p->key, o->family == 4 ? FIELD_CT_NW_DST : FIELD_CT_IPV6_DST, o->dst);
@@ -310,7 +339,7 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
         why = look_up(w, t, p, &cp, a, &s);
     if (why)
         return why;
-    if (s.has_conn && s.nat && a->flags & CT_NAT) {
+    if (s.has_conn && s.nat && a->flags & CT_NAT && !(s.state & (CT_SNAT | CT_DNAT))) {
         int err = nat_frame(p, &cp, s.tuple, s.dir);
 
         if (err == -ENOMEM)

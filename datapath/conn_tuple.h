@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conn_tuple.h - what tells connections apart: addresses, ports, protocol and zone, as one of the two sides sends them.
- * Everything is host order.  Of ICMP queries `src_port` is the identifier and `dst_port` the type of the request (RFC 5508,
- * 3.1); a reply has the same, so that only its addresses are the other way round. */
+ * Everything is host order.  Of ICMP queries `src_port` is the identifier (RFC 5508, 3.1) and `dst_port` the type; an answer has
+ * the same identifier and the type that answers it. */
 #ifndef DATAPATH_CONN_TUPLE_H
 #define DATAPATH_CONN_TUPLE_H
 
@@ -27,6 +27,16 @@ static inline bool conn_tuple_has_ids(const struct conn_tuple *t)
     return t->proto == IP_PROTO_ICMP || t->proto == IP_PROTO_ICMPV6;
 }
 
+/* The type that answers an ICMP query, and the other way round (RFC 792, RFC 950, RFC 4443). */
+static inline uint16_t conn_tuple_answer(uint8_t proto, uint16_t type)
+{
+    if (proto == IP_PROTO_ICMPV6)
+        return type ^ 1; /* 128 and 129 */
+    if (type == 0 || type == 8)
+        return type ^ 8;
+    return type & 1 ? type + 1 : type - 1; /* 13 and 14, 15 and 16, 17 and 18 */
+}
+
 /* As the other side sends. */
 static inline struct conn_tuple conn_tuple_inverse(const struct conn_tuple *t)
 {
@@ -34,10 +44,12 @@ static inline struct conn_tuple conn_tuple_inverse(const struct conn_tuple *t)
 
     r.src = t->dst;
     r.dst = t->src;
-    if (!conn_tuple_has_ids(t)) {
-        r.src_port = t->dst_port;
-        r.dst_port = t->src_port;
+    if (conn_tuple_has_ids(t)) {
+        r.dst_port = conn_tuple_answer(t->proto, t->dst_port);
+        return r;
     }
+    r.src_port = t->dst_port;
+    r.dst_port = t->src_port;
     return r;
 }
 

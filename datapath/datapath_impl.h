@@ -24,7 +24,7 @@ struct datapath {
     /* C writes, W reads */
     alignas(64) _Atomic uint64_t version;
     _Atomic(struct dp_port *) ports[DP_PORTS_MAX];
-    _Atomic(struct meter *) *meters; /* METERS_MAX, by slot */
+    _Atomic(struct meter *) *meters;    /* METERS_MAX, by slot */
     _Atomic(struct conn_table *) conns; /* NULL: no rule has asked for it */
     /* C only */
     struct worker *workers[DP_WORKERS_MAX];

@@ -468,6 +468,39 @@ static void fork_frame(struct worker *w, const struct bridge *b, struct pkt *p, 
     pipeline_fork(w, b, p, (const struct act *)(const void *)payload, n_set, n - n_set);
 }
 
+/* What is neither sent nor changed by it. */
+static void note(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at)
+{
+    const uint64_t *payload = at + 1;
+    uint64_t arg = op_arg(*at);
+
+    switch (op_code(*at)) {
+    case OP_MISS:
+        counter_add(&b->counters[w->id][arg].lookups, 1);
+        break;
+    case OP_FIN_TIMEOUT:
+        fin_frame(w, b, p, (struct fin_timeout){ (uint16_t)arg, (uint16_t)(arg >> 16) }, payload[0], payload[1]);
+        break;
+    case OP_COUNT:
+        stat_add(w->stats, (uint32_t)arg, 1, rte_pktmbuf_pkt_len(p->m), w->now_ns);
+        break;
+    case OP_CT_CLEAR:
+        conn_track_clear(p);
+        break;
+    case OP_FORK:
+        fork_frame(w, b, p, *at, payload);
+        break;
+    case OP_SET_QUEUE:
+        p->queue = (uint32_t)arg;
+        break;
+    case OP_DROP:
+        worker_drop(w, (enum drop)arg);
+        break;
+    default:
+        break;
+    }
+}
+
 /* --- the program --- */
 
 bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *words)
@@ -487,15 +520,6 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             return false;
         case OP_HIT:
             count_hit(w, b, arg, 1, bytes);
-            break;
-        case OP_MISS:
-            counter_add(&b->counters[w->id][arg].lookups, 1);
-            break;
-        case OP_FIN_TIMEOUT:
-            fin_frame(w, b, p, (struct fin_timeout){ (uint16_t)arg, (uint16_t)(arg >> 16) }, payload[0], payload[1]);
-            break;
-        case OP_COUNT:
-            stat_add(w->stats, (uint32_t)arg, 1, rte_pktmbuf_pkt_len(p->m), w->now_ns);
             break;
         case OP_GROUP:
             if (op_code(*next) == OP_END)
@@ -537,17 +561,14 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
             if (!track(w, p, payload))
                 return false;
             break;
+        case OP_MISS:
+        case OP_FIN_TIMEOUT:
+        case OP_COUNT:
         case OP_CT_CLEAR:
-            conn_track_clear(p);
-            break;
         case OP_FORK:
-            fork_frame(w, b, p, head, payload);
-            break;
-        case OP_DROP:
-            worker_drop(w, (enum drop)arg);
-            break;
         case OP_SET_QUEUE:
-            p->queue = (uint32_t)arg;
+        case OP_DROP:
+            note(w, b, p, at);
             break;
         case OP_METER:
         case OP_SET_FIELD:

@@ -90,8 +90,8 @@ static int try(struct conn_table *t, unsigned worker, struct conn *c, const stru
 }
 
 /* Tries ports with the address that is in `g`. */
-static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec, struct target *g,
-                     uint64_t hash)
+static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
+                     struct target *g, uint64_t hash)
 {
     struct conn_tuple plain = conn_tuple_inverse(&c->tuple[CONN_ORIGINAL]);
     bool has_ids = conn_tuple_has_ids(&plain);
@@ -186,7 +186,10 @@ static unsigned address_bytes(uint8_t out[16], uint8_t family, struct value v)
 /* Where the checksum of a packet that an error is about lies behind its transport header's start; 0: none that is there. */
 static unsigned inner_sum_at(const struct pkt *p, const struct conn_packet *cp)
 {
-    unsigned at = cp->tuple.proto == IP_PROTO_TCP ? 16 : cp->tuple.proto == IP_PROTO_UDP ? 6 : conn_tuple_has_ids(&cp->tuple) ? 2 : 0;
+    unsigned at = cp->tuple.proto == IP_PROTO_TCP   ? 16
+                  : cp->tuple.proto == IP_PROTO_UDP ? 6
+                  : conn_tuple_has_ids(&cp->tuple)  ? 2
+                                                    : 0;
 
     if (!at || cp->inner_l4_ofs + at + 2 > (uint32_t)p->l4_ofs + p->l4_len)
         return 0;

@@ -68,7 +68,7 @@ enum op {
     OP_CT,           /* payload: struct ct_action */
     OP_CT_CLEAR,
     OP_FORK, /* arg: actions in the set.  Payload: the set, then what a copy of the frame does first (struct act each) */
-    OP_DROP,         /* arg: enum drop */
+    OP_DROP, /* arg: enum drop */
     OP_N
 };
 

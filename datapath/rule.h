@@ -45,10 +45,10 @@ enum act_type {
     ACT_LEARN,        /* learn; then ACT_DATA, a struct learn_step each */
     ACT_MULTIPATH,    /* choice */
     ACT_BUNDLE,       /* choice among live ports: ACT_DATA, eight numbers each */
-    ACT_CT,           /* ct, and n_body actions: ACT_DATA twice for a translation, then what sets ct_mark and ct_label */
+    ACT_CT, /* ct, and n_body actions: ACT_DATA twice for a translation, then what sets ct_mark and ct_label */
     ACT_CT_CLEAR,
-    ACT_EXIT,         /* nothing more is done, the action set neither, whatever led here */
-    ACT_GOTO,         /* table_id; only here in what is left to do after a continuation, as the next three are */
+    ACT_EXIT, /* nothing more is done, the action set neither, whatever led here */
+    ACT_GOTO, /* table_id; only here in what is left to do after a continuation, as the next three are */
     ACT_CLEAR_SET,
     ACT_WRITE_SET, /* n_body actions that follow are written to the action set */
     ACT_CONTEXT,   /* context: whose actions follow */

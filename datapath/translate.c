@@ -682,7 +682,9 @@ static void do_ct_body(struct walk *w, struct ct_action *out, const struct act *
 
 static void do_ct(struct walk *w, const struct act *a)
 {
-    struct ct_action ct = { .flags = a->ct.flags, .zone = a->ct.zone, .zone_src = a->ct.zone_src, .helper = a->ct.helper };
+    struct ct_action ct = {
+        .flags = a->ct.flags, .zone = a->ct.zone, .zone_src = a->ct.zone_src, .helper = a->ct.helper
+    };
     const struct act *body = a + 1;
     unsigned n = a->n_body;
     uint64_t *p;

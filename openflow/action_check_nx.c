@@ -247,6 +247,7 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
     struct walk inner = *w;
     struct subfield zone;
     unsigned n_nat = 0;
+    int err;
 
     if (ct->flags & NX_CT_F_FORCE && !(ct->flags & NX_CT_F_COMMIT))
         return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
@@ -255,8 +256,7 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
     if (ct->alg != CT_ALG_NONE && ct->alg != CT_ALG_FTP && ct->alg != CT_ALG_TFTP)
         return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     if (ct_zone_field(ct, &zone)) {
-        int err = check_source(w, zone);
-
+        err = check_source(w, zone);
         if (err)
             return err;
         if (zone.n_bits != 16)
@@ -271,7 +271,12 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     }
     inner.is_in_ct = true;
-    return walk_list(&inner, ct->actions, ct->n_actions);
+    err = walk_list(&inner, ct->actions, ct->n_actions);
+    if (!err)
+        err = walk_ask(w, is_for_ip(w));
+    if (!err && ct->alg)
+        err = walk_ask(w, match_allows_field(&w->frame, ct->alg == CT_ALG_FTP ? FIELD_TCP_SRC : FIELD_UDP_SRC));
+    return err;
 }
 
 static int check_nat(struct walk *w, const struct ofp_nx_nat *nat)

@@ -112,7 +112,9 @@ void ct_nat_encode(struct ofp_nx_nat *out, struct wr *w, const struct ct_nat *in
         present |= RANGE_PORT_MAX;
         wr_u16(w, in->port_max);
     }
-    *out = (struct ofp_nx_nat){ .flags = in->flags, .range_present = (uint16_t)present, .ranges = w->p, .n_ranges = w->len };
+    *out = (struct ofp_nx_nat){
+        .flags = in->flags, .range_present = (uint16_t)present, .ranges = w->p, .n_ranges = w->len
+    };
 }
 
 /* An NXM header: class, number << 9, whether there is a mask << 8, length of the value. */

@@ -34,7 +34,7 @@ static struct span bare(struct span s)
 
 static int parse_address(struct list *l, struct span text, uint8_t *family, struct value *out)
 {
-    struct masked_value v;
+    struct masked_value v = { 0 };
     struct span s = bare(text);
     bool is_v6 = memchr(s.p, ':', s.n);
     enum field_id id = is_v6 ? FIELD_IPV6_SRC : FIELD_IPV4_SRC;
@@ -127,7 +127,8 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
             out->flags |= flags[i].flag;
             return 0;
         }
-    return errbuf_set(errors(l), -EINVAL, "nat: '%.*s' is none of src, dst, persistent, hash, random", SPAN_ARG(w->key));
+    return errbuf_set(errors(l), -EINVAL, "nat: '%.*s' is none of src, dst, persistent, hash, random",
+                      SPAN_ARG(w->key));
 }
 
 static int add_nat(struct list *l, const struct ct_nat *n)
@@ -161,7 +162,8 @@ int parse_nat(struct list *l, const struct word *w, unsigned arg)
         return err;
     if ((n.flags & CT_NAT_F_SRC && n.flags & CT_NAT_F_DST) || (n.flags & CT_NAT_F_HASH && n.flags & CT_NAT_F_RANDOM) ||
         (n.flags && !(n.flags & (CT_NAT_F_SRC | CT_NAT_F_DST))))
-        return errbuf_set(errors(l), -EINVAL, "nat: '%.*s' needs one of src and dst, and at most one of hash and random",
+        return errbuf_set(errors(l), -EINVAL,
+                          "nat: '%.*s' needs one of src and dst, and at most one of hash and random",
                           SPAN_ARG(w->value));
     return add_nat(l, &n);
 }
@@ -237,7 +239,8 @@ static int parse_ct_word(struct list *l, const struct word *w, struct ofp_nx_ct 
     else if (span_is(w->key, "exec"))
         err = parse_inner(l, ct, w->value);
     else if (span_is(w->key, "nat"))
-        err = parse_inner(l, ct, (struct span){ w->key.p, w->delim ? (size_t)(w->value.p + w->value.n + 1 - w->key.p) : w->key.n });
+        err = parse_inner(
+            l, ct, (struct span){ w->key.p, w->delim ? (size_t)(w->value.p + w->value.n + 1 - w->key.p) : w->key.n });
     else
         err = errbuf_set(errors(l), -EINVAL, "ct: '%.*s' is none of commit, force, zone, table, alg, exec, nat",
                          SPAN_ARG(w->key));

@@ -270,7 +270,9 @@ static void nat(const struct ofp_nx_nat *in, struct act *out)
     spec.port_max = n.port_max;
     spec.kind = n.flags & CT_NAT_F_SRC ? CT_SNAT : n.flags & CT_NAT_F_DST ? CT_DNAT : 0;
     spec.family = n.family;
-    spec.order = n.flags & CT_NAT_F_RANDOM ? NAT_ORDER_RANDOM : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH : NAT_ORDER_KEEP;
+    spec.order = n.flags & CT_NAT_F_RANDOM ? NAT_ORDER_RANDOM
+                 : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH
+                                           : NAT_ORDER_KEEP;
     spec.is_persistent = n.flags & CT_NAT_F_PERSISTENT;
     for (unsigned i = 0; i < NAT_ACTS; i++) {
         size_t at = (size_t)i * ACT_DATA_SIZE, left = sizeof spec - at;
@@ -327,6 +329,12 @@ static_assert((int)LEARN_MATCH == LEARN_STEP_MATCH && (int)LEARN_LOAD == LEARN_S
                   (int)LEARN_OUTPUT == LEARN_STEP_OUTPUT,
               "one kind is the other");
 
+/* Of an action without arguments. */
+static enum act_type plain_type(enum ofp_nx_subtype subtype)
+{
+    return subtype == NXAST_EXIT ? ACT_EXIT : subtype == NXAST_CT_CLEAR ? ACT_CT_CLEAR : ACT_DEC_IP_TTL;
+}
+
 int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
 {
     const struct ofp_oxm *o = &in->reg_load2.field;
@@ -381,10 +389,9 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
         *out = (struct act){ .type = ACT_SET_QUEUE, .queue = SHAPER_QUEUE_NONE };
         return 0;
     case NXAST_EXIT:
-        *out = (struct act){ .type = ACT_EXIT };
-        return 0;
+    case NXAST_CT_CLEAR:
     case NXAST_DEC_TTL:
-        *out = (struct act){ .type = ACT_DEC_IP_TTL };
+        *out = (struct act){ .type = plain_type(in->subtype) };
         return 0;
     case NXAST_DEC_TTL_CNT_IDS:
         *out = dec_ttl(&in->dec_ttl_cnt_ids);
@@ -414,9 +421,6 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
             in->bundle_load.algorithm, in->bundle_load.ports, out, n);
     case NXAST_CT:
         return ct(&in->ct, out, n);
-    case NXAST_CT_CLEAR:
-        *out = (struct act){ .type = ACT_CT_CLEAR };
-        return 0;
     case NXAST_LEARN:
     case NXAST_LEARN2:
         return learn(in, out, n);

@@ -57,6 +57,13 @@ ipv6,actions=move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[],move:NXM_NX_IPV6_LABEL[]-
 icmp6,icmp_type=135,icmp_code=0,actions=move:NXM_NX_ND_TARGET[]->NXM_NX_XXREG0[],move:NXM_NX_ND_SLL[]->NXM_NX_ND_SLL[],move:NXM_NX_ICMPV6_TYPE[]->NXM_NX_REG0[0..7],move:NXM_NX_ICMPV6_CODE[]->NXM_NX_REG0[0..7]
 icmp6,icmp_type=136,icmp_code=0,actions=move:NXM_NX_ND_TLL[]->NXM_OF_ETH_SRC[]
 mpls,actions=move:NXM_NX_MPLS_TTL[]->NXM_NX_REG0[0..7],move:OXM_OF_MPLS_LABEL[]->NXM_NX_REG0[0..19]
+ip,actions=ct(commit),ct(table=5,zone=9),ct(zone=NXM_NX_REG0[0..15],table=1),ct_clear
+tcp,actions=ct(commit,force,table=3,zone=2,nat(src=10.0.0.1-10.0.0.9:1000-2000,random),exec(load:0x5->NXM_NX_CT_MARK[0..7],move:NXM_NX_REG1[]->NXM_NX_CT_LABEL[0..31]),alg=ftp)
+ip,actions=ct(nat),ct(commit,nat(dst=10.0.0.5)),ct(commit,nat(src=10.0.0.5:80)),ct(commit,nat(src)),ct(commit,nat(dst=10.0.0.5-10.0.0.7,persistent,hash))
+ipv6,actions=ct(commit,nat(src=2001:db8::1-2001:db8::9)),ct(commit,nat(dst=[2001:db8::1]:80-90)),ct(commit,exec(load:0x1->NXM_NX_CT_LABEL[127]))
+udp,actions=ct(commit,alg=tftp,exec(set_field:7->ct_mark,set_field:0x1/0x3->ct_label))
+ct_state=+trk+est-inv,ct_zone=5,ct_mark=0x1/0xff,ct_label=0x7,tcp,ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.0/8,ct_nw_proto=6,ct_tp_src=5,ct_tp_dst=0x50/0xfff0,actions=drop
+ct_state=+new+trk,ipv6,ct_ipv6_src=2001:db8::1,actions=ct_clear
 recirc_id=0,dp_hash=0,actions=drop
 dp_hash=0/0xff,pkt_mark=0x5,reg3=0x6/0xf,xreg7=0x1,tun_id=0x9,actions=drop
 """.strip().split("\n")

@@ -649,7 +649,6 @@ static void cuts_segments(void **state)
 static void refuses(void **state)
 {
     static const char *const flows[] = {
-        "ip,actions=ct_clear",
         "actions=write_actions(push:NXM_NX_REG0[])",
     };
     struct world *w = world_new(0);
