@@ -11,6 +11,8 @@ static const struct cli_group groups[] = {
     { "group", "groups of a switch, over OpenFlow", group_commands },
     { "meter", "meters of a switch, over OpenFlow", meter_commands },
     { "mac", "MAC addresses that bridges have learned", mac_commands },
+    { "conn", "connections that the switch tracks", conn_commands },
+    { "nat", "connections that are translated", nat_commands },
     { "attach", "interfaces and namespaces, to a bridge and off it", attach_commands },
     { "capture", "frames of a port", capture_commands },
     { "net", "the network: a document, and the controller that makes it true", net_commands },

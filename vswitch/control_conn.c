@@ -136,10 +136,11 @@ static bool read_filter(struct rpc_request *r, const char *text, struct filter *
     for (char *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
         strcpy(said, word);
         if (!read_word(f, word)) {
-            rpc_reply_error(r,
-                            "filter '%s' is none of zone=N, proto=NAME, address=A, port=N, mark=N, state=NAME, nat, answered, "
-                            "unanswered",
-                            said);
+            rpc_reply_error(
+                r,
+                "filter '%s' is none of zone=N, proto=NAME, address=A, port=N, mark=N, state=NAME, nat, answered, "
+                "unanswered",
+                said);
             return false;
         }
     }
@@ -155,13 +156,14 @@ static bool fits(const struct filter *f, const struct conn_info *c)
 {
     const struct conn_tuple *o = &c->tuple[CONN_ORIGINAL], *b = &c->tuple[CONN_REPLY];
 
-    if ((f->has_zone && o->zone != f->zone) || (f->has_proto && o->proto != f->proto) || (f->has_mark && c->mark != f->mark) ||
-        (f->has_state && c->timer != f->state) || (f->is_nat && !c->nat) || (f->is_answered && !c->is_answered) ||
-        (f->is_unanswered && c->is_answered))
+    if ((f->has_zone && o->zone != f->zone) || (f->has_proto && o->proto != f->proto) ||
+        (f->has_mark && c->mark != f->mark) || (f->has_state && c->timer != f->state) || (f->is_nat && !c->nat) ||
+        (f->is_answered && !c->is_answered) || (f->is_unanswered && c->is_answered))
         return false;
     if (f->has_address && (o->family != f->family || !(is_address_of(o, &f->address) || is_address_of(b, &f->address))))
         return false;
-    return !f->has_port || o->src_port == f->port || o->dst_port == f->port || b->src_port == f->port || b->dst_port == f->port;
+    return !f->has_port || o->src_port == f->port || o->dst_port == f->port || b->src_port == f->port ||
+           b->dst_port == f->port;
 }
 
 /* --- as JSON --- */
@@ -210,10 +212,11 @@ static json_t *show_conn(const struct conn_info *c, uint64_t now_ns)
 {
     const struct conn_tuple *t = &c->tuple[CONN_ORIGINAL];
     char label[40];
-    json_t *o = json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:s}", "zone", (int)t->zone, "proto", proto_text(t->proto),
-                          "state", conn_timer_name((enum conn_timer)c->timer), "original", show_tuple(t), "reply",
-                          show_tuple(&c->tuple[CONN_REPLY]), "answered", c->is_answered, "left", (json_int_t)c->left_s, "age",
-                          (json_int_t)((now_ns - c->created_ns) / NSEC_PER_S), "nat", nat_text(c->nat));
+    json_t *o =
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:s}", "zone", (int)t->zone, "proto", proto_text(t->proto),
+                  "state", conn_timer_name((enum conn_timer)c->timer), "original", show_tuple(t), "reply",
+                  show_tuple(&c->tuple[CONN_REPLY]), "answered", c->is_answered, "left", (json_int_t)c->left_s, "age",
+                  (json_int_t)((now_ns - c->created_ns) / NSEC_PER_S), "nat", nat_text(c->nat));
 
     snprintf(label, sizeof label, "%#llx%016llx", (unsigned long long)c->label.hi, (unsigned long long)c->label.lo);
     json_object_set_new(o, "mark", json_integer((json_int_t)c->mark));
@@ -222,8 +225,9 @@ static json_t *show_conn(const struct conn_info *c, uint64_t now_ns)
     json_object_set_new(o, "packets", json_pack("[I, I]", (json_int_t)c->packets[0], (json_int_t)c->packets[1]));
     json_object_set_new(o, "bytes", json_pack("[I, I]", (json_int_t)c->bytes[0], (json_int_t)c->bytes[1]));
     if (t->proto == IP_PROTO_TCP)
-        json_object_set_new(o, "tcp", json_pack("[s, s]", tcp_state_name((enum tcp_state)c->tcp_state[0]),
-                                                tcp_state_name((enum tcp_state)c->tcp_state[1])));
+        json_object_set_new(o, "tcp",
+                            json_pack("[s, s]", tcp_state_name((enum tcp_state)c->tcp_state[0]),
+                                      tcp_state_name((enum tcp_state)c->tcp_state[1])));
     return o;
 }
 
@@ -364,8 +368,9 @@ static json_t *show_zone(const struct conn_table *t, uint16_t zone)
     json_object_set_new(o, "count", json_integer((json_int_t)conn_zone_count(t, zone)));
     json_object_set_new(o, "limit", json_integer((json_int_t)conf.limit));
     for (unsigned i = 0; i < CONN_TIMERS; i++)
-        json_object_set_new(o, conn_timer_name((enum conn_timer)i),
-                            json_integer((json_int_t)(conf.timeout_s[i] ? conf.timeout_s[i] : conn_timer_default_s[i])));
+        json_object_set_new(
+            o, conn_timer_name((enum conn_timer)i),
+            json_integer((json_int_t)(conf.timeout_s[i] ? conf.timeout_s[i] : conn_timer_default_s[i])));
     return o;
 }
 

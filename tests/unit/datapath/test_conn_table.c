@@ -28,8 +28,12 @@ static struct conn_table *table(uint32_t max, unsigned n_workers)
 
 static struct conn_tuple tuple_of(uint32_t a, uint32_t b)
 {
-    return (struct conn_tuple){ .src = value_of(0x0a000000 + a), .dst = value_of(0x0a010000 + b), .src_port = 1000, .dst_port = 80,
-                                .proto = IP_PROTO_UDP, .family = 4 };
+    return (struct conn_tuple){ .src = value_of(0x0a000000 + a),
+                                .dst = value_of(0x0a010000 + b),
+                                .src_port = 1000,
+                                .dst_port = 80,
+                                .proto = IP_PROTO_UDP,
+                                .family = 4 };
 }
 
 /* Locked, or NULL. */
@@ -339,9 +343,15 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_sizes), cmocka_unit_test(test_against_model), cmocka_unit_test(test_no_tuple_twice),
-        cmocka_unit_test(test_time),      cmocka_unit_test(test_sweep_is_bounded), cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_full),      cmocka_unit_test(test_doom),          cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_bad_sizes),
+        cmocka_unit_test(test_against_model),
+        cmocka_unit_test(test_no_tuple_twice),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_sweep_is_bounded),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_doom),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

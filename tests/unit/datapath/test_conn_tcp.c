@@ -28,7 +28,10 @@ struct scenario {
 };
 
 #define OPEN_UP \
-    { 'c', "S", 0, 0, 0, 1000, 2, 'v' }, { 's', "SA", 0, 1, 0, 2000, 3, 'v' }, { 'c', "A", 1, 1, 0, 1000, -1, 'v' }
+    { 'c', "S", 0, 0, 0, 1000, 2, 'v' }, { 's', "SA", 0, 1, 0, 2000, 3, 'v' }, \
+    { \
+        'c', "A", 1, 1, 0, 1000, -1, 'v' \
+    }
 
 static const struct scenario scenarios[] = {
     { "opens", { OPEN_UP }, TCP_STATE_OPEN, TCP_STATE_OPEN },
@@ -48,17 +51,28 @@ static const struct scenario scenarios[] = {
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
     { "an answer must acknowledge the SYN",
-      { { 'c', "S", 0, 0, 0, 1000, -1, 'v' }, { 's', "SA", 0, 2, 0, 1000, -1, 'i' }, { 's', "SA", 0, 0, 0, 1000, -1, 'i' } },
+      { { 'c', "S", 0, 0, 0, 1000, -1, 'v' },
+        { 's', "SA", 0, 2, 0, 1000, -1, 'i' },
+        { 's', "SA", 0, 0, 0, 1000, -1, 'i' } },
       TCP_STATE_SYN_SENT,
       TCP_STATE_NONE },
-    { "an answer has a SYN", { { 'c', "S", 0, 0, 0, 1000, -1, 'v' }, { 's', "A", 1, 1, 0, 1000, -1, 'i' } }, TCP_STATE_SYN_SENT, TCP_STATE_NONE },
+    { "an answer has a SYN",
+      { { 'c', "S", 0, 0, 0, 1000, -1, 'v' }, { 's', "A", 1, 1, 0, 1000, -1, 'i' } },
+      TCP_STATE_SYN_SENT,
+      TCP_STATE_NONE },
     { "refused: the reset acknowledges the SYN",
       { { 'c', "S", 0, 0, 0, 1000, -1, 'v' }, { 's', "RA", 0, 7, 0, 0, -1, 'i' }, { 's', "RA", 0, 1, 0, 0, -1, 'v' } },
       TCP_STATE_RESET,
       TCP_STATE_RESET },
-    { "windows are scaled", { OPEN_UP, { 's', "PA", 1, 1, 4000, 2000, -1, 'v' }, { 's', "PA", 4001, 1, 1, 2000, -1, 'v' } }, TCP_STATE_OPEN, TCP_STATE_OPEN },
+    { "windows are scaled",
+      { OPEN_UP, { 's', "PA", 1, 1, 4000, 2000, -1, 'v' }, { 's', "PA", 4001, 1, 1, 2000, -1, 'v' } },
+      TCP_STATE_OPEN,
+      TCP_STATE_OPEN },
     { "nothing behind the window but the byte that asks whether it is open",
-      { OPEN_UP, { 's', "PA", 1, 1, 4000, 2000, -1, 'v' }, { 's', "PA", 4001, 1, 2, 2000, -1, 'i' }, { 's', "PA", 4001, 1, 1, 2000, -1, 'v' } },
+      { OPEN_UP,
+        { 's', "PA", 1, 1, 4000, 2000, -1, 'v' },
+        { 's', "PA", 4001, 1, 2, 2000, -1, 'i' },
+        { 's', "PA", 4001, 1, 1, 2000, -1, 'v' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
     { "the answer does not scale: neither does",
@@ -69,7 +83,10 @@ static const struct scenario scenarios[] = {
         { 's', "PA", 1, 1, 1000, 2000, -1, 'v' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
-    { "what was not sent cannot be acknowledged", { OPEN_UP, { 'c', "A", 1, 2, 0, 1000, -1, 'i' } }, TCP_STATE_OPEN, TCP_STATE_OPEN },
+    { "what was not sent cannot be acknowledged",
+      { OPEN_UP, { 'c', "A", 1, 2, 0, 1000, -1, 'i' } },
+      TCP_STATE_OPEN,
+      TCP_STATE_OPEN },
     { "lost and sent again, in any order",
       { OPEN_UP,
         { 'c', "PA", 101, 1, 100, 1000, -1, 'v' },
@@ -78,37 +95,63 @@ static const struct scenario scenarios[] = {
         { 'c', "PA", 1, 1, 100, 1000, -1, 'v' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
-    { "far away", { OPEN_UP, { 'c', "PA", 1 << 30, 1, 10, 1000, -1, 'i' }, { 'c', "PA", -(1 << 30), 1, 10, 1000, -1, 'i' } }, TCP_STATE_OPEN, TCP_STATE_OPEN },
+    { "far away",
+      { OPEN_UP, { 'c', "PA", 1 << 30, 1, 10, 1000, -1, 'i' }, { 'c', "PA", -(1 << 30), 1, 10, 1000, -1, 'i' } },
+      TCP_STATE_OPEN,
+      TCP_STATE_OPEN },
     { "FIN of both",
-      { OPEN_UP, { 'c', "FA", 1, 1, 0, 1000, -1, 'v' }, { 's', "FA", 1, 2, 0, 2000, -1, 'v' }, { 'c', "A", 2, 2, 0, 1000, -1, 'v' } },
+      { OPEN_UP,
+        { 'c', "FA", 1, 1, 0, 1000, -1, 'v' },
+        { 's', "FA", 1, 2, 0, 2000, -1, 'v' },
+        { 'c', "A", 2, 2, 0, 1000, -1, 'v' } },
       TCP_STATE_FIN_ACKED,
       TCP_STATE_FIN_ACKED },
     { "half closed, and data the other way",
-      { OPEN_UP, { 'c', "FA", 1, 1, 0, 1000, -1, 'v' }, { 's', "A", 1, 2, 0, 2000, -1, 'v' }, { 's', "PA", 1, 2, 500, 2000, -1, 'v' },
+      { OPEN_UP,
+        { 'c', "FA", 1, 1, 0, 1000, -1, 'v' },
+        { 's', "A", 1, 2, 0, 2000, -1, 'v' },
+        { 's', "PA", 1, 2, 500, 2000, -1, 'v' },
         { 'c', "A", 2, 501, 0, 1000, -1, 'v' } },
       TCP_STATE_FIN_ACKED,
       TCP_STATE_OPEN },
     { "the ports are used again",
-      { OPEN_UP, { 'c', "FA", 1, 1, 0, 1000, -1, 'v' }, { 's', "FA", 1, 2, 0, 2000, -1, 'v' }, { 'c', "A", 2, 2, 0, 1000, -1, 'v' },
+      { OPEN_UP,
+        { 'c', "FA", 1, 1, 0, 1000, -1, 'v' },
+        { 's', "FA", 1, 2, 0, 2000, -1, 'v' },
+        { 'c', "A", 2, 2, 0, 1000, -1, 'v' },
         { 'c', "S", 90000, 0, 0, 1000, -1, 'a' } },
       TCP_STATE_FIN_ACKED,
       TCP_STATE_FIN_ACKED },
     { "RFC 5961, 3.2: a reset that is not exact is challenged, and changes nothing",
-      { OPEN_UP, { 's', "RA", 100, 1, 0, 0, -1, 'v' }, { 'c', "A", 1, 1, 0, 1000, -1, 'v' }, { 's', "RA", 1 << 30, 1, 0, 0, -1, 'i' } },
+      { OPEN_UP,
+        { 's', "RA", 100, 1, 0, 0, -1, 'v' },
+        { 'c', "A", 1, 1, 0, 1000, -1, 'v' },
+        { 's', "RA", 1 << 30, 1, 0, 0, -1, 'i' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
-    { "RFC 5961, 3.2: an exact one ends it", { OPEN_UP, { 's', "RA", 1, 1, 0, 0, -1, 'v' } }, TCP_STATE_RESET, TCP_STATE_RESET },
+    { "RFC 5961, 3.2: an exact one ends it",
+      { OPEN_UP, { 's', "RA", 1, 1, 0, 0, -1, 'v' } },
+      TCP_STATE_RESET,
+      TCP_STATE_RESET },
     { "RFC 5961, 4.2: a SYN within is challenged; the reset that answers the challenge ends it",
-      { OPEN_UP, { 'c', "S", 777777, 0, 0, 1000, -1, 'v' }, { 's', "A", 1, 1, 0, 2000, -1, 'v' }, { 'c', "R", 1, 0, 0, 0, -1, 'v' } },
+      { OPEN_UP,
+        { 'c', "S", 777777, 0, 0, 1000, -1, 'v' },
+        { 's', "A", 1, 1, 0, 2000, -1, 'v' },
+        { 'c', "R", 1, 0, 0, 0, -1, 'v' } },
       TCP_STATE_RESET,
       TCP_STATE_RESET },
     { "odd flags",
-      { OPEN_UP, { 'c', "SF", 1, 1, 0, 1000, -1, 'i' }, { 'c', "SR", 1, 1, 0, 1000, -1, 'i' }, { 'c', "F", 1, 1, 0, 1000, -1, 'i' },
+      { OPEN_UP,
+        { 'c', "SF", 1, 1, 0, 1000, -1, 'i' },
+        { 'c', "SR", 1, 1, 0, 1000, -1, 'i' },
+        { 'c', "F", 1, 1, 0, 1000, -1, 'i' },
         { 'c', "", 1, 1, 0, 1000, -1, 'i' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
     { "taken up in its midst",
-      { { 'c', "PA", 500, 700, 100, 50, -1, 'v' }, { 's', "A", 700, 600, 0, 60, -1, 'v' }, { 's', "PA", 700, 600, 50000, 60, -1, 'v' },
+      { { 'c', "PA", 500, 700, 100, 50, -1, 'v' },
+        { 's', "A", 700, 600, 0, 60, -1, 'v' },
+        { 's', "PA", 700, 600, 50000, 60, -1, 'v' },
         { 'c', "A", 600, 50700, 0, 50, -1, 'v' } },
       TCP_STATE_OPEN,
       TCP_STATE_OPEN },
@@ -152,7 +195,8 @@ static void test_scenarios(void **state)
                 fail_msg("%s: line %d: wanted %c, got %c", sc->name, (int)(l - sc->line) + 1, l->want, got);
         }
         if (t.side[0].state != sc->client || t.side[1].state != sc->server)
-            fail_msg("%s: ends as %s and %s", sc->name, tcp_state_name(t.side[0].state), tcp_state_name(t.side[1].state));
+            fail_msg("%s: ends as %s and %s", sc->name, tcp_state_name(t.side[0].state),
+                     tcp_state_name(t.side[1].state));
     }
 }
 
@@ -161,9 +205,16 @@ static void test_what_may_begin(void **state)
     static const struct {
         uint8_t flags;
         bool may;
-    } cases[] = { { TCP_SYN, true },          { TCP_ACK, true },  { TCP_ACK | TCP_PSH, true }, { TCP_FIN | TCP_ACK, true },
-                  { TCP_SYN | TCP_ACK, false }, { TCP_RST, false }, { TCP_RST | TCP_ACK, false }, { TCP_SYN | TCP_FIN, false },
-                  { 0, false },               { TCP_FIN, false } };
+    } cases[] = { { TCP_SYN, true },
+                  { TCP_ACK, true },
+                  { TCP_ACK | TCP_PSH, true },
+                  { TCP_FIN | TCP_ACK, true },
+                  { TCP_SYN | TCP_ACK, false },
+                  { TCP_RST, false },
+                  { TCP_RST | TCP_ACK, false },
+                  { TCP_SYN | TCP_FIN, false },
+                  { 0, false },
+                  { TCP_FIN, false } };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(tcp_may_begin(&(struct tcp_segment){ .flags = cases[i].flags }), cases[i].may);
