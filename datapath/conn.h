@@ -58,28 +58,41 @@ const char *conn_timer_name(enum conn_timer t);
 
 enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
 
+/* Under `lock`, but for what says otherwise.  In lines of the cache, of which the first two are touched for each frame, the third for
+ * one in COUNTED_LATER of each side and those with labels, the fourth for TCP. */
+enum { COUNTED_LATER = 64 };
 struct conn {
-    /* under `lock`, but for what says otherwise */
-    alignas(64) struct conn_tuple tuple[CONN_DIRS];
+    alignas(64) struct conn_tuple original;
     _Atomic uint32_t lock;   /* odd: held */
-    uint32_t index;          /* constant */
-    uint8_t timer;           /* enum conn_timer */
-    bool is_dead;            /* out of the table, or on its way */
-    bool is_answered;        /* frames have come from both sides */
-    uint8_t nat;             /* CT_SNAT | CT_DNAT, of the original direction */
-    uint8_t helper;          /* enum conn_helper */
-    bool is_related;         /* of a master connection */
-    uint16_t nat_block;      /* nat.h: what is to be given back */
     _Atomic uint32_t doomed; /* C: the serial of the connection that is to be thrown out */
     uint32_t serial;         /* another each time that this place is taken */
     uint32_t expiry;         /* what the table has as its time, in ticks */
+    uint8_t timer;           /* enum conn_timer */
+    uint8_t nat;             /* CT_SNAT | CT_DNAT, of the original direction */
+    uint8_t helper;          /* enum conn_helper */
+    bool is_dead : 1;        /* out of the table, or on its way */
+    bool is_answered : 1;    /* frames have come from both sides */
+    bool is_repeated : 1;    /* more than one has, from who began */
+    bool is_weak : 1;        /* as the table has it: may be pushed out */
+    bool is_related : 1;     /* of a master connection */
+    bool has_label : 1;      /* it is not zero */
+    alignas(64) struct conn_tuple reply;
+    uint32_t index; /* constant */
     uint32_t mark;
+    uint32_t new_bytes[CONN_DIRS]; /* not counted below yet */
+    uint16_t new_packets[CONN_DIRS];
+    alignas(64) uint64_t packets[CONN_DIRS];
+    uint64_t bytes[CONN_DIRS];
     struct value label;
-    struct conn_tcp tcp; /* of TCP only */
-    uint64_t packets[CONN_DIRS], bytes[CONN_DIRS];
     uint64_t created_ns;
+    alignas(64) struct conn_tcp tcp; /* of TCP only */
 };
 static_assert(sizeof(struct conn) <= 256, "a million connections take 256 MB");
+
+static inline const struct conn_tuple *conn_tuple_of(const struct conn *c, enum conn_dir dir)
+{
+    return dir == CONN_ORIGINAL ? &c->original : &c->reply;
+}
 
 /* What is set for a zone; 0 in a timer or limit: the default. */
 struct conn_zone_conf {
@@ -100,9 +113,26 @@ void conn_table_free(struct conn_table *t);                                     
 /* The connection that the tuple belongs to, locked, and which side sends like that; NULL: there is none. */
 struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
                        enum conn_dir *dir);
-/* Asks memory for what conn_find() will read. */
-void conn_expect(const struct conn_table *t, const struct conn_tuple *tuple);
+/* The same in steps, for many at once: the hash, what is asked of memory for the bucket, then for the connection, then as
+ * conn_find(). */
+uint64_t conn_hash(const struct conn_table *t, const struct conn_tuple *tuple);
+void conn_expect_bucket(const struct conn_table *t, uint64_t hash);
+void conn_expect(const struct conn_table *t, uint64_t hash);
+struct conn *conn_find_hashed(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t hash,
+                              uint64_t now_ns, enum conn_dir *dir);
 void conn_unlock(struct conn *c);
+/* Counts a frame of a connection that is locked, or not in the table yet. */
+static inline void conn_count_frame(struct conn *c, enum conn_dir dir, uint32_t n_bytes)
+{
+    c->is_repeated |= dir == CONN_ORIGINAL && (c->new_packets[dir] || c->is_repeated);
+    c->new_bytes[dir] += n_bytes;
+    if (++c->new_packets[dir] < COUNTED_LATER && c->new_bytes[dir] < UINT32_C(1) << 31)
+        return;
+    c->packets[dir] += c->new_packets[dir];
+    c->bytes[dir] += c->new_bytes[dir];
+    c->new_packets[dir] = 0;
+    c->new_bytes[dir] = 0;
+}
 /* Takes a connection, which is locked, out of the table, and unlocks it. */
 void conn_remove(struct conn_table *t, unsigned worker, struct conn *c);
 

@@ -26,6 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <rte_branch_prediction.h>
 #include <rte_pause.h>
@@ -150,12 +153,17 @@ void conn_unlock(struct conn *c)
 
 /* --- the table itself --- */
 
-/* Memory of the system's own, zero, given out when it is touched. */
+/* Memory of the system's own, zero, in large pages where it has them, and all there now: no worker shall wait for a page. */
 static void *reserve(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    return p == MAP_FAILED ? NULL : p;
+    if (p == MAP_FAILED)
+        return NULL;
+    (void)madvise(p, size, MADV_HUGEPAGE); /* may not be there: then it is only slower */
+    for (size_t i = 0; i < size; i += 4096)
+        ((volatile uint8_t *)p)[i] = 0;
+    return p;
 }
 
 static uint32_t buckets_for(uint32_t max)
@@ -233,9 +241,8 @@ struct place {
     uint32_t stripe;
 };
 
-static struct place place_of(const struct conn_table *t, const struct conn_tuple *tuple)
+static struct place place_at(const struct conn_table *t, uint64_t h)
 {
-    uint64_t h = conn_tuple_hash(tuple, t->conf.seed);
     uint32_t first = (uint32_t)h & t->bucket_mask, second = (uint32_t)(h >> 23) & t->bucket_mask;
 
     return (struct place){ .bucket = { &t->buckets[first], &t->buckets[second] },
@@ -243,16 +250,41 @@ static struct place place_of(const struct conn_table *t, const struct conn_tuple
                            .stripe = (uint32_t)(h >> 40) % STRIPES };
 }
 
-void conn_expect(const struct conn_table *t, const struct conn_tuple *tuple)
+static struct place place_of(const struct conn_table *t, const struct conn_tuple *tuple)
 {
-    struct place p = place_of(t, tuple);
+    return place_at(t, conn_tuple_hash(tuple, t->conf.seed));
+}
+
+uint64_t conn_hash(const struct conn_table *t, const struct conn_tuple *tuple)
+{
+    return conn_tuple_hash(tuple, t->conf.seed);
+}
+
+void conn_expect_bucket(const struct conn_table *t, uint64_t hash)
+{
+    struct place p = place_at(t, hash);
 
     rte_prefetch0(p.bucket[0]);
     rte_prefetch0(p.bucket[1]);
 }
 
-/* Which words have the tag, as bits. */
-static uint32_t candidates(const struct bucket *b, uint32_t tag)
+/* Which words have the tag, as bits.  A word that changes meanwhile is looked at again by whoever follows it. */
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+static inline uint32_t candidates(const struct bucket *b, uint32_t tag)
+{
+    const __m128i want = _mm_set1_epi32((int)(tag >> TAG_SHIFT)), none = _mm_setzero_si128();
+    uint32_t bits = 0;
+
+    for (unsigned i = 0; i < BUCKET_WORDS / 4; i++) {
+        __m128i w = _mm_load_si128((const __m128i *)(const void *)b + i);
+        __m128i is = _mm_andnot_si128(_mm_cmpeq_epi32(w, none), _mm_cmpeq_epi32(_mm_srli_epi32(w, TAG_SHIFT), want));
+
+        bits |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(is)) << 4 * i;
+    }
+    return bits;
+}
+#else
+static inline uint32_t candidates(const struct bucket *b, uint32_t tag)
 {
     uint32_t bits = 0;
 
@@ -262,6 +294,23 @@ static uint32_t candidates(const struct bucket *b, uint32_t tag)
         bits |= (uint32_t)(w && (w ^ tag) >> TAG_SHIFT == 0) << i;
     }
     return bits;
+}
+#endif
+
+void conn_expect(const struct conn_table *t, uint64_t hash)
+{
+    struct place p = place_at(t, hash);
+
+    for (unsigned k = 0; k < 2; k++) {
+        uint32_t bits = candidates(p.bucket[k], p.tag), w;
+
+        if (!bits)
+            continue;
+        w = atomic_load_explicit(&p.bucket[k]->word[__builtin_ctz(bits)], memory_order_relaxed) & INDEX_MASK;
+        for (unsigned line = 0; line < 2; line++)
+            rte_prefetch0((const uint8_t *)&t->conns[w] + (size_t)line * 64);
+        return;
+    }
 }
 
 static bool is_doomed(const struct conn *c)
@@ -281,7 +330,7 @@ static struct conn *find_at(struct conn_table *t, const struct place *p, const s
             if (!w)
                 continue;
             lock(&c->lock);
-            if (!c->is_dead && conn_tuple_equal(&c->tuple[d], tuple)) {
+            if (!c->is_dead && conn_tuple_equal(conn_tuple_of(c, d), tuple)) {
                 *dir = d;
                 return c;
             }
@@ -398,7 +447,7 @@ static void release(struct conn_table *t, unsigned worker, uint32_t index, uint1
 
 void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
 {
-    struct conn_tuple tuple[CONN_DIRS] = { c->tuple[0], c->tuple[1] };
+    struct conn_tuple tuple[CONN_DIRS] = { c->original, c->reply };
     struct place p[CONN_DIRS];
     uint32_t index = c->index;
 
@@ -421,7 +470,13 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
 struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
                        enum conn_dir *dir)
 {
-    struct place p = place_of(t, tuple);
+    return conn_find_hashed(t, worker, tuple, conn_hash(t, tuple), now_ns, dir);
+}
+
+struct conn *conn_find_hashed(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t hash,
+                              uint64_t now_ns, enum conn_dir *dir)
+{
+    struct place p = place_at(t, hash);
     struct conn *c = find_at(t, &p, tuple, dir);
 
     if (c && unlikely(c->expiry <= tick_of(now_ns) || is_doomed(c))) { /* and was not swept yet */
@@ -449,7 +504,7 @@ static bool is_of_zone(struct conn *c, int zone)
     bool is;
 
     lock(&c->lock);
-    is = c->tuple[CONN_ORIGINAL].zone == zone;
+    is = c->original.zone == zone;
     unlock(&c->lock);
     return is;
 }
@@ -478,7 +533,7 @@ static bool push_out(struct conn_table *t, unsigned worker, int zone)
         return false;
     c = &t->conns[best];
     lock(&c->lock);
-    if (c->is_dead || c->is_answered || (zone >= 0 && c->tuple[CONN_ORIGINAL].zone != zone)) {
+    if (c->is_dead || c->is_answered || (zone >= 0 && c->original.zone != zone)) {
         unlock(&c->lock);
         return false;
     }
@@ -558,10 +613,10 @@ struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_
     c = &t->conns[index];
     lock(&c->lock); /* somebody may still look at what it was */
     serial = c->serial + 1 ? c->serial + 1 : 1;
-    memset((uint8_t *)c + offsetof(struct conn, timer), 0, sizeof *c - offsetof(struct conn, timer));
+    memset((uint8_t *)c + offsetof(struct conn, serial), 0, sizeof *c - offsetof(struct conn, serial));
     c->serial = serial; /* the mark of who was here before is another */
     c->index = index;
-    c->tuple[CONN_ORIGINAL] = *original;
+    c->original = *original;
     c->is_dead = true; /* until it is in the table */
     c->created_ns = now_ns;
     unlock(&c->lock); /* whoever holds a stripe may wait for it: see conn_insert() */
@@ -572,7 +627,7 @@ void conn_drop(struct conn_table *t, unsigned worker, struct conn *c)
 {
     uint32_t index = c->index;
 
-    release(t, worker, index, c->tuple[CONN_ORIGINAL].zone);
+    release(t, worker, index, c->original.zone);
 }
 
 static bool is_taken(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple)
@@ -594,15 +649,15 @@ bool conn_has(struct conn_table *t, const struct conn_tuple *tuple)
 
 int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply)
 {
-    struct place p[CONN_DIRS] = { place_of(t, &c->tuple[CONN_ORIGINAL]), place_of(t, reply) };
+    struct place p[CONN_DIRS] = { place_of(t, &c->original), place_of(t, reply) };
     int err = 0;
 
     lock_stripes(t, &p[0], &p[1]);
-    if (is_taken(t, &p[0], &c->tuple[CONN_ORIGINAL]) || is_taken(t, &p[1], reply)) {
+    if (is_taken(t, &p[0], &c->original) || is_taken(t, &p[1], reply)) {
         err = -EEXIST;
     } else {
         lock(&c->lock);
-        c->tuple[CONN_REPLY] = *reply;
+        c->reply = *reply;
         c->is_dead = false;
         if (!put_word(&p[0], word_of(c, CONN_ORIGINAL, p[0].tag))) {
             err = -ENOSPC;
@@ -624,7 +679,7 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
 
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)
 {
-    uint64_t at = now_ns + timeout_of(t, c->tuple[0].zone, timer) * (uint64_t)NSEC_PER_S;
+    uint64_t at = now_ns + timeout_of(t, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
     bool is_weak = !c->is_answered;
 
@@ -633,8 +688,10 @@ void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer,
         c->expiry = expiry;
         atomic_store_explicit(&t->expiry[c->index], expiry, memory_order_relaxed);
     }
-    if (unlikely(is_weak != atomic_load_explicit(&t->is_weak[c->index], memory_order_relaxed)))
+    if (unlikely(is_weak != c->is_weak)) {
+        c->is_weak = is_weak;
         atomic_store_explicit(&t->is_weak[c->index], is_weak, memory_order_relaxed);
+    }
 }
 
 /* Removes connection `index`, if its time is still over, or it is thrown out. */
@@ -716,7 +773,7 @@ static struct conn_info info_of(const struct conn *c, uint64_t now_ns)
 {
     uint32_t tick = tick_of(now_ns);
     struct conn_info info = {
-        .tuple = { c->tuple[0], c->tuple[1] },
+        .tuple = { c->original, c->reply },
         .id = c->index,
         .serial = c->serial,
         .mark = c->mark,
@@ -731,9 +788,9 @@ static struct conn_info info_of(const struct conn *c, uint64_t now_ns)
     };
 
     for (unsigned d = 0; d < CONN_DIRS; d++) {
-        info.tcp_state[d] = c->tuple[0].proto == IP_PROTO_TCP ? c->tcp.side[d].state : 0;
-        info.packets[d] = c->packets[d];
-        info.bytes[d] = c->bytes[d];
+        info.tcp_state[d] = c->original.proto == IP_PROTO_TCP ? c->tcp.side[d].state : 0;
+        info.packets[d] = c->packets[d] + c->new_packets[d];
+        info.bytes[d] = c->bytes[d] + c->new_bytes[d];
     }
     return info;
 }

@@ -12,7 +12,7 @@
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
 
-enum { CONNS_DEFAULT = 1 << 20, INSERT_TRIES = 3 };
+enum { CONNS_DEFAULT = 1 << 18, INSERT_TRIES = 3 };
 
 int conn_track_open(struct datapath *dp)
 {
@@ -68,13 +68,11 @@ static bool is_sctp_end(uint8_t chunk)
 
 static enum conn_timer timer_of(const struct conn *c, const struct conn_packet *cp)
 {
-    bool goes_on = c->packets[CONN_ORIGINAL] > 1;
-
     switch ((enum conn_kind)cp->kind) {
     case CONN_KIND_TCP:
         return tcp_timer(&c->tcp);
     case CONN_KIND_UDP:
-        return c->is_answered ? CONN_UDP_STREAM : goes_on ? CONN_UDP_SINGLE : CONN_UDP_FIRST;
+        return c->is_answered ? CONN_UDP_STREAM : c->is_repeated ? CONN_UDP_SINGLE : CONN_UDP_FIRST;
     case CONN_KIND_QUERY:
     case CONN_KIND_REPLY:
         return c->is_answered ? CONN_ICMP_REPLY : CONN_ICMP_FIRST;
@@ -89,23 +87,6 @@ static enum conn_timer timer_of(const struct conn *c, const struct conn_packet *
 }
 
 /* --- one frame and its connection --- */
-
-/* What is known of the frame, once its connection is unlocked again. */
-struct seen {
-    unsigned state; /* CT_* */
-    enum conn_dir dir;
-    bool has_conn;
-    uint8_t nat;
-    struct conn_tuple tuple[CONN_DIRS];
-    uint32_t mark;
-    struct value label;
-};
-
-static void count_frame(struct conn *c, enum conn_dir dir, const struct pkt *p)
-{
-    c->packets[dir]++;
-    c->bytes[dir] += rte_pktmbuf_pkt_len(p->m);
-}
 
 /* Does the frame belong where its tuple says?  `*is_over`: it begins another connection. */
 static bool update(struct conn *c, enum conn_dir dir, const struct conn_packet *cp, bool *is_over)
@@ -139,21 +120,22 @@ static void set_marks(struct conn *c, const struct pkt *p, const struct ct_actio
     c->mark = (c->mark & ~a->mark_mask) | ((uint32_t)key_get(&p->key, FIELD_CT_MARK).lo & a->mark_mask);
     c->label.hi = (c->label.hi & ~a->label_mask.hi) | (label.hi & a->label_mask.hi);
     c->label.lo = (c->label.lo & ~a->label_mask.lo) | (label.lo & a->label_mask.lo);
+    c->has_label = (c->label.hi | c->label.lo) != 0;
 }
 
-static void see(struct seen *s, const struct conn *c)
+static void see(struct ct_seen *s, const struct conn *c)
 {
     s->has_conn = true;
     s->nat = c->nat;
-    s->tuple[0] = c->tuple[0];
-    s->tuple[1] = c->tuple[1];
+    s->tuple[CONN_ORIGINAL] = c->original;
+    s->tuple[CONN_REPLY] = c->reply;
     s->mark = c->mark;
-    s->label = c->label;
+    s->label = c->has_label ? c->label : value_of(0);
 }
 
 /* The frame belongs to a connection, which is locked.  False: that is over, and gone. */
 static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, const struct pkt *p,
-                       const struct conn_packet *cp, const struct ct_action *a, struct seen *s)
+                       const struct conn_packet *cp, const struct ct_action *a, struct ct_seen *s)
 {
     bool is_over = (a->flags & CT_FORCE) && s->dir == CONN_REPLY && cp->kind != CONN_KIND_ERROR;
 
@@ -169,7 +151,7 @@ static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, c
         conn_unlock(c);
         return true;
     } else {
-        count_frame(c, s->dir, p);
+        conn_count_frame(c, s->dir, rte_pktmbuf_pkt_len(p->m));
         c->is_answered |= s->dir == CONN_REPLY;
         s->state |= c->is_answered ? CT_EST : CT_NEW;
         if (c->is_related)
@@ -206,7 +188,7 @@ static bool may_begin(const struct conn_packet *cp)
 
 /* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE. */
 static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                 const struct ct_action *a, struct seen *s)
+                 const struct ct_action *a, struct ct_seen *s)
 {
     static const struct nat_spec none;
     struct conn *c = conn_make(t, w->id, &cp->tuple, w->now_ns);
@@ -217,7 +199,7 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     if (cp->kind == CONN_KIND_TCP)
         tcp_begin(&c->tcp, &cp->tcp);
     c->helper = a->helper;
-    count_frame(c, CONN_ORIGINAL, p);
+    conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
     set_marks(c, p, a);
     err = nat_begin(t, w->id, c, a->flags & CT_NAT ? &a->nat : &none);
     if (err) {
@@ -238,7 +220,7 @@ static enum drop drop_of(int err)
 /* The frame went through this zone before, as its fields say: its connection has counted it, and may have translated it, so that
  * it is the other side's tuple that leads there.  False: there is none. */
 static bool take_again(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                       const struct ct_action *a, struct seen *s)
+                       const struct ct_action *a, struct ct_seen *s)
 {
     unsigned state = (unsigned)key_get(&p->key, FIELD_CT_STATE).lo;
     bool is_translated = state & (CT_SNAT | CT_DNAT);
@@ -263,7 +245,7 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
 
 /* Finds the frame's connection, or makes it if that is asked for. */
 static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                         const struct ct_action *a, struct seen *s)
+                         const struct ct_action *a, struct ct_seen *s)
 {
     int err = 0;
 
@@ -294,9 +276,9 @@ static enum drop look_up(struct worker *w, struct conn_table *t, const struct pk
 
 /* --- the frame's fields --- */
 
-static void write_fields(struct pkt *p, const struct conn_packet *cp, const struct seen *s, uint16_t zone)
+static void write_fields(struct pkt *p, const struct conn_tuple *own, const struct ct_seen *s, uint16_t zone)
 {
-    const struct conn_tuple *o = s->has_conn ? &s->tuple[CONN_ORIGINAL] : &cp->tuple;
+    const struct conn_tuple *o = s->has_conn ? &s->tuple[CONN_ORIGINAL] : own;
     bool has_ids = conn_tuple_has_ids(o);
 
     conn_track_clear(p);
@@ -326,7 +308,7 @@ static unsigned nat_bits(uint8_t nat, enum conn_dir dir)
 enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
 {
     struct conn_table *t = conn_track_table(w->dp);
-    struct seen s = { .state = CT_TRK };
+    struct ct_seen s = { .state = CT_TRK };
     struct conn_packet cp;
     uint16_t zone = a->zone_src ? (uint16_t)pkt_take(p, subfield_unpack(a->zone_src)).lo : a->zone;
     enum drop why = DROP_NONE;
@@ -346,6 +328,53 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
             return DROP_NO_ROOM;
         s.state |= nat_bits(s.nat, s.dir);
     }
-    write_fields(p, &cp, &s, zone);
+    write_fields(p, &cp.tuple, &s, zone);
     return DROP_NONE;
+}
+
+/* --- many at once --- */
+
+/* The connection that is held, if the frame is of it, or the frame's own, which is held then. */
+static struct conn *hold(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
+                         struct ct_seen *s, struct conn **held)
+{
+    struct conn *c = *held;
+
+    if (c && conn_tuple_equal(&c->original, &cp->tuple)) {
+        s->dir = CONN_ORIGINAL;
+    } else if (c && conn_tuple_equal(&c->reply, &cp->tuple)) {
+        s->dir = CONN_REPLY;
+    } else {
+        if (c)
+            conn_unlock(c);
+        c = *held = conn_find_hashed(t, w->id, &cp->tuple, hash, w->now_ns, &s->dir);
+    }
+    return c;
+}
+
+bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
+                      uint32_t n_bytes, struct ct_seen *s, struct conn **held)
+{
+    struct conn *c = hold(w, t, cp, hash, s, held);
+    bool is_over;
+
+    if (!c || !update(c, s->dir, cp, &is_over))
+        return false;
+    conn_count_frame(c, s->dir, n_bytes);
+    c->is_answered |= s->dir == CONN_REPLY;
+    s->state = CT_TRK | (c->is_answered ? CT_EST : CT_NEW) | (c->is_related ? CT_REL : 0) |
+               (s->dir == CONN_REPLY ? CT_RPL : 0);
+    conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
+    see(s, c);
+    return true;
+}
+
+unsigned conn_track_nat_bits(const struct ct_seen *s)
+{
+    return nat_bits(s->nat, s->dir);
+}
+
+void conn_track_fields(struct pkt *p, const struct ct_seen *s)
+{
+    write_fields(p, &s->tuple[CONN_ORIGINAL], s, s->tuple[CONN_ORIGINAL].zone);
 }

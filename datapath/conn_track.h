@@ -10,6 +10,7 @@
 #include "datapath/nat.h"
 
 struct bridge;
+struct conn_packet;
 struct datapath;
 struct pkt;
 struct worker;
@@ -33,6 +34,28 @@ static_assert(sizeof(struct ct_action) % sizeof(uint64_t) == 0, "kept in program
 int conn_track_open(struct datapath *dp);
 /* NULL: nothing has asked for one yet.  Thread: any. */
 struct conn_table *conn_track_table(const struct datapath *dp);
+
+/* What is known of a frame, once its connection is unlocked again. */
+struct ct_seen {
+    unsigned state; /* CT_* */
+    enum conn_dir dir;
+    bool has_conn;
+    uint8_t nat;
+    struct conn_tuple tuple[CONN_DIRS];
+    uint32_t mark;
+    struct value label;
+};
+
+/* For frames that go together (quick_ct.c): as conn_track() without a commit, but for the translation, which is the caller's;
+ * `hash`: conn_hash().  False: it is not as simple as that, and nothing has changed.
+ * Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for the caller to unlock.
+ * Thread: W. */
+bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
+                      uint32_t n_bytes, struct ct_seen *s, struct conn **held);
+/* CT_SNAT and CT_DNAT, as a translated frame shows them. */
+unsigned conn_track_nat_bits(const struct ct_seen *s);
+/* Writes the fields of such a frame. */
+void conn_track_fields(struct pkt *p, const struct ct_seen *s);
 
 /* DROP_NONE: the frame goes on.  Thread: W. */
 enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a);

@@ -33,7 +33,7 @@ struct datapath_conf {
     unsigned n_workers;        /* 1..DP_WORKERS_MAX */
     int cpu[DP_WORKERS_MAX];   /* where each runs; -1: anywhere */
     bool is_manual;            /* no threads: the caller runs datapath_poll() (unit tests) */
-    uint32_t conns_max;        /* connections tracked at once; 0: default (2^20) */
+    uint32_t conns_max;        /* connections tracked at once; 0: default (2^18) */
     size_t cache_bytes;        /* of a worker's cache; 0: default (8 MiB) */
     struct rte_mempool *pool;  /* for packet-outs and copies; borrowed */
     const struct clock *clock; /* borrowed */

@@ -93,7 +93,7 @@ static int try(struct conn_table *t, unsigned worker, struct conn *c, const stru
 static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
                      struct target *g, uint64_t hash)
 {
-    struct conn_tuple plain = conn_tuple_inverse(&c->tuple[CONN_ORIGINAL]);
+    struct conn_tuple plain = conn_tuple_inverse(&c->original);
     bool has_ids = conn_tuple_has_ids(&plain);
     uint16_t own = spec->kind == CT_SNAT && !has_ids ? plain.dst_port : plain.src_port;
     struct ports r = ports_of(spec, own, has_ids);
@@ -122,7 +122,7 @@ static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, cons
 
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
 {
-    const struct conn_tuple *original = &c->tuple[CONN_ORIGINAL];
+    const struct conn_tuple *original = &c->original;
     struct target g;
     uint64_t host, hash, n;
     int err;

@@ -11,6 +11,7 @@
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
 #include "datapath/quick.h"
+#include "datapath/quick_ct.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -223,13 +224,54 @@ static void group(struct groups *g, const struct burst *f, unsigned n)
 
 enum way { WAY_ALONE, WAY_OUTPUT, WAY_DONE };
 
+/* A frame whose connection is found goes on alone. */
+static void go_on(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
+                  const struct ct_seen *seen, uint8_t table_id)
+{
+    pkt_init(w->pkt, m, in_port);
+    conn_track_fields(w->pkt, seen);
+    resume_begin(&w->resume);
+    w->resume.table_id = table_id;
+    run_tables(w, b, w->pkt);
+}
+
+static void run_programs(struct worker *w, const struct bridge *b, struct burst *f, unsigned n);
+
+/* Has the frames' connections found, and the frames go on, to their end; but for those that are left to go alone. */
+static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, const uint8_t *which, unsigned n,
+                   uint8_t *way)
+{
+    struct program *p = f->program[which[0]];
+    struct quick_ct_rest rest;
+    uint8_t tracked[PORT_BURST];
+    unsigned n_tracked = 0;
+
+    quick_ct_run(w, b, f, p, which, n, &rest);
+    for (unsigned k = 0; k < n; k++)
+        way[which[k]] = WAY_DONE;
+    for (unsigned k = 0; k < rest.n_others; k++)
+        way[rest.others[k]] = WAY_ALONE;
+    for (unsigned k = 0; k < n; k++)
+        if (way[which[k]] == WAY_DONE)
+            tracked[n_tracked++] = which[k];
+    if (!n_tracked)
+        return;
+    quick_count(w, b, f, p, tracked, n_tracked);
+    if (w->ct->burst.n)
+        run_programs(w, b, &w->ct->burst, w->ct->burst.n);
+    for (unsigned k = 0; k < rest.n_alone; k++)
+        go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], (uint8_t)p->out);
+}
+
 /* Runs a group's program on the frames that it is quick for; notes what is left to do with these. */
 static void run_group(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n,
                       uint8_t *way)
 {
     struct program *p = f->program[which[0]];
-    unsigned n_quick = p->kind == QUICK_NONE ? 0 : quick_sort(f, p, which, n);
+    unsigned n_quick = p->kind == QUICK_NONE || p->kind == QUICK_CT ? 0 : quick_sort(f, p, which, n);
 
+    if (p->kind == QUICK_CT)
+        run_ct(w, b, f, which, n, way);
     if (!n_quick)
         return;
     quick_run(w, b, f, p, which, n_quick);

@@ -187,3 +187,41 @@ void plain_keys(struct burst *b, const struct entry_mask *m, uint64_t basis)
     for (unsigned i = 0; i < b->n; i++)
         hash[i] = cache_hash_end(hash[i]);
 }
+
+static ALWAYS_INLINE void words(const struct burst *b, uint64_t mask, uint64_t *out,
+                                uint64_t word(const uint8_t *p, uint32_t l3))
+{
+    for (unsigned i = 0; i < b->n; i++)
+        out[i] = word(b->p[i], b->l3_ofs[i]) & mask;
+}
+
+void plain_word(const struct burst *b, unsigned word, uint64_t mask, uint64_t *out)
+{
+    unsigned i = 0;
+
+    while (i < PLAIN_COLUMNS && field_place[columns[i].field].word != word)
+        i++;
+    switch ((enum plain_column)i) {
+    case PLAIN_DST:
+        words(b, mask, out, dst_word);
+        return;
+    case PLAIN_SRC:
+        words(b, mask, out, src_word);
+        return;
+    case PLAIN_TPID:
+        words(b, mask, out, tpid_word);
+        return;
+    case PLAIN_IP:
+        words(b, mask, out, ip_word);
+        return;
+    case PLAIN_IPV4:
+        words(b, mask, out, ipv4_word);
+        return;
+    case PLAIN_L4:
+        words(b, mask, out, l4_word);
+        return;
+    case PLAIN_COLUMNS:
+        break;
+    }
+    memset(out, 0, b->n * sizeof *out);
+}

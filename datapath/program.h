@@ -145,8 +145,9 @@ static inline void program_finish(struct program_buf *b)
 
 /* --- a program as the cache keeps it --- */
 
-/* What quick.c can do to plain frames: nothing; carry them out and send them all by one port; or drop them all. */
-enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP };
+/* What quick.c can do to plain frames: nothing; carry them out and send them all by one port; or drop them all; or have their
+ * connections found, and go on in a table (quick_ct.c). */
+enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP, QUICK_CT };
 
 struct program {
     uint8_t kind;            /* enum quick_kind */
@@ -154,8 +155,9 @@ struct program {
     uint8_t ttl_min;         /* a frame's TTL must be above, or the slow way has it */
     uint8_t room;            /* bytes that are put in front */
     bool is_queued;          /* there are frames to be counted for the rules */
-    uint16_t out;            /* the datapath's port index, or enum drop */
+    uint16_t out;            /* the datapath's port index, or enum drop, or the table */
     uint32_t n_frames;       /* not counted yet, of that bridge */
+    uint32_t ct_at;          /* QUICK_CT: which of the program's words is its OP_CT */
     uint64_t n_bytes;
     const struct bridge *bridge;
     struct lookups lookups;

@@ -18,9 +18,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "datapath/checksum.h"
+#include "datapath/plain_edit.h"
+#include "datapath/conn_track.h"
 #include "datapath/proto.h"
-#include "datapath/rewrite.h"
 #include "datapath/worker.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -51,6 +51,7 @@ struct making {
     uint64_t edits[QUICK_OPS_MAX];
     unsigned n_tags;          /* pushed so far */
     bool has_popped, has_ttl; /* a tag was, the TTL was set */
+    bool has_note;            /* the key alone has changed */
 };
 
 static bool add_count(struct making *k, enum quick op, uint64_t arg)
@@ -155,7 +156,7 @@ static bool add_op(struct making *k, const uint64_t *at)
         return !k->has_popped && add_count(k, QUICK_COUNT, arg | (uint64_t)k->p->room << 32);
     case OP_SET_FIELD:
         if (is_note((enum field_id)arg))
-            return true;
+            return k->has_note = true;
         return op_payload(*at) == 2 && add_set_field(k, (enum field_id)arg, at[1], at[2]);
     case OP_PUSH_VLAN:
         return add_push(k, (uint16_t)arg);
@@ -171,11 +172,30 @@ static bool add_op(struct making *k, const uint64_t *at)
     return false;
 }
 
+/* Tracking alone, and a table where the frame goes on with nothing. */
+static enum quick_kind make_ct(struct making *k, const uint64_t *at, uint32_t ofs)
+{
+    const uint64_t *next = at + 1 + op_payload(*at);
+    struct ct_action a;
+
+    memcpy(&a, at + 1, sizeof a);
+    if (k->p->n_ops || k->has_note || a.flags & CT_COMMIT || a.zone_src || op_code(*next) != OP_CONTINUE ||
+        op_arg(*next) >> 8 || op_payload(*next) != 1 || next[1])
+        return QUICK_NONE;
+    k->p->ct_at = ofs;
+    k->p->out = (uint16_t)op_arg(*next);
+    return QUICK_CT;
+}
+
 static enum quick_kind make(struct making *k, const uint64_t *at)
 {
+    const uint64_t *begin = at;
+
     for (;; at += 1 + op_payload(*at)) {
         enum op op = op_code(*at);
 
+        if (op == OP_CT)
+            return make_ct(k, at, (uint32_t)(at - begin));
         if (op == OP_OUTPUT || op == OP_DROP) {
             k->p->out = (uint16_t)op_arg(*at);
             if (op_code(at[1]) != OP_END)
@@ -194,7 +214,7 @@ uint32_t program_make(struct program *out, const struct program_buf *made)
     *out = (struct program){ .lookups = made->lookups };
     k.p = out;
     k.n_tags = 0;
-    k.has_popped = k.has_ttl = false;
+    k.has_popped = k.has_ttl = k.has_note = false;
     out->kind = (uint8_t)make(&k, made->w);
     if (out->kind == QUICK_NONE)
         out->n_counts = out->n_ops = 0;
@@ -205,19 +225,12 @@ uint32_t program_make(struct program *out, const struct program_buf *made)
 
 /* --- running --- */
 
-/* Nobody else holds the frame, its headers are in one piece, and no device is to do a checksum. */
-static ALWAYS_INLINE bool is_own(const struct rte_mbuf *m)
-{
-    return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
-           !(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | REWRITE_L4_TODO));
-}
-
 static ALWAYS_INLINE bool is_fit(const struct burst *f, const struct program *p, unsigned i)
 {
     const struct rte_mbuf *m = f->m[i];
     uint32_t l3 = f->l3_ofs[i];
 
-    return l3 && is_own(m) && f->p[i][l3 + 8] > p->ttl_min && rte_pktmbuf_headroom(m) >= p->room &&
+    return l3 && plain_is_own(m) && f->p[i][l3 + 8] > p->ttl_min && rte_pktmbuf_headroom(m) >= p->room &&
            rte_pktmbuf_data_len(m) <= UINT16_MAX - p->room;
 }
 
@@ -287,52 +300,6 @@ static ALWAYS_INLINE void pop(struct burst *f, unsigned i)
     f->l3_ofs[i] = (uint8_t)(f->l3_ofs[i] - TAG_LEN);
 }
 
-static ALWAYS_INLINE void fix_ip(uint8_t *ip, uint16_t delta)
-{
-    be16_store(ip + 10, csum_complete(be16_load(ip + 10), delta));
-}
-
-static ALWAYS_INLINE void fix_l4(uint8_t *ip, uint16_t delta)
-{
-    uint8_t *field = ip + 20 + (ip[9] == IP_PROTO_TCP ? 16 : 6);
-    uint16_t now = be16_load(field);
-
-    if (ip[9] == IP_PROTO_UDP && !now)
-        return; /* sent without a checksum */
-    now = csum_complete(now, delta);
-    be16_store(field, ip[9] == IP_PROTO_UDP && !now ? 0xffff : now);
-}
-
-/* Sets the 16 bits at `at` of the IP header. */
-static ALWAYS_INLINE void set_ip16(uint8_t *ip, unsigned at, unsigned v)
-{
-    uint16_t old = be16_load(ip + at);
-
-    be16_store(ip + at, (uint16_t)v);
-    fix_ip(ip, csum_delta(old, (uint16_t)v));
-}
-
-static ALWAYS_INLINE void set_address(uint8_t *ip, unsigned at, uint32_t v)
-{
-    uint16_t old = csum_words(ip + at, 4), delta;
-
-    be32_store(ip + at, v);
-    delta = csum_delta(old, csum_words(ip + at, 4));
-    fix_ip(ip, delta);
-    fix_l4(ip, delta);
-}
-
-static ALWAYS_INLINE void set_port(uint8_t *ip, uint64_t arg)
-{
-    uint8_t *at = ip + 20 + (arg >> 16 & 0xff);
-    uint16_t old = be16_load(at);
-
-    if (ip[9] != arg >> 24)
-        return;
-    be16_store(at, (uint16_t)arg);
-    fix_l4(ip, csum_delta(old, (uint16_t)arg));
-}
-
 /* Does one operation to one frame; `op` is the same for a whole loop, and its switch is taken out of that. */
 static ALWAYS_INLINE void edit(struct burst *f, unsigned i, enum quick op, uint64_t arg)
 {
@@ -360,19 +327,20 @@ static ALWAYS_INLINE void edit(struct burst *f, unsigned i, enum quick op, uint6
         pop(f, i);
         break;
     case QUICK_TOS:
-        set_ip16(ip, 0, (unsigned)((be16_load(ip) & (0xff00 | arg >> 8)) | (arg & 0xff)));
+        plain_set_ip16(ip, 0, (unsigned)((be16_load(ip) & (0xff00 | arg >> 8)) | (arg & 0xff)));
         break;
     case QUICK_SET_TTL:
-        set_ip16(ip, 8, (unsigned)(arg << 8 | ip[9]));
+        plain_set_ip16(ip, 8, (unsigned)(arg << 8 | ip[9]));
         break;
     case QUICK_DEC_TTL:
-        set_ip16(ip, 8, be16_load(ip + 8) - 0x100u);
+        plain_set_ip16(ip, 8, be16_load(ip + 8) - 0x100u);
         break;
     case QUICK_ADDRESS:
-        set_address(ip, (unsigned)(arg >> 32), (uint32_t)arg);
+        plain_set_address(ip, (unsigned)(arg >> 32), (uint32_t)arg);
         break;
     case QUICK_PORT:
-        set_port(ip, arg);
+        if (ip[9] == arg >> 24)
+            plain_set_port(ip, arg >> 16 & 0xff, (uint16_t)arg);
         break;
     }
 }
@@ -441,13 +409,19 @@ static uint64_t length_of_all(const struct burst *f, const uint8_t *which, unsig
     return sum;
 }
 
+void quick_count(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
+                 unsigned n)
+{
+    if (p->n_counts)
+        count(w, b, p, n, length_of_all(f, which, n));
+}
+
 void quick_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                unsigned n)
 {
     const uint64_t *ops = p->w + p->n_counts;
 
-    if (p->n_counts)
-        count(w, b, p, n, length_of_all(f, which, n));
+    quick_count(w, b, f, p, which, n);
     for (unsigned o = 0; o < p->n_ops; o++) {
         uint64_t arg = ops[o] >> 8;
 

@@ -15,6 +15,9 @@ unsigned quick_sort(struct burst *f, const struct program *p, uint8_t *which, un
 /* Counts and changes the frames; where they go is for the caller to see.  Thread: W. */
 void quick_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                unsigned n);
+/* Counts the frames, and nothing else. */
+void quick_count(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
+                 unsigned n);
 /* Hands on the counts of up to `n` programs, which have waited longest, to their rules.  Thread: W. */
 void quick_settle(struct worker *w, unsigned n);
 

@@ -704,8 +704,11 @@ static void do_ct(struct walk *w, const struct act *a)
     if (a->ct.table_id != ACT_TABLE_SAME) {
         w->has_output = true;
         if (is_last(w)) {
-            w->is_stale = false;
-            emit_continue(w, a->ct.table_id, 0, false);
+            p = program_add(w->out, OP_CONTINUE, 1, a->ct.table_id);
+            if (p)
+                *p = 0;
+            w->is_ended = true;
+            w->n_todo = 0;
             return;
         }
         emit_fork(w, a->ct.table_id);

@@ -33,6 +33,7 @@
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
 #include "datapath/quick.h"
+#include "datapath/quick_ct.h"
 #include "datapath/rcu.h"
 #include "datapath/shaper.h"
 
@@ -72,9 +73,10 @@ int worker_open(struct worker **out, struct datapath *dp, unsigned id, const str
     w->pkt = aligned_alloc(64, (sizeof *w->pkt + 63) & ~(size_t)63);
     w->burst = calloc(1, sizeof *w->burst);
     w->alone = calloc(1, sizeof *w->alone);
+    w->ct = calloc(1, sizeof *w->ct);
     w->hot = calloc(DP_PORTS_MAX, PORT_QUEUES_MAX);
     w->stats = stat_pool_shard(dp->stats, id);
-    if (w->epoll_fd < 0 || w->kick_fd < 0 || !w->scratch.w || !w->pkt || !w->burst || !w->alone || !w->hot)
+    if (w->epoll_fd < 0 || w->kick_fd < 0 || !w->scratch.w || !w->pkt || !w->burst || !w->alone || !w->ct || !w->hot)
         goto fail;
     memset(w->pkt, 0, sizeof *w->pkt);
     err = epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->kick_fd, &ev) ? -errno : 0;
@@ -122,6 +124,7 @@ void worker_close(struct worker *w)
     free(w->pkt);
     free(w->burst);
     free(w->alone);
+    free(w->ct);
     free(w->hot);
     if (w->epoll_fd >= 0)
         close(w->epoll_fd);

@@ -21,6 +21,7 @@
 struct burst;
 struct pause_point;
 struct pkt;
+struct quick_ct;
 struct rcu;
 struct reassembly;
 struct rte_ring;
@@ -104,6 +105,7 @@ struct worker {
     struct pkt *pkt;           /* the frame that goes alone */
     struct burst *burst;       /* those that go together */
     struct key_columns *alone; /* key of `pkt` */
+    struct quick_ct *ct;       /* those that are tracked together */
     /* shaped.c: ports whose shapers hold frames, as a list and by index */
     unsigned n_shaped;
     uint16_t shaped[DP_PORTS_MAX];

@@ -118,13 +118,16 @@ static int run_count(struct cli *c)
         return code;
     if (c->is_json)
         return cli_json(result);
-    printf("%llu of %llu\n", (unsigned long long)reply_number(result, "count"), (unsigned long long)reply_number(result, "max"));
+    printf("%llu of %llu\n", (unsigned long long)reply_number(result, "count"),
+           (unsigned long long)reply_number(result, "max"));
     if (!cli_arg(c, 0)) {
         json_array_foreach(json_object_get(result, "zones"), i, zone)
-            printf("  zone %llu: %llu\n", (unsigned long long)reply_number(zone, "zone"), (unsigned long long)reply_number(zone, "count"));
+            printf("  zone %llu: %llu\n", (unsigned long long)reply_number(zone, "zone"),
+                   (unsigned long long)reply_number(zone, "count"));
         printf("made %llu, expired %llu, pushed out %llu; refused for lack of room %llu, by a zone's limit %llu\n",
                (unsigned long long)reply_number(result, "made"), (unsigned long long)reply_number(result, "expired"),
-               (unsigned long long)reply_number(result, "pushed_out"), (unsigned long long)reply_number(result, "no_room"),
+               (unsigned long long)reply_number(result, "pushed_out"),
+               (unsigned long long)reply_number(result, "no_room"),
                (unsigned long long)reply_number(result, "limited"));
     }
     json_decref(result);
@@ -154,11 +157,12 @@ static void name_of(const json_t *conn, char out[400])
     const json_t *o = json_object_get(conn, "original"), *r = json_object_get(conn, "reply");
     char from[2][8] = { "sport", "dport" };
 
-    snprintf(out, 400, "zone %llu %s %s:%llu > %s:%llu, answers %s:%llu > %s:%llu", (unsigned long long)reply_number(conn, "zone"),
-             reply_text(conn, "proto"), reply_text(o, "src"),
+    snprintf(out, 400, "zone %llu %s %s:%llu > %s:%llu, answers %s:%llu > %s:%llu",
+             (unsigned long long)reply_number(conn, "zone"), reply_text(conn, "proto"), reply_text(o, "src"),
              (unsigned long long)reply_number(o, json_object_get(o, "id") ? "id" : from[0]), reply_text(o, "dst"),
-             (unsigned long long)reply_number(o, from[1]), reply_text(r, "src"), (unsigned long long)reply_number(r, from[0]),
-             reply_text(r, "dst"), (unsigned long long)reply_number(r, json_object_get(r, "id") ? "id" : from[1]));
+             (unsigned long long)reply_number(o, from[1]), reply_text(r, "src"),
+             (unsigned long long)reply_number(r, from[0]), reply_text(r, "dst"),
+             (unsigned long long)reply_number(r, json_object_get(r, "id") ? "id" : from[1]));
 }
 
 /* The connections by name: their states. */
@@ -257,11 +261,13 @@ static const struct cli_option seconds_option[] = {
     "hold. Addresses and ports are those of either side, before or behind translation.\n"
 
 const struct cli_command conn_commands[] = {
-    { "conn list", "[FILTER]...", "Connections, with both ends, and with what answers look like", run_list, 0, -1, limit_option, FILTERS },
+    { "conn list", "[FILTER]...", "Connections, with both ends, and with what answers look like", run_list, 0, -1,
+      limit_option, FILTERS },
     { "conn count", "[FILTER]...", "How many there are, by zone", run_count, 0, -1, NULL, FILTERS },
-    { "conn flush", "[FILTER]...", "Throws connections out: their next frames begin anew", run_flush, 0, -1, NULL, FILTERS },
-    { "conn watch", "[FILTER]...", "Tells of connections as they come, change their state, and go", run_watch, 0, -1, seconds_option,
-      FILTERS "It looks twice a second; what lives shorter is not seen.\n" },
+    { "conn flush", "[FILTER]...", "Throws connections out: their next frames begin anew", run_flush, 0, -1, NULL,
+      FILTERS },
+    { "conn watch", "[FILTER]...", "Tells of connections as they come, change their state, and go", run_watch, 0, -1,
+      seconds_option, FILTERS "It looks twice a second; what lives shorter is not seen.\n" },
     { "conn zone", "ZONE [SETTINGS]", "Limit and timeouts of a zone; sets those that are named", run_zone, 1, 2, NULL,
       "SETTINGS such as limit=1000,udp-stream=60 (seconds); 0 is the default. They hold until the daemon ends.\n" },
     { 0 },

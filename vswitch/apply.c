@@ -55,6 +55,8 @@ static int check_fixed(const struct switch_conf *was, const struct switch_conf *
                           now->run_dir);
     if (was->n_workers != now->n_workers || memcmp(was->cpus, now->cpus, was->n_workers * sizeof *was->cpus))
         return errbuf_set(e, -EINVAL, "workers cannot change while the switch runs; start it anew");
+    if (was->conns_max != now->conns_max)
+        return errbuf_set(e, -EINVAL, "conntrack cannot change while the switch runs; start it anew");
     if (!is_same_eal(&was->eal, &now->eal))
         return errbuf_set(e, -EINVAL, "dpdk cannot change while the switch runs; start it anew");
     return 0;

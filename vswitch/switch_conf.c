@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch_conf.c - see switch_conf.h: the file as a whole and its bridges.  Ports are read in switch_conf_port.c. */
+#include "datapath/conn.h"
 #include "vswitch/switch_conf.h"
 
 #include <errno.h>
@@ -30,8 +31,13 @@ struct dpdk_doc {
     struct doc_array pci, extra; /* const char * */
 };
 
+struct conntrack_doc {
+    uint32_t max;
+};
+
 struct file_doc {
     const char *run_dir;
+    struct conntrack_doc conntrack;
     struct doc_array workers; /* uint16_t */
     struct dpdk_doc dpdk;
     struct tls_files tls;
@@ -94,6 +100,11 @@ static const struct doc_field dpdk_fields[] = {
     { NULL },
 };
 
+static const struct doc_field conntrack_fields[] = {
+    { "max", doc_read_u32, offsetof(struct conntrack_doc, max), &(struct doc_range){ 1, CONN_MAX - 1 } },
+    { NULL },
+};
+
 static const struct doc_text file_rule = { .min = 1, .max = 1000 };
 static const struct doc_field tls_fields[] = {
     { "key", doc_read_string, offsetof(struct tls_files, key), &file_rule, true },
@@ -111,6 +122,7 @@ static const struct doc_field file_fields[] = {
                            .min = 1,
                            .max = DP_WORKERS_MAX } },
     { "dpdk", doc_read_fields, offsetof(struct file_doc, dpdk), dpdk_fields },
+    { "conntrack", doc_read_fields, offsetof(struct file_doc, conntrack), conntrack_fields },
     { "tls", doc_read_fields, offsetof(struct file_doc, tls), tls_fields },
     { "bridges", doc_read_named, offsetof(struct file_doc, bridges),
       &(struct doc_items){ .size = sizeof(struct bridge_doc),
@@ -322,6 +334,7 @@ static int fill(struct switch_conf *c, const struct switch_conf_opts *opts, stru
     err = fill_workers(c, &file.workers, e);
     if (!err)
         err = fill_dpdk(c, &file.dpdk);
+    c->conns_max = file.conntrack.max;
     host_id(host, sizeof host);
     for (size_t i = 0; i < c->n_bridges && !err; i++) {
         err = fill_bridge(c, &c->bridges[i], &((struct bridge_doc *)file.bridges.items)[i], opts, e);

@@ -58,6 +58,7 @@ struct switch_conf {
     int cpus[DP_WORKERS_MAX]; /* of the workers; -1: anywhere */
     unsigned n_workers;
     bool has_workers;     /* the file named them */
+    uint32_t conns_max;   /* connections tracked; 0: default */
     struct eal_conf eal;  /* run_dir not set */
     struct tls_files tls; /* for ssl: controllers; all NULL: none given */
     struct sw_bridge_conf *bridges;

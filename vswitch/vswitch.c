@@ -131,7 +131,7 @@ static void unwatch(struct vswitch *sw)
 static int open_datapath(struct vswitch *sw, const struct switch_conf *conf, struct errbuf *e)
 {
     struct eal_conf eal = conf->eal;
-    struct datapath_conf dp = { .n_workers = conf->n_workers, .clock = sw->clock };
+    struct datapath_conf dp = { .n_workers = conf->n_workers, .conns_max = conf->conns_max, .clock = sw->clock };
     int err;
 
     eal.run_dir = conf->run_dir;

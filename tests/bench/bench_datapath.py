@@ -70,6 +70,12 @@ def tuple_rules(n_rules):
         f"tp_src={rnd.randrange(1024)},tp_dst={rnd.randrange(2048)},actions=drop" for n in range(n_rules)]
 
 
+def nat_rules():
+    """Every connection is translated; its frames are found again in both directions."""
+    return ["table=0,ip,actions=ct(table=1,nat)", "table=1,ct_state=+trk+new,ip,actions=ct(commit,nat(src=192.0.2.1)),output:2",
+            "table=1,ct_state=+trk+est,ip,actions=output:2"]
+
+
 # Name: kind of traffic, flows, rules.
 CASES = {
     "port f1": ("udp", 1, port_rules()),
@@ -84,6 +90,10 @@ CASES = {
     "vlan f1": ("udp", 1, ["in_port=1,actions=push_vlan:0x8100,set_field:4106->vlan_vid,output:2"]),
     "explosion f1": ("udp", 1, explosion_rules()),
     "explosion": ("explosion", 0, explosion_rules()),
+    "nat c1": ("connections", 1, nat_rules()),
+    "nat c10000": ("connections", 10000, nat_rules()),
+    "nat c100000": ("connections", 100000, nat_rules()),
+    "not nat c100000": ("connections", 100000, ["table=0,ip,actions=goto_table:1", "table=1,ip,actions=output:2"]),
     "tuples f1000": ("memif flows", 1000, tuple_rules(1000)),
     "tuples new": ("memif new", 1, tuple_rules(1000)),
     "tuples connections": ("memif connections", 10, tuple_rules(1000)),
@@ -126,10 +136,22 @@ def explosion_frames():
                 yield udp_frame(struct.pack("!I", src), b"\x0a\0\0\1", (5000 ^ 1 << 15 - b, 4789 ^ 1 << 15 - c))
 
 
+def connection_frames(n):
+    """A frame of each connection and its answer, as it is addressed when the host's port is kept: ports are used once for
+    each remote address."""
+    for i in range(n):
+        host, remote, port = bytes((10, 99, i >> 8 & 255, i & 255)), bytes((10, 7, i // 60000 >> 8, i // 60000 & 255)), 2000 + i % 60000
+        yield udp_frame(host, remote, (port, 2048))
+        yield udp_frame(remote, b"\xc0\0\2\1", (2048, port))
+
+
+FRAMES = {"explosion": lambda n: explosion_frames(), "connections": connection_frames, "udp": lambda n: map(frame, range(n))}
+
+
 def write_capture(path, n_flows, kind="udp"):
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for data in explosion_frames() if kind == "explosion" else map(frame, range(n_flows)):
+        for data in FRAMES[kind](n_flows):
             f.write(struct.pack("=IIII", 0, 0, len(data), len(data)) + data)
 
 
@@ -242,7 +264,7 @@ def counts(make, case, args):
         switch.feed(device(scope, "memif", capture))
         time.sleep(1)  # Open vSwitch drops what comes before it has got used to a port
         generate(scope, args, "memif play", capture, PLAY_RATE)
-        n_frames = sum(1 for _ in (explosion_frames() if case[0] == "explosion" else range(case[1])))
+        n_frames = sum(1 for _ in FRAMES[case[0]](case[1]))
         rules = {}
 
         def is_done():

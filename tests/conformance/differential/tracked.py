@@ -163,7 +163,6 @@ class Conversation:
             flags = RST | ACK
         elif r.randrange(2):
             size, flags = r.randrange(1, 40), PSH | ACK
-        self.is_acked |= is_client and not flags & SYN
         self.is_ending |= bool(flags & FIN) # from then on Open vSwitch asks for less: README.md
         self.is_over |= bool(flags & RST)
         is_strange = not flags & (RST | SYN) and not self.is_ending and r.randrange(6) == 0
@@ -172,6 +171,7 @@ class Conversation:
         elif is_strange:
             ack += r.choice([1 << 30, -(1 << 30)])
         else:
+            self.is_acked |= is_client and not flags & SYN
             me.high = max(me.high, seq + size + bool(flags & (SYN | FIN)))
             if flags & (SYN | FIN) or r.randrange(4):
                 me.seq = me.high

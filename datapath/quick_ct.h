@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quick_ct.h - finds the connections of many plain frames at once, translates them, and finds the programs with which they go on.
+ * Flow: quick programs -> [quick_ct] -> quick programs; whatever is not simple goes by conn_track.c. */
+#ifndef DATAPATH_QUICK_CT_H
+#define DATAPATH_QUICK_CT_H
+
+#include "datapath/conn_track.h"
+#include "datapath/plain.h"
+
+struct bridge;
+struct worker;
+
+/* Of a worker. */
+struct quick_ct {
+    struct burst burst; /* frames that go on, with their programs */
+    struct ct_seen seen[PORT_BURST];
+};
+
+/* Tracks the frames numbered in `which`, which share the program `p` (QUICK_CT).  Leaves those that go on with a quick program
+ * in w->ct->burst; those for which none is remembered, with what is known of them, in `alone` (numbers of seen[] and of the
+ * frames of that burst, which they are no part of: `frames`); and those whose connection is not simple in `others` (numbers of
+ * `f`).  Returns how many of the last. */
+struct quick_ct_rest {
+    unsigned n_alone, n_others;
+    struct rte_mbuf *frames[PORT_BURST];
+    uint8_t alone[PORT_BURST], others[PORT_BURST];
+};
+void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which, unsigned n,
+                  struct quick_ct_rest *rest);
+
+#endif
