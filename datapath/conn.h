@@ -85,6 +85,7 @@ struct conn {
     uint64_t bytes[CONN_DIRS];
     struct value label;
     uint64_t created_ns;
+    _Atomic uint32_t counted;        /* its serial, as long as it counts as a connection of the table and its zone */
     alignas(64) struct conn_tcp tcp; /* of TCP only */
 };
 static_assert(sizeof(struct conn) <= 256, "a million connections take 256 MB");
@@ -170,8 +171,8 @@ struct conn_info {
 /* Calls `fn` for each connection, as it is at that moment; stops when it returns false. */
 void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
                    void *arg);
-/* The connection with that id and serial, as conn_for_each() found it, does not exist for any frame after this. */
-void conn_doom(struct conn_table *t, uint32_t id, uint32_t serial);
+/* The connection, as conn_for_each() found it, does not exist for any frame after this. */
+void conn_doom(struct conn_table *t, const struct conn_info *info);
 
 struct conn_stats {
     uint64_t made, removed, expired, pushed_out, no_room, limited; /* since the start */

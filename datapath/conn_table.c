@@ -435,21 +435,28 @@ static void give_place(struct conn_table *t, struct free_cache *f, uint32_t inde
     f->index[f->n++] = index;
 }
 
-/* The connection is dead and nobody's: its place is free. */
-static void release(struct conn_table *t, unsigned worker, uint32_t index, uint16_t zone)
+/* It counts no more: by whoever removes it, or by control before. */
+static void discount(struct conn_table *t, struct conn *c, uint32_t serial, uint16_t zone)
 {
-    atomic_store_explicit(&t->expiry[index], 0, memory_order_relaxed);
-    atomic_store_explicit(&t->is_weak[index], 0, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong(&c->counted, &serial, 0))
+        return;
     atomic_fetch_sub_explicit(&t->n_in_zone[zone], 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&t->n_conns, 1, memory_order_relaxed);
-    give_place(t, &t->workers[worker], index);
+}
+
+/* The connection is dead and nobody's: its place is free. */
+static void release(struct conn_table *t, unsigned worker, struct conn *c, uint16_t zone)
+{
+    atomic_store_explicit(&t->expiry[c->index], 0, memory_order_relaxed);
+    atomic_store_explicit(&t->is_weak[c->index], 0, memory_order_relaxed);
+    discount(t, c, c->serial, zone);
+    give_place(t, &t->workers[worker], c->index);
 }
 
 void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
 {
     struct conn_tuple tuple[CONN_DIRS] = { c->original, c->reply };
     struct place p[CONN_DIRS];
-    uint32_t index = c->index;
 
     if (c->is_dead) { /* by another worker */
         conn_unlock(c);
@@ -464,7 +471,7 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
         take_word(&p[d], word_of(c, (enum conn_dir)d, p[d].tag));
     unlock_stripes(t, &p[0], &p[1]);
     count(&t->workers[worker].removed);
-    release(t, worker, index, tuple[0].zone);
+    release(t, worker, c, tuple[0].zone);
 }
 
 struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
@@ -619,15 +626,14 @@ struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_
     c->original = *original;
     c->is_dead = true; /* until it is in the table */
     c->created_ns = now_ns;
+    atomic_store_explicit(&c->counted, serial, memory_order_relaxed);
     unlock(&c->lock); /* whoever holds a stripe may wait for it: see conn_insert() */
     return c;
 }
 
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c)
 {
-    uint32_t index = c->index;
-
-    release(t, worker, index, c->original.zone);
+    release(t, worker, c, c->original.zone);
 }
 
 static bool is_taken(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple)
@@ -811,11 +817,14 @@ void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void 
     }
 }
 
-void conn_doom(struct conn_table *t, uint32_t id, uint32_t serial)
+void conn_doom(struct conn_table *t, const struct conn_info *info)
 {
-    atomic_store_explicit(&t->conns[id].doomed, serial, memory_order_relaxed);
+    struct conn *c = &t->conns[info->id];
+
+    atomic_store_explicit(&c->doomed, info->serial, memory_order_relaxed);
+    discount(t, c, info->serial, info->tuple[CONN_ORIGINAL].zone);
     /* what was its time is over; the worker that renews it meanwhile meets the mark first */
-    atomic_store_explicit(&t->expiry[id], 1, memory_order_relaxed);
+    atomic_store_explicit(&t->expiry[info->id], 1, memory_order_relaxed);
 }
 
 uint32_t conn_count(const struct conn_table *t)

@@ -88,7 +88,8 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
 
 static void translate(uint8_t *ip, const struct ct_seen *s)
 {
-    const struct conn_tuple *is = &s->tuple[s->dir], *answer = &s->tuple[!s->dir]; /* wanted is the inverse of the answer */
+    const struct conn_tuple *is = &s->tuple[s->dir],
+                            *answer = &s->tuple[!s->dir]; /* wanted is the inverse of the answer */
 
     if (answer->dst.lo != is->src.lo)
         plain_set_address(ip, 12, (uint32_t)answer->dst.lo);
@@ -231,11 +232,13 @@ static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
     f->n = n;
 }
 
-void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which, unsigned n,
-                  struct quick_ct_rest *rest)
+void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
+                  unsigned n, struct quick_ct_rest *rest)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
-    struct cache_point point = { .space = cache_space(m->serial, p->out), .version = w->version, .mask = m, .changes = &b->changes };
+    struct cache_point point = {
+        .space = cache_space(m->serial, p->out), .version = w->version, .mask = m, .changes = &b->changes
+    };
     struct quick_ct *q = w->ct;
     struct ct_action a;
 

@@ -25,7 +25,7 @@ struct quick_ct_rest {
     struct rte_mbuf *frames[PORT_BURST];
     uint8_t alone[PORT_BURST], others[PORT_BURST];
 };
-void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which, unsigned n,
-                  struct quick_ct_rest *rest);
+void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
+                  unsigned n, struct quick_ct_rest *rest);
 
 #endif

@@ -256,7 +256,7 @@ static bool visit_one(void *arg, const struct conn_info *c)
     if (v->list)
         json_array_append_new(v->list, show_conn(c, v->now_ns));
     if (v->is_flush)
-        conn_doom(v->table, c->id, c->serial);
+        conn_doom(v->table, c);
     return true;
 }
 

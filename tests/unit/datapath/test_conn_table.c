@@ -245,7 +245,7 @@ static void test_full(void **state)
 static bool doom_even(void *arg, const struct conn_info *c)
 {
     if (c->tuple[0].src.lo % 2 == 0)
-        conn_doom(arg, c->id, c->serial);
+        conn_doom(arg, c);
     return true;
 }
 
@@ -280,7 +280,7 @@ struct job {
 static bool look(void *arg, const struct conn_info *c)
 {
     if (c->packets[0] % 64 == 63)
-        conn_doom(arg, c->id, c->serial);
+        conn_doom(arg, c);
     return true;
 }
 

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The action ct, from the text of a flow to the bytes that leave: tracking, translation, time and limits.  How ct_state comes about
+frame by frame is also compared with Open vSwitch (differential/tracked.py).   Exit 77: there is no ovs-ofctl."""
+import struct
+import unittest
+
+from differential.tracked import ACK, RST, SYN, icmp, pseudo, tcp, total, udp
+from support.ofctl import OfctlTest, run_if_there
+
+HOST, OTHER, SERVER, OUTER, ROUTER = [10, 0, 0, 1], [10, 0, 0, 2], [192, 0, 2, 9], [198, 51, 100, 7], [192, 0, 2, 1]
+ETH = bytes.fromhex("020000000002" "020000000001")
+
+
+def ether(packet):
+    f = ETH + b"\x08\x00" + packet
+    return f + bytes(max(0, 60 - len(f)))
+
+
+def ipv6_tcp(src, dst, sport, dport, seq, ack, flags):
+    h = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 1000, 0, 0)
+    h = h[:16] + struct.pack(">H", total(src + dst + struct.pack(">IHBB", len(h), 0, 0, 6) + h)) + h[18:]
+    return ETH + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(h), 6, 64) + src + dst + h
+
+
+class Seen:
+    """A frame that left, taken apart; what does not sum up right is an error."""
+
+    def __init__(self, frame):
+        self.ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
+        self.src, self.dst, self.proto, self.l4 = list(self.ip[12:16]), list(self.ip[16:20]), self.ip[9], self.ip[20:]
+        assert total(self.ip[:20]) == 0, "the IP header's checksum is wrong"
+        if self.proto == 1:
+            assert total(self.l4) == 0, "the checksum of ICMP is wrong"
+        elif not (self.proto == 17 and self.l4[6:8] == b"\0\0"):
+            assert total(pseudo(self.src, self.dst, self.proto, len(self.l4)) + self.l4) == 0, "the transport's checksum is wrong"
+        self.sport, self.dport = struct.unpack(">HH", self.l4[:4])
+        self.ident = struct.unpack(">H", self.l4[4:6])[0]
+
+
+class Tracking(OfctlTest):
+    PORTS = {"in": 1, "out": 2, "third": 3}
+
+    def flow(self, *lines):
+        self.ofctl("add-flows", "-", stdin="\n".join(lines) + "\n")
+
+    def setUp(self):
+        super().setUp()
+        self.sw.call("conn/flush")
+
+    def nat(self, how="src=198.51.100.7", zone=1):
+        self.flow(f"table=0,ip,actions=ct(table=1,zone={zone},nat)",
+                  f"table=1,priority=2,ct_state=+new+trk,ip,in_port=1,actions=ct(commit,zone={zone},nat({how})),output:2",
+                  "table=1,priority=1,ct_state=+trk-new-inv,ip,in_port=1,actions=output:2",
+                  "table=1,priority=1,ct_state=+trk-new-inv,ip,in_port=2,actions=output:1")
+
+    def through(self, by, packet, leaves=None):
+        """What it becomes; None: nothing leaves."""
+        self.sw.give(by, ether(packet))
+        if leaves:
+            return Seen(self.sw.take_some(leaves, 1)[0])
+        for port in self.PORTS:
+            self.assertEqual(self.sw.take(port), [])
+        return None
+
+    def drops(self, why):
+        return self.sw.call("stats")["drops"].get(why, 0)
+
+    def test_opens_and_closes(self):
+        self.nat()
+        out = self.through("in", tcp(HOST, SERVER, 5000, 80, 100, 0, SYN), "out")
+        self.assertEqual((out.src, out.dst, out.sport, out.dport), (OUTER, SERVER, 5000, 80))
+        back = self.through("out", tcp(SERVER, OUTER, 80, 5000, 900, 101, SYN | ACK), "in")
+        self.assertEqual((back.src, back.dst, back.sport, back.dport), (SERVER, HOST, 80, 5000))
+        self.through("in", tcp(HOST, SERVER, 5000, 80, 101, 901, ACK, data=b"hello"), "out")
+        one, = self.sw.call("conn/list")["connections"]
+        self.assertEqual((one["state"], one["nat"], one["packets"]), ("tcp-established", "src", [2, 1]))
+        self.through("out", tcp(SERVER, OUTER, 80, 5000, 901, 106, RST | ACK), "in")
+        one, = self.sw.call("conn/list")["connections"]
+        self.assertEqual(one["state"], "tcp-close")
+
+    def test_nobody_comes_in_unasked(self):
+        self.nat()
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5000, b"")))
+        self.through("in", udp(HOST, SERVER, 5000, 53, b"?"), "out")
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, 5000, b"!"), "in").dst, HOST)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 54, 5000, b"")))
+
+    def test_zero_udp_checksum_stays_zero(self):
+        self.nat()
+        self.assertEqual(self.through("in", udp(HOST, SERVER, 5000, 53, b"?", False), "out").l4[6:8], b"\0\0")
+
+    def test_port_and_its_parity_are_kept(self):
+        """RFC 4787, REQ-3b and REQ-4: ports below 1024 stay there, others above, even ones even."""
+        self.nat()
+        for port in (5000, 5001, 700):
+            first = self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
+            second = self.through("in", udp(OTHER, SERVER, port, 53, b""), "out")
+            self.assertEqual(first.sport, port)
+            self.assertNotEqual(second.sport, port)
+            self.assertEqual(second.sport % 2, port % 2)
+            self.assertEqual(second.sport < 1024, port < 1024)
+            self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, second.sport, b""), "in").dst, OTHER)
+            self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, port, b""), "in").dst, HOST)
+
+    def test_a_host_keeps_its_address(self):
+        """RFC 4787, REQ-2: a pool of addresses is paired."""
+        self.nat("src=198.51.100.0-198.51.100.255")
+        outer = {}
+        for host in range(1, 40):
+            for remote in range(3):
+                seen = self.through("in", udp([10, 0, 0, host], [192, 0, 2, remote], 5000 + remote, 53, b""), "out")
+                self.assertEqual(outer.setdefault(host, seen.src), seen.src)
+        self.assertGreater(len({bytes(a) for a in outer.values()}), 20)
+
+    def test_ports_are_used_up(self):
+        self.nat("src=198.51.100.7:2000-2003")
+        before = self.drops("nat-ports")
+        used = {self.through("in", udp([10, 0, 0, n], SERVER, 5000, 53, b""), "out").sport for n in range(1, 5)}
+        self.assertEqual(used, {2000, 2001, 2002, 2003})
+        self.assertIsNone(self.through("in", udp([10, 0, 0, 5], SERVER, 5000, 53, b"")))
+        self.assertEqual(self.drops("nat-ports"), before + 1)
+        self.assertIsNotNone(self.through("in", udp([10, 0, 0, 5], [192, 0, 2, 8], 5000, 53, b""), "out")) # another remote end
+
+    def test_forward(self):
+        self.flow("table=0,ip,actions=ct(table=1,zone=3,nat)",
+                  "table=1,priority=2,ct_state=+new+trk,tcp,in_port=2,tp_dst=80,actions=ct(commit,zone=3,nat(dst=10.0.0.1:8080)),output:1",
+                  "table=1,priority=1,ct_state=+trk+est,ip,in_port=1,actions=output:2")
+        came = self.through("out", tcp(SERVER, OUTER, 6000, 80, 1, 0, SYN), "in")
+        self.assertEqual((came.dst, came.dport), (HOST, 8080))
+        back = self.through("in", tcp(HOST, SERVER, 8080, 6000, 7, 2, SYN | ACK), "out")
+        self.assertEqual((back.src, back.sport), (OUTER, 80))
+
+    def test_hairpin(self):
+        """Destination, then source, each in a zone of its own (RFC 4787, REQ-9: the host sees the outer address)."""
+        self.flow("table=0,ip,actions=ct(table=1,zone=1,nat)",
+                  "table=1,priority=9,ct_state=+new+trk,ip,nw_dst=198.51.100.7,actions=ct(commit,zone=1,nat(dst=10.0.0.2),table=2)",
+                  "table=1,priority=1,ip,actions=resubmit(,2)", "table=2,ip,actions=ct(table=3,zone=2,nat)",
+                  "table=3,priority=9,ct_state=+new+trk,ip,actions=ct(commit,zone=2,nat(src=198.51.100.7)),output:3",
+                  "table=3,priority=1,ct_state=+trk+est,ip,actions=output:3")
+        there = self.through("in", udp(HOST, OUTER, 4000, 4001, b"x"), "third")
+        self.assertEqual((there.src, there.dst), (OUTER, OTHER))
+
+    def test_echo_ids(self):
+        """RFC 5508, REQ-1: two hosts that use one identifier are told apart."""
+        self.nat()
+        first = self.through("in", icmp(HOST, SERVER, 8, 0, struct.pack(">HH", 77, 1), b"data"), "out")
+        second = self.through("in", icmp(OTHER, SERVER, 8, 0, struct.pack(">HH", 77, 1), b"data"), "out")
+        self.assertEqual(first.ident, 77)
+        self.assertNotEqual(second.ident, 77)
+        for ident, host in ((77, HOST), (second.ident, OTHER)):
+            back = self.through("out", icmp(SERVER, OUTER, 0, 0, struct.pack(">HH", ident, 1), b"data"), "in")
+            self.assertEqual((back.dst, back.ident), (host, 77))
+
+    def test_errors_are_translated_within(self):
+        """RFC 5508, REQ-4 and REQ-5: an error of a router on the way comes back to the host with the packet that it sent."""
+        self.nat()
+        sent = [udp(HOST, SERVER, 5000, 53, b"question"), tcp(HOST, SERVER, 5000, 80, 1, 0, SYN),
+                icmp(HOST, SERVER, 8, 0, struct.pack(">HH", 5, 1), b"data")]
+        for packet in sent:
+            out = self.through("in", packet, "out")
+            for quoted in (out.ip[:28], out.ip):
+                for kind, code in ((3, 1), (3, 4), (11, 0)):
+                    back = self.through("out", icmp(ROUTER, OUTER, kind, code, bytes(4), quoted), "in")
+                    self.assertEqual((back.src, back.dst), (ROUTER, HOST))
+                    self.assertEqual(back.l4[8:], packet[:len(quoted)])
+        self.assertIsNone(self.through("out", icmp(ROUTER, OUTER, 3, 1, bytes(4), udp(OUTER, SERVER, 5001, 53, b""))))
+
+    def test_errors_end_nothing(self):
+        """RFC 5508, REQ-6; RFC 5382, REQ-10."""
+        self.nat()
+        out = self.through("in", tcp(HOST, SERVER, 5000, 80, 1, 0, SYN), "out")
+        self.through("out", icmp(ROUTER, OUTER, 3, 1, bytes(4), out.ip), "in")
+        self.assertIsNotNone(self.through("out", tcp(SERVER, OUTER, 80, 5000, 7, 2, SYN | ACK), "in"))
+
+    def test_udp_time(self):
+        """RFC 4787, REQ-5 and REQ-6: two minutes at least, five once both have sent; what goes out refreshes."""
+        self.nat()
+        self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.sw.warp(119)
+        self.through("out", udp(SERVER, OUTER, 53, 5000, b""), "in")
+        self.sw.warp(299)
+        self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.sw.warp(299)
+        self.through("out", udp(SERVER, OUTER, 53, 5000, b""), "in")
+        self.sw.warp(302)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5000, b"")))
+        self.assertEqual(self.sw.call("conn/count")["count"], 0)
+
+    def test_tcp_time(self):
+        """RFC 5382, REQ-5: two hours and four minutes when open, four minutes before."""
+        self.nat()
+        self.through("in", tcp(HOST, SERVER, 5000, 80, 100, 0, SYN), "out")
+        self.sw.warp(239)
+        self.through("out", tcp(SERVER, OUTER, 80, 5000, 900, 101, SYN | ACK), "in")
+        self.through("in", tcp(HOST, SERVER, 5000, 80, 101, 901, ACK), "out")
+        self.sw.warp(7439)
+        self.through("out", tcp(SERVER, OUTER, 80, 5000, 901, 101, ACK), "in")
+        self.sw.warp(7442)
+        self.assertIsNone(self.through("out", tcp(SERVER, OUTER, 80, 5000, 901, 101, ACK)))
+
+    def test_zone_settings(self):
+        self.nat(zone=4)
+        self.sw.call("conn/zone", 4, "limit=2,udp-first=10")
+        before = self.drops("conn-full")
+        for port in (5000, 5001):
+            self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
+            self.through("out", udp(SERVER, OUTER, 53, port, b""), "in")
+        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5002, 53, b""))) # the two were answered
+        self.assertEqual(self.drops("conn-full"), before + 1)
+        self.sw.call("conn/flush", "zone=4")
+        self.through("in", udp(HOST, SERVER, 5003, 53, b""), "out")
+        self.sw.warp(12)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5003, b"")))
+        self.sw.call("conn/zone", 4, "limit=0,udp-first=0")
+        for bad in (("x",), (65536,), (4, "limit=x"), (4, "nothing=1"), (4, "limit")):
+            with self.assertRaises(AssertionError):
+                self.sw.call("conn/zone", *bad)
+
+    def test_flush(self):
+        self.nat()
+        for port in (5000, 5001):
+            self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
+        self.assertEqual(self.sw.call("conn/flush", "port=5001,proto=udp")["flushed"], 1)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5001, b"")))
+        self.assertIsNotNone(self.through("out", udp(SERVER, OUTER, 53, 5000, b""), "in"))
+        for bad in ("zone=", "address=1.2.3", "proto=x", "colour=red", "state=asleep"):
+            with self.assertRaises(AssertionError):
+                self.sw.call("conn/list", bad)
+
+    def test_the_frame_itself_goes_on(self):
+        self.flow("table=0,ip,actions=ct(table=1),output:3", "table=1,ct_state=+new+trk,ip,actions=output:2",
+                  "table=0,priority=9,ip,nw_dst=192.0.2.200,actions=ct(table=1),resubmit(,2)",
+                  "table=2,ct_state=-trk,ip,actions=output:3")
+        for to in (SERVER, [192, 0, 2, 200]):
+            self.sw.give("in", ether(udp(HOST, to, 5000, 53, b"")))
+            self.assertEqual(len(self.sw.take_some("third", 1)), 1)
+            self.assertEqual(len(self.sw.take_some("out", 1)), 1)
+
+    def test_zones_know_nothing_of_each_other(self):
+        self.flow("table=0,ip,in_port=1,actions=load:5->NXM_NX_REG0[0..15],ct(commit,zone=NXM_NX_REG0[0..15]),output:2",
+                  "table=0,ip,in_port=2,actions=ct(table=1,zone=5)", "table=0,ip,in_port=3,actions=ct(table=1,zone=6)",
+                  "table=1,ct_state=+est+trk,ip,actions=output:1")
+        self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.assertIsNotNone(self.through("out", udp(SERVER, HOST, 53, 5000, b""), "in"))
+        self.assertIsNone(self.through("third", udp(SERVER, HOST, 53, 5000, b"")))
+
+    def test_marks(self):
+        self.flow("table=0,ip,actions=ct(table=1)",
+                  "table=1,priority=2,ct_state=+new+trk,ip,in_port=1,actions=ct(commit,exec(load:0x55->NXM_NX_CT_MARK[],load:1->NXM_NX_CT_LABEL[127])),output:2",
+                  "table=1,ct_mark=0x55,ct_label=0x80000000000000000000000000000000/0x80000000000000000000000000000000,ip,in_port=2,"
+                  "actions=ct(commit,exec(load:6->NXM_NX_CT_MARK[0..3])),output:1",
+                  "table=1,ct_mark=0x56,ip,in_port=2,actions=output:3")
+        self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.through("out", udp(SERVER, HOST, 53, 5000, b""), "in")
+        self.through("out", udp(SERVER, HOST, 53, 5000, b""), "third")
+
+    def test_force_turns_it_round(self):
+        self.flow("table=0,ip,in_port=1,actions=ct(commit),output:2", "table=0,ip,in_port=2,actions=ct(commit,force),output:1",
+                  "table=0,ip,in_port=3,actions=ct(table=1)", "table=1,ct_state=+rpl+trk,ip,actions=output:2")
+        self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.through("out", udp(SERVER, HOST, 53, 5000, b""), "in")
+        one, = self.sw.call("conn/list")["connections"]
+        self.assertEqual((one["original"]["src"], one["answered"]), ("192.0.2.9", False))
+
+    def test_ipv6(self):
+        a, b, c = bytes.fromhex("20010db8" + "00" * 11 + "01"), bytes.fromhex("20010db8" + "00" * 11 + "02"), bytes.fromhex("20010db8" + "00" * 10 + "ff09")
+        self.flow("table=0,ipv6,actions=ct(table=1,nat)", "table=1,ct_state=+new+trk,ipv6,in_port=1,actions=ct(commit,nat(src=2001:db8::ff09)),output:2",
+                  "table=1,ct_state=+est+trk,ipv6,in_port=2,actions=output:1")
+        self.sw.give("in", ipv6_tcp(a, b, 5000, 80, 1, 0, SYN))
+        out = self.sw.take_some("out", 1)[0]
+        self.assertEqual(out, ipv6_tcp(c, b, 5000, 80, 1, 0, SYN))
+        self.sw.give("out", ipv6_tcp(b, c, 80, 5000, 9, 2, SYN | ACK))
+        self.assertEqual(self.sw.take_some("in", 1)[0], ipv6_tcp(b, a, 80, 5000, 9, 2, SYN | ACK))
+
+    def test_what_cannot_be_tracked_is_invalid(self):
+        self.flow("table=0,ip,actions=ct(table=1)", "table=1,ct_state=+inv+trk,ip,actions=output:2", "table=1,priority=0,actions=output:3")
+        good = udp(HOST, SERVER, 5000, 53, b"data")
+        for n in range(20, len(good)):  # cut anywhere behind the IP header
+            self.sw.give("in", ETH + b"\x08\x00" + good[:n])
+            self.assertEqual(len(self.sw.take_some("out", 1)), 1, n)
+        for bad in (udp(HOST, SERVER, 5000, 53, b"data", bad=True), tcp(HOST, SERVER, 1, 2, 3, 4, SYN, bad=True), icmp(HOST, SERVER, 3, 1, bytes(4), good[:27])):
+            self.sw.give("in", ether(bad))
+            self.assertEqual(len(self.sw.take_some("out", 1)), 1)
+
+    def test_refused(self):
+        for text in ("ip,actions=ct(force)", "ip,actions=ct(commit,nat(src=10.0.0.9-10.0.0.1))", "actions=ct(commit)",
+                     "ip,actions=ct(exec(load:1->NXM_NX_CT_MARK[]))", "udp,actions=ct(commit,alg=ftp)"):
+            done = self.raw("add-flow", text)
+            self.assertNotEqual(done.returncode, 0, text)
+        self.assertEqual(self.flows(), [])
+
+
+if __name__ == "__main__":
+    run_if_there()
