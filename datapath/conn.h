@@ -58,8 +58,8 @@ const char *conn_timer_name(enum conn_timer t);
 
 enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
 
-/* Under `lock`, but for what says otherwise.  In lines of the cache, of which the first two are touched for each frame, the third for
- * one in COUNTED_LATER of each side and those with labels, the fourth for TCP. */
+/* Under `lock`, but for what says otherwise.  In lines of the cache, of which the first two are touched for each frame, the
+ * third for one in COUNTED_LATER of each side and those with labels, the fourth for TCP. */
 enum { COUNTED_LATER = 64 };
 struct conn {
     alignas(64) struct conn_tuple original;

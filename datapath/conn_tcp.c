@@ -8,11 +8,11 @@
  *     3. it acknowledges nothing that the other did not send,
  *     4. what it acknowledges is not older than what it let the other send: its own largest window.
  * These hold whatever order segments pass in and whichever were lost on either side of the switch, so they never refuse an
- * honest one.  A segment that takes no sequence number is held to the latter two alone, since it moves nothing by its place, and
- * not all that send one do it with the number they should.  A reset ends the connection only with the very number that its receiver waits for (the last acknowledged, or,
- * should that acknowledgement still be on its way, the last sent), since all others are answered by a challenge (RFC 5961,
- * 3.2); those within the bounds may pass, and change nothing.  The same holds for a SYN within a
- * connection (4.2): a host that lost its memory finds out by the challenge.
+ * honest one.  A segment that takes no sequence number is held to the latter two alone, since it moves nothing by its place,
+ * and not all that send one do it with the number they should.  A reset ends the connection only with the very number that its
+ * receiver waits for (the last acknowledged, or, should that acknowledgement still be on its way, the last sent), since all
+ * others are answered by a challenge (RFC 5961, 3.2); those within the bounds may pass, and change nothing.  The same holds for
+ * a SYN within a connection (4.2): a host that lost its memory finds out by the challenge.
  *
  * A connection that was there before the switch is taken up in its midst: scales are not known, so windows count as if they
  * were of the largest. */

@@ -51,7 +51,7 @@ static int parse_address(struct list *l, struct span text, uint8_t *family, stru
 static int parse_addresses(struct list *l, struct span text, struct ct_nat *out)
 {
     struct span rest = text, first;
-    uint8_t family;
+    uint8_t family = 0;
     int err;
 
     out->has_addr_max = span_cut(&rest, '-', &first);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn.c - `trama conn ...`: the connections that the switch tracks, over its control socket.  `trama nat show` is the same, of those
- * that are translated. */
+/* conn.c - `trama conn ...`: the connections that the switch tracks, over its control socket.  `trama nat show` is the same,
+ * of those that are translated. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

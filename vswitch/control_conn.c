@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control_conn.c - the connections that the switch tracks: listed, counted and thrown out, all or those that a filter says.
- *   FILTER: words joined by commas, all of which must hold: zone=N, proto=tcp|udp|icmp|icmpv6|sctp|N, address=A (of either side, before or
- *   behind translation), port=N (likewise), mark=N, state=NAME (a timer's), nat, answered, unanswered. */
+ *   FILTER: words joined by commas, all of which must hold: zone=N, proto=tcp|udp|icmp|icmpv6|sctp|N, address=A and port=N (of
+ *   either side, before or behind translation), mark=N, state=NAME (a timer's), nat, answered, unanswered. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,9 +133,9 @@ static bool read_filter(struct rpc_request *r, const char *text, struct filter *
         rpc_reply_error(r, "the filter is longer than %zu letters", sizeof copy - 1);
         return false;
     }
-    strcpy(copy, text);
+    snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
-        strcpy(said, word);
+        snprintf(said, sizeof said, "%s", word);
         if (!read_word(f, word)) {
             rpc_reply_error(
                 r,
@@ -385,9 +386,9 @@ static bool apply_settings(struct rpc_request *r, struct conn_table *t, uint16_t
         return false;
     }
     conn_zone_get(t, zone, &conf);
-    strcpy(copy, settings);
+    snprintf(copy, sizeof copy, "%s", settings);
     for (char *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
-        strcpy(said, word);
+        snprintf(said, sizeof said, "%s", word);
         if (!read_setting(&conf, word)) {
             rpc_reply_error(r, "setting '%s' is neither limit=N nor TIMER=SECONDS of a timer such as udp-first", said);
             return false;

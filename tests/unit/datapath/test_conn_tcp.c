@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_conn_tcp.c - TCP followed from outside, segment by segment.  A case is a list of lines: who sends (c, s), flags, sequence number,
- * acknowledgement, bytes of data, window, scale (-1: no option), and what is to be said of it: v(alid), i(nvalid), a(gain).
- * Numbers of the client count from its SYN (1000), those of the server from its own (5000). */
+/* test_conn_tcp.c - TCP followed from outside, segment by segment.  A case is a list of lines: who sends (c, s), flags,
+ * sequence number, acknowledgement, bytes of data, window, scale (-1: no option), and what is to be said of it: v(alid),
+ * i(nvalid), a(gain).  Numbers of either side count from its SYN. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,7 +179,7 @@ static void test_scenarios(void **state)
 
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
         const struct scenario *sc = &scenarios[i];
-        struct conn_tcp t;
+        struct conn_tcp t = { 0 };
 
         for (const struct line *l = sc->line; l->who; l++) {
             struct tcp_segment s = segment_of(l);
