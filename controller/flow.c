@@ -21,6 +21,23 @@ const char *const flow_kind_name[FLOW_KIND_N] = {
     [FLOW_KIND_LEARN] = "learn",
     [FLOW_KIND_HOST] = "host",
     [FLOW_KIND_FLOOD] = "flood",
+    [FLOW_KIND_INJECT] = "inject",
+    [FLOW_KIND_SERVICE] = "service",
+    [FLOW_KIND_ARP] = "arp",
+    [FLOW_KIND_ECHO] = "echo",
+    [FLOW_KIND_ROUTER] = "router",
+    [FLOW_KIND_UNNAT] = "unnat",
+    [FLOW_KIND_FORWARD] = "forward",
+    [FLOW_KIND_TTL] = "ttl",
+    [FLOW_KIND_ROUTE] = "route",
+    [FLOW_KIND_NO_ROUTE] = "no-route",
+    [FLOW_KIND_NEIGHBOR] = "neighbor",
+    [FLOW_KIND_RESOLVE] = "resolve",
+    [FLOW_KIND_CLOSED] = "closed",
+    [FLOW_KIND_STATE] = "state",
+    [FLOW_KIND_POLICY] = "policy",
+    [FLOW_KIND_NAT] = "nat",
+    [FLOW_KIND_GUARDED] = "guarded",
 };
 
 static_assert(sizeof(struct flow) % alignof(struct compact_match) == 0, "the match follows the flow");
@@ -71,13 +88,25 @@ bool flow_same_place(const struct flow *a, const struct flow *b)
            compact_match_equal(a->match, b->match);
 }
 
+static bool value_equal(struct value a, struct value b)
+{
+    return a.hi == b.hi && a.lo == b.lo;
+}
+
+static bool act_equal(const struct flow_act *a, const struct flow_act *b)
+{
+    return a->type == b->type && a->field == b->field && a->src == b->src && a->table == b->table && a->arg == b->arg &&
+           a->ct_flags == b->ct_flags && a->nat_flags == b->nat_flags && a->port == b->port &&
+           a->nat_family == b->nat_family && a->port_min == b->port_min && a->port_max == b->port_max &&
+           value_equal(a->value, b->value) && value_equal(a->value_max, b->value_max);
+}
+
 static bool acts_equal(const struct flow_spec *a, const struct flow_spec *b)
 {
     if (a->n_acts != b->n_acts)
         return false;
     for (size_t i = 0; i < a->n_acts; i++)
-        if (a->acts[i].type != b->acts[i].type || a->acts[i].arg != b->acts[i].arg ||
-            a->acts[i].port != b->acts[i].port)
+        if (!act_equal(&a->acts[i], &b->acts[i]))
             return false;
     return true;
 }

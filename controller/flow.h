@@ -24,6 +24,23 @@ enum flow_kind {
     FLOW_KIND_LEARN,    /* an unknown host: tells the controller */
     FLOW_KIND_HOST,     /* the way to a host */
     FLOW_KIND_FLOOD,    /* broadcast, multicast and unknown hosts */
+    FLOW_KIND_INJECT,   /* frames that the controller makes */
+    FLOW_KIND_SERVICE,  /* what the controller answers: DHCP, ND, router solicitations, DNS */
+    FLOW_KIND_ARP,      /* ARP for a router's address, answered by the switch */
+    FLOW_KIND_ECHO,     /* pings to a router, answered by the switch */
+    FLOW_KIND_ROUTER,   /* frames for a router's MAC address */
+    FLOW_KIND_UNNAT,    /* frames for an address that a router translates */
+    FLOW_KIND_FORWARD,  /* a port forward or a one-to-one translation */
+    FLOW_KIND_TTL,      /* time exceeded: shown to the controller */
+    FLOW_KIND_ROUTE,    /* a route */
+    FLOW_KIND_NO_ROUTE, /* none: shown to the controller */
+    FLOW_KIND_NEIGHBOR, /* the MAC address of a next hop */
+    FLOW_KIND_RESOLVE,  /* none known: shown to the controller */
+    FLOW_KIND_CLOSED,   /* to a router itself, where nothing listens: shown to the controller */
+    FLOW_KIND_STATE,    /* connections of policies */
+    FLOW_KIND_POLICY,   /* a rule of the document; the rest of the cookie is its index */
+    FLOW_KIND_NAT,      /* source translation on the way out */
+    FLOW_KIND_GUARDED,  /* sender addresses that a port may use */
     FLOW_KIND_N,
 };
 extern const char *const flow_kind_name[FLOW_KIND_N];
@@ -44,13 +61,30 @@ static inline unsigned flow_cookie_kind(uint64_t cookie)
     return kind < FLOW_KIND_N ? kind : 0;
 }
 
-enum flow_act_type { FLOW_ACT_OUTPUT, FLOW_ACT_PUSH_VLAN, FLOW_ACT_POP_VLAN, FLOW_ACT_SET_VLAN };
-/* One action of an apply-actions instruction.  `arg`: output: max_len for the controller, else 0; push: Ethertype;
- * set: VLAN id 0..4095, without the "present" bit. */
+enum flow_act_type {
+    FLOW_ACT_OUTPUT,
+    FLOW_ACT_PUSH_VLAN,
+    FLOW_ACT_POP_VLAN,
+    FLOW_ACT_SET_VLAN,
+    FLOW_ACT_SET,      /* a whole field */
+    FLOW_ACT_MOVE,     /* a whole field into another of its width */
+    FLOW_ACT_DEC_TTL,  /* of IP */
+    FLOW_ACT_CT,       /* through the connection table, and on in a table */
+    FLOW_ACT_CT_CLEAR, /* forget what the connection table said */
+};
+enum flow_ct_flag { FLOW_CT_COMMIT = 1 << 0, FLOW_CT_FORCE = 1 << 1, FLOW_CT_NAT = 1 << 2 };
+/* One action of an apply-actions instruction.  What a type does not use is zero. */
 struct flow_act {
-    enum flow_act_type type;
-    uint16_t arg;
-    uint32_t port; /* output */
+    uint8_t type;       /* enum flow_act_type */
+    uint8_t field, src; /* set, move: enum field_id */
+    uint8_t table;      /* ct: where the frame goes on */
+    uint16_t arg;       /* output: max_len for the controller; push: Ethertype; set vlan: id 0..4095; ct: zone */
+    uint8_t ct_flags;   /* enum flow_ct_flag */
+    uint8_t nat_flags;  /* ct: enum ct_nat_flag; 0 with FLOW_CT_NAT: as the connection has it */
+    uint32_t port;      /* output */
+    uint8_t nat_family; /* ct: 4, 6, or 0 */
+    uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */
+    struct value value, value_max; /* set: the value; ct: first and last address of the translation */
 };
 
 enum { FLOW_NO_GOTO = 0xff, FLOW_PRIORITY_MAX = 65535 };

@@ -2,6 +2,7 @@
 /* flow_wire.c - see flow_wire.h. */
 #include "controller/flow_wire.h"
 
+#include "openflow/ct.h"
 #include "openflow/semantics.h"
 
 #include <errno.h>
@@ -9,34 +10,120 @@
 
 enum { VID_PRESENT = 0x1000 };
 
-static struct ofp_action action_make(const struct flow_act *a)
+static struct ofp_action nx_make(enum ofp_nx_subtype subtype)
 {
-    switch (a->type) {
+    return (struct ofp_action){
+        .type = OFPAT_EXPERIMENTER,
+        .experimenter = { .experimenter = OFPEXP_NICIRA, .nicira.subtype = subtype },
+    };
+}
+
+static bool nx_is(const struct ofp_action *a, enum ofp_nx_subtype subtype)
+{
+    return a->type == OFPAT_EXPERIMENTER && a->experimenter.experimenter == OFPEXP_NICIRA &&
+           a->experimenter.nicira.subtype == subtype;
+}
+
+/* The action ct, with the nat that it may hold. */
+static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_act *act)
+{
+    struct ct_nat nat = {
+        .flags = act->nat_flags,
+        .family = act->nat_family,
+        .has_addr_max = act->value_max.hi | act->value_max.lo,
+        .has_port = act->port_min,
+        .has_port_max = act->port_max,
+        .addr_min = act->value,
+        .addr_max = act->value_max,
+        .port_min = act->port_min,
+        .port_max = act->port_max,
+    };
+    struct ofp_nx_ct *ct;
+    struct ofp_action *inner;
+    struct wr w;
+
+    *out = nx_make(NXAST_CT);
+    ct = &out->experimenter.nicira.ct;
+    *ct = (struct ofp_nx_ct){
+        .flags = (uint16_t)((act->ct_flags & FLOW_CT_COMMIT ? NX_CT_F_COMMIT : 0) |
+                            (act->ct_flags & FLOW_CT_FORCE ? NX_CT_F_FORCE : 0)),
+        .zone = act->arg,
+        .recirc_table = act->table,
+    };
+    if (!(act->ct_flags & FLOW_CT_NAT))
+        return 0;
+    inner = arena_calloc(a, 1, sizeof *inner);
+    if (!inner)
+        return -ENOMEM;
+    *inner = nx_make(NXAST_NAT);
+    wr_init(&w);
+    ct_nat_encode(&inner->experimenter.nicira.nat, &w, &nat);
+    inner->experimenter.nicira.nat.ranges = w.len ? arena_dup(a, w.p, w.len) : NULL;
+    ct->actions = inner;
+    ct->n_actions = 1;
+    wr_fini(&w);
+    return !w.bad && (!inner->experimenter.nicira.nat.n_ranges || inner->experimenter.nicira.nat.ranges) ? 0 : -ENOMEM;
+}
+
+static struct ofp_action move_make(const struct flow_act *a)
+{
+    struct ofp_action out = nx_make(NXAST_REG_MOVE);
+
+    out.experimenter.nicira.reg_move = (struct ofp_nx_reg_move){
+        .n_bits = field_table[a->src].bits,
+        .src = a->src,
+        .dst = a->field,
+    };
+    return out;
+}
+
+static int action_make(struct ofp_action *out, struct arena *arena, const struct flow_act *a)
+{
+    switch ((enum flow_act_type)a->type) {
     case FLOW_ACT_OUTPUT:
-        return (struct ofp_action){ .type = OFPAT_OUTPUT, .output = { .port = a->port, .max_len = a->arg } };
+        *out = (struct ofp_action){ .type = OFPAT_OUTPUT, .output = { .port = a->port, .max_len = a->arg } };
+        break;
     case FLOW_ACT_PUSH_VLAN:
-        return (struct ofp_action){ .type = OFPAT_PUSH_VLAN, .push_vlan = { .ethertype = a->arg } };
+        *out = (struct ofp_action){ .type = OFPAT_PUSH_VLAN, .push_vlan = { .ethertype = a->arg } };
+        break;
     case FLOW_ACT_POP_VLAN:
+        *out = (struct ofp_action){ .type = OFPAT_POP_VLAN };
         break;
     case FLOW_ACT_SET_VLAN:
-        return (struct ofp_action){
+        *out = (struct ofp_action){
             .type = OFPAT_SET_FIELD,
             .set_field.field = ofp_oxm_make(FIELD_VLAN_VID, value_of(VID_PRESENT | a->arg)),
         };
+        break;
+    case FLOW_ACT_SET:
+        *out = (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field.field = ofp_oxm_make(a->field, a->value) };
+        break;
+    case FLOW_ACT_MOVE:
+        *out = move_make(a);
+        break;
+    case FLOW_ACT_DEC_TTL:
+        *out = (struct ofp_action){ .type = OFPAT_DEC_NW_TTL };
+        break;
+    case FLOW_ACT_CT:
+        return ct_make(out, arena, a);
+    case FLOW_ACT_CT_CLEAR:
+        *out = nx_make(NXAST_CT_CLEAR);
+        break;
     }
-    return (struct ofp_action){ .type = OFPAT_POP_VLAN };
+    return 0;
 }
 
 static int instructions_make(struct ofp_flow_mod *mod, struct arena *a, const struct flow_spec *s)
 {
     struct ofp_instruction *list = arena_calloc(a, 3, sizeof *list);
     struct ofp_action *acts = arena_calloc(a, s->n_acts ? s->n_acts : 1, sizeof *acts);
+    int err = 0;
 
     if (!list || !acts)
         return -ENOMEM;
     mod->instructions = list;
-    for (size_t i = 0; i < s->n_acts; i++)
-        acts[i] = action_make(&s->acts[i]);
+    for (size_t i = 0; i < s->n_acts && !err; i++)
+        err = action_make(&acts[i], a, &s->acts[i]);
     if (s->n_acts)
         list[mod->n_instructions++] = (struct ofp_instruction){
             .type = OFPIT_APPLY_ACTIONS,
@@ -52,7 +139,7 @@ static int instructions_make(struct ofp_flow_mod *mod, struct arena *a, const st
             .type = OFPIT_GOTO_TABLE,
             .goto_table = { .table_id = s->goto_table },
         };
-    return 0;
+    return err;
 }
 
 int flow_to_mod(struct ofp_msg *out, struct arena *a, const struct change *c)
@@ -89,11 +176,68 @@ int flow_to_mod(struct ofp_msg *out, struct arena *a, const struct change *c)
     return instructions_make(mod, a, s);
 }
 
+static bool set_read(struct flow_act *out, const struct ofp_oxm *x)
+{
+    if (x->field == FIELD_NONE || x->has_mask)
+        return false;
+    if (x->field == FIELD_VLAN_VID)
+        *out = (struct flow_act){ .type = FLOW_ACT_SET_VLAN, .arg = (uint16_t)(x->value.lo & 0xfff) };
+    else
+        *out = (struct flow_act){ .type = FLOW_ACT_SET, .field = (uint8_t)x->field, .value = x->value };
+    return x->field != FIELD_VLAN_VID || x->value.lo & VID_PRESENT;
+}
+
+static bool nat_read(struct flow_act *out, const struct ofp_nx_nat *in)
+{
+    struct ct_nat nat;
+
+    if (ct_nat_decode(&nat, in))
+        return false;
+    out->ct_flags |= FLOW_CT_NAT;
+    out->nat_flags = (uint8_t)nat.flags;
+    out->nat_family = nat.family;
+    out->port_min = nat.has_port ? nat.port_min : 0;
+    out->port_max = nat.has_port_max ? nat.port_max : 0;
+    out->value = nat.family ? nat.addr_min : value_of(0);
+    out->value_max = nat.has_addr_max ? nat.addr_max : value_of(0);
+    return true;
+}
+
+static bool ct_read(struct flow_act *out, const struct ofp_nx_ct *ct)
+{
+    *out = (struct flow_act){
+        .type = FLOW_ACT_CT,
+        .arg = ct->zone,
+        .table = ct->recirc_table,
+        .ct_flags = (uint8_t)((ct->flags & NX_CT_F_COMMIT ? FLOW_CT_COMMIT : 0) |
+                              (ct->flags & NX_CT_F_FORCE ? FLOW_CT_FORCE : 0)),
+    };
+    if (ct->zone_src || ct->alg || ct->n_actions > 1)
+        return false;
+    if (!ct->n_actions)
+        return true;
+    return nx_is(&ct->actions[0], NXAST_NAT) && nat_read(out, &ct->actions[0].experimenter.nicira.nat);
+}
+
+static bool nx_read(struct flow_act *out, const struct ofp_action *a)
+{
+    const struct ofp_nx_reg_move *m = &a->experimenter.nicira.reg_move;
+
+    if (nx_is(a, NXAST_CT))
+        return ct_read(out, &a->experimenter.nicira.ct);
+    if (nx_is(a, NXAST_CT_CLEAR)) {
+        *out = (struct flow_act){ .type = FLOW_ACT_CT_CLEAR };
+        return true;
+    }
+    if (!nx_is(a, NXAST_REG_MOVE) || m->src == FIELD_NONE || m->dst == FIELD_NONE)
+        return false;
+    *out = (struct flow_act){ .type = FLOW_ACT_MOVE, .src = (uint8_t)m->src, .field = (uint8_t)m->dst };
+    return !m->src_ofs && !m->dst_ofs && m->n_bits == field_table[m->src].bits && m->n_bits == field_table[m->dst].bits;
+}
+
 /* False: the action is none that a spec can say. */
 static bool action_read(struct flow_act *out, const struct ofp_action *a)
 {
-    const struct ofp_oxm *x = &a->set_field.field;
-
     switch ((unsigned)a->type) {
     case OFPAT_OUTPUT:
         /* For other ports the length means nothing, and switches give back what they like. */
@@ -109,9 +253,13 @@ static bool action_read(struct flow_act *out, const struct ofp_action *a)
     case OFPAT_POP_VLAN:
         *out = (struct flow_act){ .type = FLOW_ACT_POP_VLAN };
         return true;
+    case OFPAT_DEC_NW_TTL:
+        *out = (struct flow_act){ .type = FLOW_ACT_DEC_TTL };
+        return true;
     case OFPAT_SET_FIELD:
-        *out = (struct flow_act){ .type = FLOW_ACT_SET_VLAN, .arg = (uint16_t)(x->value.lo & 0xfff) };
-        return x->field == FIELD_VLAN_VID && !x->has_mask && x->value.lo & VID_PRESENT;
+        return set_read(out, &a->set_field.field);
+    case OFPAT_EXPERIMENTER:
+        return nx_read(out, a);
     default:
         return false;
     }

@@ -3,7 +3,7 @@
 #include "net/net_doc.h"
 
 #include "base/hash.h"
-#include "base/hmap.h"
+#include "net/net_check.h"
 #include "net/net_doc_expect.h"
 #include "net/net_doc_read.h"
 
@@ -12,21 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who uses something that only one may use. */
-struct use {
-    struct hmap_link link;
-    uint64_t a, b; /* the thing */
-    const char *text;
-    const void *who;
-};
-
-struct check {
-    struct net_doc *doc;
-    struct hmap uses;
-    struct errbuf *e;
-};
-
-static void *need(struct check *c, size_t n, size_t size)
+void *net_need(struct net_check *c, size_t n, size_t size)
 {
     void *p = arena_calloc(&c->doc->source.arena, n ? n : 1, size);
 
@@ -36,21 +22,21 @@ static void *need(struct check *c, size_t n, size_t size)
 }
 
 /* Notes that `who` uses the thing (a, b, text).  Gives who used it before, or NULL in `*before`. */
-static int use(struct check *c, struct use thing, const void **before)
+int net_use(struct net_check *c, struct net_using thing, const void **before)
 {
     uint64_t words[2] = { thing.a, thing.b };
     uint32_t hash = hash_words(words, 2, thing.text ? hash_bytes(thing.text, strlen(thing.text), 7) : 3);
-    struct use *u;
+    struct net_using *u;
 
     *before = NULL;
-    for_each_hmap_hash (struct use, old, &c->uses, hash, link) {
+    for_each_hmap_hash (struct net_using, old, &c->uses, hash, link) {
         if (old->a != thing.a || old->b != thing.b || !old->text != !thing.text ||
             (thing.text && strcmp(old->text, thing.text) != 0))
             continue;
         *before = old->who;
         return 0;
     }
-    u = need(c, 1, sizeof *u);
+    u = net_need(c, 1, sizeof *u);
     if (!u)
         return -ENOMEM;
     *u = thing;
@@ -58,20 +44,12 @@ static int use(struct check *c, struct use thing, const void **before)
     return 0;
 }
 
-/* What kind of thing is used, in `a` of a struct use, above what tells one from another. */
-enum thing { THING_VLAN = 1, THING_DATAPATH, THING_PORT, THING_ADDRESS, THING_MAC };
-
-static uint64_t thing(enum thing kind, uint64_t of)
-{
-    return (uint64_t)kind << 56 | of;
-}
-
 /* --- networks --- */
-static int network_make(struct check *c, struct net_network *out, const struct raw_network *raw)
+static int network_make(struct net_check *c, struct net_network *out, const struct raw_network *raw)
 {
     const struct ip_addr *subnets = raw->subnets.items;
     const void *other;
-    int err = use(c, (struct use){ .a = thing(THING_VLAN, raw->vlan), .who = raw->name }, &other);
+    int err = net_use(c, (struct net_using){ .a = net_thing(NET_THING_VLAN, raw->vlan), .who = raw->name }, &other);
     char x[ADDR_TEXT_SIZE], y[ADDR_TEXT_SIZE];
 
     if (err)
@@ -91,13 +69,15 @@ static int network_make(struct check *c, struct net_network *out, const struct r
         .vlan = raw->vlan,
         .n_subnets = raw->subnets.n,
         .subnets = subnets,
+        .mtu = raw->mtu,
+        .router = NET_NONE,
     };
     return 0;
 }
 
-static int networks_make(struct check *c, const struct doc_array *raw)
+static int networks_make(struct net_check *c, const struct doc_array *raw)
 {
-    struct net_network *networks = need(c, raw->n, sizeof *networks);
+    struct net_network *networks = net_need(c, raw->n, sizeof *networks);
     const struct raw_network *r = raw->items;
     int err = networks ? 0 : -ENOMEM;
 
@@ -118,31 +98,32 @@ struct port_user {
 };
 
 /* Notes the use; `*before` is who has it already, NULL: nobody. */
-static int port_use(struct check *c, const struct net_end *end, const struct port_user *user,
+static int port_use(struct net_check *c, const struct net_end *end, const struct port_user *user,
                     const struct port_user **before)
 {
     const void *other;
-    struct port_user *copy = need(c, 1, sizeof *copy);
+    struct port_user *copy = net_need(c, 1, sizeof *copy);
     int err;
 
     if (!copy)
         return -ENOMEM;
     *copy = *user;
     copy->port = end->port;
-    err = use(
-        c,
-        (struct use){
-            .a = thing(THING_PORT, (uint64_t)end->sw), .b = copy->port.number, .text = copy->port.name, .who = copy },
-        &other);
+    err = net_use(c,
+                  (struct net_using){ .a = net_thing(NET_THING_PORT, (uint64_t)end->sw),
+                                      .b = copy->port.number,
+                                      .text = copy->port.name,
+                                      .who = copy },
+                  &other);
     *before = other;
     return err;
 }
 
 /* --- switches --- */
-static int ports_make(struct check *c, int sw, struct net_switch *out, const struct raw_switch *raw)
+static int ports_make(struct net_check *c, int sw, struct net_switch *out, const struct raw_switch *raw)
 {
     const struct raw_port *r = raw->ports.items;
-    struct net_access_port *ports = need(c, raw->ports.n, sizeof *ports);
+    struct net_access_port *ports = net_need(c, raw->ports.n, sizeof *ports);
     char text[NET_PORT_NAME];
 
     if (!ports)
@@ -168,9 +149,9 @@ static int ports_make(struct check *c, int sw, struct net_switch *out, const str
     return 0;
 }
 
-static int switches_make(struct check *c, const struct doc_array *raw)
+static int switches_make(struct net_check *c, const struct doc_array *raw)
 {
-    struct net_switch *switches = need(c, raw->n, sizeof *switches);
+    struct net_switch *switches = net_need(c, raw->n, sizeof *switches);
     const struct raw_switch *r = raw->items;
 
     if (!switches)
@@ -179,8 +160,9 @@ static int switches_make(struct check *c, const struct doc_array *raw)
     c->doc->n_switches = raw->n;
     for (size_t i = 0; i < raw->n; i++) {
         const void *other;
-        int err =
-            use(c, (struct use){ .a = thing(THING_DATAPATH, 0), .b = r[i].datapath_id, .who = r[i].name }, &other);
+        int err = net_use(
+            c, (struct net_using){ .a = net_thing(NET_THING_DATAPATH, 0), .b = r[i].datapath_id, .who = r[i].name },
+            &other);
 
         if (err)
             return err;
@@ -201,7 +183,7 @@ static int switches_make(struct check *c, const struct doc_array *raw)
 }
 
 /* --- links --- */
-static int end_make(struct check *c, struct net_end *out, const struct raw_end *raw)
+static int end_make(struct net_check *c, struct net_end *out, const struct raw_end *raw)
 {
     const struct port_user *before;
     char text[NET_PORT_NAME];
@@ -218,9 +200,9 @@ static int end_make(struct check *c, struct net_end *out, const struct raw_end *
     return err;
 }
 
-static int links_make(struct check *c, const struct doc_array *raw)
+static int links_make(struct net_check *c, const struct doc_array *raw)
 {
-    struct net_link *links = need(c, raw->n, sizeof *links);
+    struct net_link *links = net_need(c, raw->n, sizeof *links);
     const struct raw_link *r = raw->items;
 
     if (!links)
@@ -244,7 +226,7 @@ static int links_make(struct check *c, const struct doc_array *raw)
 }
 
 /* --- hosts --- */
-static const struct ip_addr *subnet_of(const struct net_network *n, const struct ip_addr *ip)
+const struct ip_addr *net_subnet_of(const struct net_network *n, const struct ip_addr *ip)
 {
     for (size_t i = 0; i < n->n_subnets; i++)
         if (ip_is_in(ip, &n->subnets[i]))
@@ -253,7 +235,7 @@ static const struct ip_addr *subnet_of(const struct net_network *n, const struct
 }
 
 /* Whether every bit behind the prefix has this value. */
-static bool host_bits_are(const struct ip_addr *ip, unsigned want)
+bool net_host_bits_are(const struct ip_addr *ip, unsigned want)
 {
     for (unsigned i = ip->prefix_len; i < (ip->family == 4 ? 32 : 128); i++)
         if ((ip->bytes[i / 8] >> (7 - i % 8) & 1u) != want)
@@ -261,10 +243,10 @@ static bool host_bits_are(const struct ip_addr *ip, unsigned want)
     return true;
 }
 
-static int address_make(struct check *c, const struct raw_host *raw, const struct net_network *n,
+static int address_make(struct net_check *c, const struct raw_host *raw, const struct net_network *n,
                         const struct raw_address *a, struct ip_addr *out)
 {
-    const struct ip_addr *subnet = subnet_of(n, &a->ip);
+    const struct ip_addr *subnet = net_subnet_of(n, &a->ip);
     char text[ADDR_TEXT_SIZE], other[ADDR_TEXT_SIZE];
 
     *out = a->ip;
@@ -282,33 +264,33 @@ static int address_make(struct check *c, const struct raw_host *raw, const struc
     if (subnet)
         out->prefix_len = subnet->prefix_len;
     if (out->prefix_len + 2u <= (out->family == 4 ? 32u : 128u) &&
-        (host_bits_are(out, 0) || (out->family == 4 && host_bits_are(out, 1))))
+        (net_host_bits_are(out, 0) || (out->family == 4 && net_host_bits_are(out, 1))))
         return doc_error(a->node, c->e, "host %s: the address %s is that of the subnet itself or its broadcast address",
                          raw->name, text);
     return 0;
 }
 
-static int addresses_make(struct check *c, struct net_host *out, const struct raw_host *raw)
+static int addresses_make(struct net_check *c, struct net_host *out, const struct raw_host *raw)
 {
     const struct net_network *n = &c->doc->networks[out->network];
     const struct raw_address *r = raw->addresses.items;
-    struct ip_addr *list = need(c, raw->addresses.n, sizeof *list);
+    struct ip_addr *list = net_need(c, raw->addresses.n, sizeof *list);
 
     if (!list)
         return -ENOMEM;
     out->addresses = list;
     out->n_addresses = raw->addresses.n;
     for (size_t i = 0; i < raw->addresses.n; i++) {
-        char *text = need(c, 1, ADDR_TEXT_SIZE);
+        char *text = net_need(c, 1, ADDR_TEXT_SIZE);
         const void *other;
         int err = text ? address_make(c, raw, n, &r[i], &list[i]) : -ENOMEM;
 
         if (!err)
-            err = use(c,
-                      (struct use){ .a = thing(THING_ADDRESS, (uint64_t)out->network),
-                                    .text = ip_format(&list[i], text, ADDR_TEXT_SIZE),
-                                    .who = out },
-                      &other);
+            err = net_use(c,
+                          (struct net_using){ .a = net_thing(NET_THING_ADDRESS, (uint64_t)out->network),
+                                              .text = ip_format(&list[i], text, ADDR_TEXT_SIZE),
+                                              .who = out },
+                          &other);
         if (err)
             return err;
         if (other)
@@ -319,7 +301,7 @@ static int addresses_make(struct check *c, struct net_host *out, const struct ra
 }
 
 /* A locally administered address that depends on nothing but the name (the hash is FNV-1a). */
-static net_mac mac_of_name(const char *name)
+net_mac net_mac_of_name(const char *name)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
 
@@ -328,7 +310,7 @@ static net_mac mac_of_name(const char *name)
     return UINT64_C(0x02) << 40 | (hash_mix(h) & UINT64_C(0xffffffffff));
 }
 
-static int host_mac_make(struct check *c, struct net_host *out, const struct raw_host *raw)
+static int host_mac_make(struct net_check *c, struct net_host *out, const struct raw_host *raw)
 {
     const void *other;
     char text[NET_MAC_TEXT];
@@ -336,17 +318,17 @@ static int host_mac_make(struct check *c, struct net_host *out, const struct raw
 
     out->mac = net_mac_of(raw->mac);
     if (!out->mac && out->kind != NET_HOST_EXTERNAL)
-        out->mac = mac_of_name(raw->name);
+        out->mac = net_mac_of_name(raw->name);
     if (!out->mac)
         return 0;
-    err = use(c, (struct use){ .a = thing(THING_MAC, 0), .b = out->mac, .who = out }, &other);
+    err = net_use(c, (struct net_using){ .a = net_thing(NET_THING_MAC, 0), .b = out->mac, .who = out }, &other);
     if (!err && other)
         err = doc_error(raw->node, c->e, "host %s has MAC address %s, which host %s has already", raw->name,
                         net_mac_text(out->mac, text), ((const struct net_host *)other)->name);
     return err;
 }
 
-static int host_port_make(struct check *c, struct net_host *out, const struct raw_host *raw)
+static int host_port_make(struct net_check *c, struct net_host *out, const struct raw_host *raw)
 {
     const struct doc_node *node = raw->port_node ? raw->port_node : raw->node;
     const struct port_user *before;
@@ -375,12 +357,12 @@ static int host_port_make(struct check *c, struct net_host *out, const struct ra
     if (before->access->is_shared)
         return 0;
     /* A port that is declared and not shared takes one host: the first comer uses it by a second thing. */
-    err = use(c,
-              (struct use){ .a = thing(THING_PORT, UINT64_C(1) << 40 | (uint64_t)out->at.sw),
-                            .b = out->at.port.number,
-                            .text = out->at.port.name,
-                            .who = out },
-              (const void **)&before);
+    err = net_use(c,
+                  (struct net_using){ .a = net_thing(NET_THING_PORT, UINT64_C(1) << 40 | (uint64_t)out->at.sw),
+                                      .b = out->at.port.number,
+                                      .text = out->at.port.name,
+                                      .who = out },
+                  (const void **)&before);
     if (!err && before)
         err =
             doc_error(node, c->e,
@@ -389,7 +371,7 @@ static int host_port_make(struct check *c, struct net_host *out, const struct ra
     return err;
 }
 
-static int host_make(struct check *c, struct net_host *out, const struct raw_host *raw)
+static int host_make(struct net_check *c, struct net_host *out, const struct raw_host *raw)
 {
     int err;
 
@@ -399,6 +381,7 @@ static int host_make(struct check *c, struct net_host *out, const struct raw_hos
         .kind = (enum net_host_kind)raw->kind,
         .network = net_doc_network(c->doc, raw->network.text),
         .at.sw = net_doc_switch(c->doc, raw->sw.text),
+        .has_dhcp = raw->has_dhcp,
         .attach = raw->attach != NET_NONE       ? (enum net_attach)raw->attach
                   : raw->kind == NET_HOST_NETNS ? NET_ATTACH_TAP
                                                 : NET_ATTACH_NETDEV,
@@ -419,9 +402,9 @@ static int host_make(struct check *c, struct net_host *out, const struct raw_hos
     return err;
 }
 
-static int hosts_make(struct check *c, const struct doc_array *raw)
+static int hosts_make(struct net_check *c, const struct doc_array *raw)
 {
-    struct net_host *hosts = need(c, raw->n, sizeof *hosts);
+    struct net_host *hosts = net_need(c, raw->n, sizeof *hosts);
     const struct raw_host *r = raw->items;
     int err = hosts ? 0 : -ENOMEM;
 
@@ -434,7 +417,7 @@ static int hosts_make(struct check *c, const struct doc_array *raw)
 
 /* --- the whole --- */
 /* The file's name without directory and ".yaml". */
-static const char *name_of_file(struct check *c)
+static const char *name_of_file(struct net_check *c)
 {
     const char *slash = strrchr(c->doc->file, '/'), *base = slash ? slash + 1 : c->doc->file, *dot = strrchr(base, '.');
     size_t len =
@@ -443,7 +426,7 @@ static const char *name_of_file(struct check *c)
     return arena_dup(&c->doc->source.arena, base, len);
 }
 
-static int make(struct check *c, const struct raw_doc *raw)
+static int make(struct net_check *c, const struct raw_doc *raw)
 {
     struct net_doc *doc = c->doc;
     int err;
@@ -461,6 +444,8 @@ static int make(struct check *c, const struct raw_doc *raw)
     if (!err)
         err = hosts_make(c, &raw->hosts);
     if (!err)
+        err = net_routers_make(c, raw);
+    if (!err)
         err = net_doc_expect(doc, &raw->expects, c->e);
     return err;
 }
@@ -468,7 +453,7 @@ static int make(struct check *c, const struct raw_doc *raw)
 /* Takes `doc`, whose source has been read. */
 static int finish(struct net_doc **out, struct net_doc *doc, struct errbuf *e)
 {
-    struct check c = { .doc = doc, .e = e };
+    struct net_check c = { .doc = doc, .e = e };
     struct raw_doc raw;
     int err;
 

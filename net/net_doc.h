@@ -28,16 +28,19 @@
  *       mac: 02:00:00:00:0a:02                         # default: made from the host's name (external: learned)
  *       kind: netns                                    # netns (default), vm, or external (a machine that is there already)
  *       attach: tap                                    # tap (default of netns) or netdev (default of vm)
+ *       dhcp: true                                     # a lab runs a DHCP client there instead of setting addresses
  *   expect:                                            # what `trama lab test` tries, in this order
  *     - {ping: works, from: h1, to: h2}                # ping, tcp or udp: works or fails
  *     - {tcp: works, from: h1, to: h2, port: 80}       # port: default 7777
  *     - {ping: fails, from: [h1, h2], to: [h3, h4]}    # every pair; `all`: every host; a host and itself: left out
  *     - {ping: works, from: h1, to: h2, family: 6}     # default: each family that both have
  *     - {flood: once, from: h1}                        # a broadcast of h1 reaches each other host of its network once, no one else
+ *     - {tcp: works, from: h1, to: h2, at: 198.51.100.1, port: 8080, listen: 80}   # h2 listens at 80, 198.51.100.1:8080 is tried
  *     - {cut: [s1:to2, s2:to1]}                        # takes a link of `links` down
  *     - {ping: works, from: h1, to: h2, within: 2s}    # 300ms, 5s; a bare number: seconds.  May fail until then
  *     - {restore: [s1:to2, s2:to1]}                    # `within`: default 5s, with `fails` 1s
  *
+ * Routers, policies, DHCP: net_router.h.
  * A port is a name (1..15 of letters, digits and "_.-", not all digits), as the switch reports it in its port description,
  * or an OpenFlow port number (1..0xffffff00).  Names of everything else: 1..31 of the same letters, the first a letter or
  * digit.  Everything is strict: an unknown key, a doubled name, VLAN, datapath id, address or use of a port, and
@@ -50,12 +53,10 @@
 #include "base/errbuf.h"
 #include "io/addr.h"
 #include "io/doc.h"
+#include "net/net_router.h"
 
 enum { NET_PORT_NAME = 16, NET_NONE = -1, NET_EXPECT_PORT = 7777, NET_MAC_TEXT = 18 };
 #define NET_PORT_MAX UINT32_C(0xffffff00) /* OFPP_MAX, OpenFlow 1.3.5, 7.2.1 */
-
-/* An Ethernet address as a number: the first byte on the wire is bits 47..40. */
-typedef uint64_t net_mac;
 
 /* A port of a switch, by name or by number: exactly one is given. */
 struct net_port_ref {
@@ -69,6 +70,9 @@ struct net_network {
     uint16_t vlan;
     size_t n_subnets;
     const struct ip_addr *subnets;
+    uint16_t mtu;
+    const struct net_dhcp *dhcp; /* NULL: none */
+    int router;                  /* NET_NONE: none */
 };
 
 enum net_fail_mode { NET_FAIL_SECURE, NET_FAIL_STANDALONE };
@@ -113,6 +117,7 @@ struct net_host {
     net_mac mac; /* 0: not known (external only) */
     size_t n_addresses;
     const struct ip_addr *addresses; /* prefix: that of the subnet */
+    bool has_dhcp;                   /* a lab runs a client there */
 };
 
 enum net_expect_kind {
@@ -129,7 +134,9 @@ struct net_expect {
     bool must_work;      /* ping, tcp, udp: must work; false: must fail */
     size_t n_from, n_to; /* hosts, as indexes; the runner tries every pair of two different ones */
     const int *from, *to;
-    uint16_t port;      /* tcp, udp */
+    uint16_t port;      /* tcp, udp: tried */
+    uint16_t listen;    /* tcp, udp: the servers' */
+    struct ip_addr at;  /* tried instead of the servers' addresses; family 0: theirs */
     uint8_t family;     /* 4, 6, or 0: each that both hosts have (none in common: refused by net_doc) */
     uint32_t within_ms; /* works: tried again until then; fails: must not work in that time */
     int link;           /* cut, restore: index into links */
@@ -139,11 +146,13 @@ struct net_doc {
     const char *file;               /* as given; for messages */
     const char *name, *description; /* description: "" when there is none */
     bool is_controlled;             /* false: controller: none */
-    size_t n_networks, n_switches, n_links, n_hosts, n_expects;
+    size_t n_networks, n_switches, n_links, n_hosts, n_routers, n_policies, n_expects;
     const struct net_network *networks;
     const struct net_switch *switches;
     const struct net_link *links;
     const struct net_host *hosts;
+    const struct net_router *routers;
+    const struct net_policy *policies;
     const struct net_expect *expects;
     struct doc source; /* its arena holds all of the above */
 };
@@ -159,8 +168,15 @@ void net_doc_free(struct net_doc *doc);
 int net_doc_network(const struct net_doc *doc, const char *name);
 int net_doc_switch(const struct net_doc *doc, const char *name);
 int net_doc_host(const struct net_doc *doc, const char *name);
+int net_doc_router(const struct net_doc *doc, const char *name);
+/* The leg of the network's router there, NULL: it has none. */
+const struct net_leg *net_doc_leg(const struct net_doc *doc, int network);
+/* The router's address in the network, of that family; NULL: none. */
+const struct ip_addr *net_doc_gateway(const struct net_doc *doc, int network, uint8_t family);
 int net_doc_switch_by_id(const struct net_doc *doc, uint64_t datapath_id);
 
+/* A locally administered address that depends on nothing but the name. */
+net_mac net_mac_of_name(const char *name);
 const char *net_mac_text(net_mac mac, char out[NET_MAC_TEXT]);
 void net_mac_bytes(net_mac mac, uint8_t out[6]);
 net_mac net_mac_of(const uint8_t bytes[6]);

@@ -72,7 +72,8 @@ static int pairs_check(const struct net_doc *doc, const struct raw_expect *raw, 
     for (size_t i = 0; i < x->n_from; i++) {
         for (size_t j = 0; j < x->n_to; j++) {
             const struct net_host *a = &doc->hosts[x->from[i]], *b = &doc->hosts[x->to[j]];
-            bool has_v4 = has_family(a, 4) && has_family(b, 4), has_v6 = has_family(a, 6) && has_family(b, 6);
+            bool is_4 = has_family(b, 4) || x->at.family == 4, is_6 = has_family(b, 6) || x->at.family == 6;
+            bool has_v4 = is_4 && (has_family(a, 4) || a->has_dhcp), has_v6 = is_6 && has_family(a, 6);
 
             if (a == b)
                 continue;
@@ -108,8 +109,16 @@ static int try_make(struct net_doc *doc, const struct raw_expect *raw, struct ne
         return doc_error(raw->node, e, "expect: the key '%s' is missing", raw->from.n ? "to" : "from");
     if (raw->port_word.text && out->kind == NET_EXPECT_PING)
         return doc_error(raw->port_word.node, e, "expect: 'port' does not go with ping");
+    if (raw->listen && out->kind == NET_EXPECT_PING)
+        return doc_error(raw->node, e, "expect: 'listen' does not go with ping");
+    if (raw->at.has_prefix)
+        return doc_error(raw->at.node, e, "expect: at: an address without prefix length is expected");
+    if (raw->at.ip.family && raw->family && raw->at.ip.family != raw->family)
+        return doc_error(raw->at.node, e, "expect: 'at' is not of family %u", raw->family);
     out->port = out->kind == NET_EXPECT_PING ? 0 : raw->port ? raw->port : NET_EXPECT_PORT;
-    out->family = raw->family;
+    out->listen = raw->listen ? raw->listen : out->port;
+    out->at = raw->at.ip;
+    out->family = raw->at.ip.family ? raw->at.ip.family : raw->family;
     if (!raw->has_within)
         out->within_ms = out->must_work ? WITHIN_WORKS_MS : WITHIN_FAILS_MS;
     err = hosts_find(doc, &raw->from, &out->from, &out->n_from, e);
@@ -126,8 +135,8 @@ static int flood_make(struct net_doc *doc, const struct raw_expect *raw, struct 
         return doc_error(raw->flood.node, e, "expect: '%.64s' is not possible for flood, only once", raw->flood.text);
     if (!raw->from.n)
         return doc_error(raw->node, e, "expect: the key 'from' is missing");
-    if (raw->to.n || raw->port_word.text || raw->family_word.text)
-        return doc_error(raw->node, e, "expect: 'to', 'port' and 'family' do not go with flood");
+    if (raw->to.n || raw->port_word.text || raw->family_word.text || raw->listen || raw->at.ip.family)
+        return doc_error(raw->node, e, "expect: 'to', 'port', 'listen', 'at' and 'family' do not go with flood");
     if (!raw->has_within)
         out->within_ms = WITHIN_WORKS_MS;
     return hosts_find(doc, &raw->from, &out->from, &out->n_from, e);
@@ -145,8 +154,10 @@ static int link_make(const struct net_doc *doc, const struct raw_expect *raw, st
     const struct raw_end *ends = out->kind == NET_EXPECT_CUT ? raw->cut.items : raw->restore.items;
     const char *verb = kind_names[out->kind];
 
-    if (raw->from.n || raw->to.n || raw->port_word.text || raw->family_word.text || raw->has_within)
-        return doc_error(raw->node, e, "expect: 'from', 'to', 'port', 'family' and 'within' do not go with %s", verb);
+    if (raw->from.n || raw->to.n || raw->port_word.text || raw->family_word.text || raw->has_within || raw->listen ||
+        raw->at.ip.family)
+        return doc_error(raw->node, e,
+                         "expect: 'from', 'to', 'port', 'listen', 'at', 'family' and 'within' do not go with %s", verb);
     for (size_t i = 0; i < doc->n_links && out->link == NET_NONE; i++) {
         const struct net_end *end = doc->links[i].end;
 

@@ -11,13 +11,13 @@
 
 enum { NAME_MAX_LEN = 31, SWITCHES_MAX = 4096, NETWORKS_MAX = 4094 };
 
-static const struct doc_text name_rule = {
+const struct doc_text net_name_rule = {
     .min = 1,
     .max = NAME_MAX_LEN,
     .chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
 };
 
-static int read_word(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+int net_read_word(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     struct raw_word *w = out;
 
@@ -41,7 +41,7 @@ static int port_parse(const struct doc_node *n, const char *text, struct net_por
     uint64_t number = 0;
 
     *out = (struct net_port_ref){ 0 };
-    if (!len || len >= NET_PORT_NAME || text[strspn(text, name_rule.chars)] || text[0] == '-' || text[0] == '.')
+    if (!len || len >= NET_PORT_NAME || text[strspn(text, net_name_rule.chars)] || text[0] == '-' || text[0] == '.')
         return doc_error(n, e, "'%.64s' is not a port: a name of 1 to %d letters, digits and \"_.-\", or a number",
                          text, NET_PORT_NAME - 1);
     if (text[strspn(text, "0123456789")]) {
@@ -65,7 +65,7 @@ static int read_port(const struct doc_node *n, const void *arg, void *out, struc
 }
 
 /* One thing, or a list of them.  `arg`: struct doc_items. */
-static int read_one_or_list(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+int net_read_one_or_list(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     const struct doc_items *items = arg;
     struct doc_array *a = out;
@@ -78,15 +78,26 @@ static int read_one_or_list(const struct doc_node *n, const void *arg, void *out
     return items->read(n, items->arg, a->items, e);
 }
 
+static int read_dhcp(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    struct raw_dhcp *d = out;
+
+    d->node = n;
+    d->is_given = true;
+    return doc_read_map(n, net_dhcp_fields, d, e);
+}
+
 static const struct doc_items subnet_items = { .size = sizeof(struct ip_addr), .read = doc_read_subnet, .min = 1 };
 static const struct doc_field network_fields[] = {
     { "vlan", doc_read_vid, offsetof(struct raw_network, vlan), .is_required = true },
-    { "subnet", read_one_or_list, offsetof(struct raw_network, subnets), &subnet_items },
+    { "subnet", net_read_one_or_list, offsetof(struct raw_network, subnets), &subnet_items },
+    { "mtu", doc_read_u16, offsetof(struct raw_network, mtu), &(struct doc_range){ NET_MTU_MIN, NET_MTU_MAX } },
+    { "dhcp", read_dhcp, offsetof(struct raw_network, dhcp) },
     { NULL },
 };
 
 static const struct doc_field port_fields[] = {
-    { "network", read_word, offsetof(struct raw_port, network), .is_required = true },
+    { "network", net_read_word, offsetof(struct raw_port, network), .is_required = true },
     { "shared", doc_read_bool, offsetof(struct raw_port, is_shared) },
     { NULL },
 };
@@ -149,7 +160,7 @@ static int read_link(const struct doc_node *n, const void *arg, void *out, struc
     return n->kind == DOC_MAP ? doc_read_map(n, link_fields, out, e) : read_ends(n, NULL, &link->ends, e);
 }
 
-static int read_address(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+int net_read_address(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     struct raw_address *a = out;
     const char *text;
@@ -170,7 +181,7 @@ static int read_host_port(const struct doc_node *n, const void *arg, void *out, 
     return read_port(n, NULL, &h->port, e);
 }
 
-static const struct doc_items address_items = { .size = sizeof(struct raw_address), .read = read_address, .min = 1 };
+const struct doc_items net_address_items = { .size = sizeof(struct raw_address), .read = net_read_address, .min = 1 };
 static const char *const host_kinds[] = {
     [NET_HOST_NETNS] = "netns",
     [NET_HOST_VM] = "vm",
@@ -179,20 +190,21 @@ static const char *const host_kinds[] = {
 };
 static const char *const attachments[] = { [NET_ATTACH_TAP] = "tap", [NET_ATTACH_NETDEV] = "netdev", NULL };
 static const struct doc_field host_fields[] = {
-    { "network", read_word, offsetof(struct raw_host, network), .is_required = true },
-    { "switch", read_word, offsetof(struct raw_host, sw), .is_required = true },
+    { "network", net_read_word, offsetof(struct raw_host, network), .is_required = true },
+    { "switch", net_read_word, offsetof(struct raw_host, sw), .is_required = true },
     { "port", read_host_port, 0 },
-    { "address", read_one_or_list, offsetof(struct raw_host, addresses), &address_items },
+    { "address", net_read_one_or_list, offsetof(struct raw_host, addresses), &net_address_items },
     { "mac", doc_read_mac, offsetof(struct raw_host, mac) },
     { "kind", doc_read_enum, offsetof(struct raw_host, kind), host_kinds },
     { "attach", doc_read_enum, offsetof(struct raw_host, attach), attachments },
+    { "dhcp", doc_read_bool, offsetof(struct raw_host, has_dhcp) },
     { NULL },
 };
 
 static int read_expect_port(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     struct raw_expect *x = out;
-    int err = read_word(n, NULL, &x->port_word, e);
+    int err = net_read_word(n, NULL, &x->port_word, e);
 
     return err ? err : doc_read_u16(n, &(struct doc_range){ 1, UINT16_MAX }, &x->port, e);
 }
@@ -200,7 +212,7 @@ static int read_expect_port(const struct doc_node *n, const void *arg, void *out
 static int read_expect_family(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     struct raw_expect *x = out;
-    int err = read_word(n, NULL, &x->family_word, e);
+    int err = net_read_word(n, NULL, &x->family_word, e);
 
     if (err)
         return err;
@@ -218,18 +230,20 @@ static int read_expect_within(const struct doc_node *n, const void *arg, void *o
     return doc_read_time(n, &(struct doc_range){ NSEC_PER_MS, UINT64_C(3600) * NSEC_PER_S }, &x->within_ns, e);
 }
 
-static const struct doc_items word_items = { .size = sizeof(struct raw_word), .read = read_word, .min = 1 };
+const struct doc_items net_word_items = { .size = sizeof(struct raw_word), .read = net_read_word, .min = 1 };
 static const struct doc_field expect_fields[] = {
-    { "ping", read_word, offsetof(struct raw_expect, ping) },
-    { "tcp", read_word, offsetof(struct raw_expect, tcp) },
-    { "udp", read_word, offsetof(struct raw_expect, udp) },
-    { "flood", read_word, offsetof(struct raw_expect, flood) },
+    { "ping", net_read_word, offsetof(struct raw_expect, ping) },
+    { "tcp", net_read_word, offsetof(struct raw_expect, tcp) },
+    { "udp", net_read_word, offsetof(struct raw_expect, udp) },
+    { "flood", net_read_word, offsetof(struct raw_expect, flood) },
     { "cut", read_ends, offsetof(struct raw_expect, cut) },
     { "restore", read_ends, offsetof(struct raw_expect, restore) },
-    { "from", read_one_or_list, offsetof(struct raw_expect, from), &word_items },
-    { "to", read_one_or_list, offsetof(struct raw_expect, to), &word_items },
+    { "from", net_read_one_or_list, offsetof(struct raw_expect, from), &net_word_items },
+    { "to", net_read_one_or_list, offsetof(struct raw_expect, to), &net_word_items },
     { "port", read_expect_port, 0 },
     { "family", read_expect_family, 0 },
+    { "at", net_read_address, offsetof(struct raw_expect, at) },
+    { "listen", doc_read_u16, offsetof(struct raw_expect, listen), &(struct doc_range){ 1, UINT16_MAX } },
     { "within", read_expect_within, 0 },
     { NULL },
 };
@@ -240,11 +254,16 @@ static int read_expect(const struct doc_node *n, const void *arg, void *out, str
     return doc_read_map(n, expect_fields, out, e);
 }
 
+static const struct raw_network network_defaults = {
+    .mtu = NET_MTU,
+    .dhcp = { .lease_ns = UINT64_C(3600) * NSEC_PER_S, .domain = "" },
+};
 static const struct doc_items network_items = {
     .size = sizeof(struct raw_network),
+    .defaults = &network_defaults,
     .read = doc_read_fields,
     .arg = network_fields,
-    .name_arg = &name_rule,
+    .name_arg = &net_name_rule,
     .name_offset = offsetof(struct raw_network, name),
     .node_offset = offsetof(struct raw_network, node),
     .min = 1,
@@ -254,7 +273,7 @@ static const struct doc_items switch_items = {
     .size = sizeof(struct raw_switch),
     .read = doc_read_fields,
     .arg = switch_fields,
-    .name_arg = &name_rule,
+    .name_arg = &net_name_rule,
     .name_offset = offsetof(struct raw_switch, name),
     .node_offset = offsetof(struct raw_switch, node),
     .min = 1,
@@ -265,7 +284,7 @@ static const struct doc_items host_items = {
     .size = sizeof(struct raw_host),
     .read = doc_read_fields,
     .arg = host_fields,
-    .name_arg = &name_rule,
+    .name_arg = &net_name_rule,
     .name_offset = offsetof(struct raw_host, name),
     .node_offset = offsetof(struct raw_host, node),
     .defaults = &host_defaults,
@@ -274,13 +293,15 @@ static const struct doc_items link_items = { .size = sizeof(struct raw_link), .r
 static const struct doc_items expect_items = { .size = sizeof(struct raw_expect), .read = read_expect };
 static const char *const controllers[] = { "trama", "none", NULL };
 static const struct doc_field doc_fields[] = {
-    { "name", doc_read_name, offsetof(struct raw_doc, name), &name_rule },
+    { "name", doc_read_name, offsetof(struct raw_doc, name), &net_name_rule },
     { "description", read_text, offsetof(struct raw_doc, description) },
     { "controller", doc_read_enum, offsetof(struct raw_doc, controller), controllers },
     { "networks", doc_read_named, offsetof(struct raw_doc, networks), &network_items, true },
     { "switches", doc_read_named, offsetof(struct raw_doc, switches), &switch_items, true },
     { "links", doc_read_list, offsetof(struct raw_doc, links), &link_items },
     { "hosts", doc_read_named, offsetof(struct raw_doc, hosts), &host_items },
+    { "routers", doc_read_named, offsetof(struct raw_doc, routers), &net_router_items },
+    { "policies", doc_read_list, offsetof(struct raw_doc, policies), &net_policy_items },
     { "expect", doc_read_list, offsetof(struct raw_doc, expects), &expect_items },
     { NULL },
 };

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net_router.h - the part of a network document that is about layer 3: routers between networks and to the outside, what
+ * they translate, who may talk to whom, and the addresses that are handed out.
+ *
+ *   networks:
+ *     office:
+ *       vlan: 10
+ *       subnet: [10.0.10.0/24, "fd00:10::/64"]
+ *       mtu: 1400                                       # 1280..9000; default 1500; told to hosts by DHCP and RA
+ *       dhcp: {range: [10.0.10.100, 10.0.10.199], lease: 1h, dns: 9.9.9.9, domain: office.example}
+ *   routers:
+ *     edge:
+ *       gateway: s1                                     # the switch that translates; needed with `outside`
+ *       networks: {office: [10.0.10.254, "fd00:10::fe"], world: 198.51.100.1}
+ *       outside: world                                  # one or a list; new connections from there need a rule
+ *       routes: [{to: 0.0.0.0/0, via: 198.51.100.254}]
+ *       source_nat:                                     # the first that fits
+ *         - {from: office}                              # default `to`: the router's own address in the outside network
+ *         - {from: lab, to: [198.51.100.8, 198.51.100.11], ports: [1024, 65535]}
+ *       forwards:
+ *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
+ *       one_to_one:
+ *         - {outside: 198.51.100.10, inside: web}
+ *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
+ *     - {name: dns, from: guests, to: [ns1, ns2], protocol: udp, port: 53, action: allow}
+ *     - {name: no-guests, from: guests, to: office, action: deny}
+ *
+ * A policy is about who begins: what belongs to a connection that was allowed passes in both directions.  What no policy
+ * names is allowed, except what begins outside and is not meant for a forward or a one-to-one address.
+ * A network has one router at most.  Thread: constant, as all of a document. */
+#ifndef NET_NET_ROUTER_H
+#define NET_NET_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/addr.h"
+
+enum { NET_MTU = 1500, NET_MTU_MIN = 1280, NET_MTU_MAX = 9000 };
+
+/* An Ethernet address as a number: the first byte on the wire is bits 47..40. */
+typedef uint64_t net_mac;
+
+/* DHCP in a network: the server is the network's router. */
+struct net_dhcp {
+    unsigned line;
+    struct ip_addr first, last; /* family 0: only declared hosts get an address */
+    uint32_t lease_s;
+    size_t n_dns;
+    const struct ip_addr *dns;
+    const char *domain; /* "": none */
+};
+
+/* A router in a network. */
+struct net_leg {
+    int network;
+    bool is_outside;
+    size_t n_addresses; /* at most one in each subnet */
+    const struct ip_addr *addresses;
+};
+
+struct net_route {
+    unsigned line;
+    struct ip_addr to; /* the prefix; bits behind it are zero */
+    struct ip_addr via;
+    int leg; /* that `via` is in */
+};
+
+struct net_source_nat {
+    unsigned line;
+    size_t n_from;
+    const int *from;             /* networks, none of them outside */
+    struct ip_addr first, last;  /* family 0: the router's own */
+    uint16_t port_min, port_max; /* 0: any */
+};
+
+struct net_forward {
+    unsigned line;
+    uint8_t protocol;    /* 6, 17 or 132 */
+    uint16_t port;       /* outside */
+    struct ip_addr at;   /* family 0: the router's own address in each outside network */
+    struct ip_addr to;   /* inside */
+    uint16_t to_port;
+};
+
+struct net_one_to_one {
+    unsigned line;
+    struct ip_addr outside, inside;
+};
+
+struct net_router {
+    const char *name;
+    unsigned line;
+    net_mac mac; /* in each of its networks; made from the name */
+    int gateway; /* switch; NET_NONE: it has nothing outside */
+    size_t n_legs, n_routes, n_source_nats, n_forwards, n_one_to_ones;
+    const struct net_leg *legs;
+    const struct net_route *routes;
+    const struct net_source_nat *source_nats;
+    const struct net_forward *forwards;
+    const struct net_one_to_one *one_to_ones;
+};
+
+/* One side of a policy. */
+enum net_side_kind { NET_SIDE_ANY, NET_SIDE_OUTSIDE, NET_SIDE_NETWORK, NET_SIDE_PREFIX };
+struct net_side {
+    enum net_side_kind kind;
+    int network;           /* network */
+    struct ip_addr prefix; /* prefix; a host's address has its full length */
+};
+
+struct net_policy {
+    const char *name;
+    unsigned line;
+    bool is_allowed;
+    uint8_t protocol; /* 0: any; 1 means ICMP and ICMPv6 */
+    uint16_t port_min, port_max; /* of the destination; 0: any */
+    size_t n_from, n_to;
+    const struct net_side *from, *to;
+};
+
+#endif
