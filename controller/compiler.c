@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compiler.c - see compiler.h. */
-#include "controller/compiler.h"
+#include "controller/compiler_impl.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,44 +9,6 @@
 #include <string.h>
 
 #include "controller/graph.h"
-
-/* OpenFlow 1.3.5: 7.2.3.7 (VLAN), 7.2.5.1 (controller port), 7.3.4.1 (flags). */
-enum { VID_PRESENT = 0x1000, SEND_FLOW_REM = 1 << 0, ETH_TYPE_LLDP = 0x88cc, ETH_TYPE_VLAN = 0x8100 };
-#define PORT_CONTROLLER UINT32_C(0xfffffffd)
-
-enum priority {
-    PRIO_FLOOD = 100,
-    PRIO_LEARN = 100,
-    PRIO_SPOOF = 150,
-    PRIO_HOST = 200,
-    PRIO_SOURCE = 200,
-    PRIO_INGRESS = 200,
-    PRIO_GUARD = 290,
-    PRIO_LLDP = 300,
-};
-
-/* What a port of one switch is for. */
-enum role { ROLE_ACCESS, ROLE_LINK };
-struct role_port {
-    uint32_t number;
-    enum role role;
-    int of; /* access: network, link: its index */
-};
-
-struct compiler {
-    const struct net_doc *doc;
-    const struct view *view;
-    const bool *tree;
-    struct plan *plan;
-    int *next;               /* [to * n_switches + at]: link from `at` toward `to`, GRAPH_NONE */
-    struct role_port *ports; /* of the switch at hand */
-    size_t n_ports;
-    struct flow_act *acts; /* scratch: room for every port */
-    bool *network_is_used; /* has a port somewhere */
-    bool *is_undeclared;   /* of each learned host: the document does not have it */
-    int sw;
-    int err; /* the first failure */
-};
 
 uint32_t view_port_number(const struct view_switch *sw, const struct net_port_ref *ref)
 {
@@ -90,6 +52,8 @@ static void members_find(const struct net_doc *doc, const struct view *v, int ne
     for (size_t i = 0; i < doc->n_hosts; i++)
         if (doc->hosts[i].network == network)
             is_member[doc->hosts[i].at.sw] = true;
+    if (doc->networks[network].router != NET_NONE && doc->routers[doc->networks[network].router].gateway != NET_NONE)
+        is_member[doc->routers[doc->networks[network].router].gateway] = true;
     for (size_t i = 0; i < doc->n_switches; i++) {
         for (size_t j = 0; j < doc->switches[i].n_ports; j++)
             if (doc->switches[i].ports[j].network == network)
@@ -145,8 +109,7 @@ int compile_trees_toward(const struct net_doc *doc, const struct view *v, const 
 }
 
 /* --- problems --- */
-static void problem(struct compiler *c, int sw, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void problem(struct compiler *c, int sw, const char *fmt, ...)
+void compiler_problem(struct compiler *c, int sw, const char *fmt, ...)
 {
     struct problem *grown = realloc(c->plan->problems, (c->plan->n_problems + 1) * sizeof *grown);
     va_list ap;
@@ -173,17 +136,17 @@ static void port_add(struct compiler *c, const struct net_port_ref *ref, struct 
     char text[NET_PORT_NAME];
 
     if (!number) {
-        problem(c, c->sw, "switch %s has no port %s (%s%s%s, line %u)", sw, net_port_text(ref, text), what,
-                *name ? " " : "", name, line);
+        compiler_problem(c, c->sw, "switch %s has no port %s (%s%s%s, line %u)", sw, net_port_text(ref, text), what,
+                         *name ? " " : "", name, line);
         return;
     }
     for (size_t i = 0; i < c->n_ports; i++) {
         if (c->ports[i].number != number)
             continue;
         if (want.role != ROLE_ACCESS || c->ports[i].role != ROLE_ACCESS || c->ports[i].of != want.of)
-            problem(c, c->sw,
-                    "switch %s: port %s is number %u, which the document uses by another name (%s%s%s, line %u)", sw,
-                    net_port_text(ref, text), number, what, *name ? " " : "", name, line);
+            compiler_problem(
+                c, c->sw, "switch %s: port %s is number %u, which the document uses by another name (%s%s%s, line %u)",
+                sw, net_port_text(ref, text), number, what, *name ? " " : "", name, line);
         return;
     }
     want.number = number;
@@ -212,7 +175,7 @@ static int roles_find(struct compiler *c)
 }
 
 /* --- flows --- */
-static void emit(struct compiler *c, struct flow_spec *spec, const struct match *m)
+void compiler_emit(struct compiler *c, struct flow_spec *spec, const struct match *m)
 {
     int err = flow_set_add(&c->plan->flows[c->sw], spec, m);
 
@@ -232,10 +195,10 @@ static void emit_guards(struct compiler *c)
     struct match m = { 0 };
 
     match_set_masked(&m, FIELD_ETH_DST, value_of(UINT64_C(0x0180c2000000)), value_of(UINT64_C(0xfffffffffff0)));
-    emit(c, &drop, &m);
+    compiler_emit(c, &drop, &m);
     m = (struct match){ 0 };
     match_set_masked(&m, FIELD_ETH_SRC, value_of(group_bit), value_of(group_bit));
-    emit(c, &drop, &m);
+    compiler_emit(c, &drop, &m);
 }
 
 /* Ingress of a host's port: the network's tag. */
@@ -251,6 +214,8 @@ static void emit_access(struct compiler *c, const struct role_port *p)
         .goto_table = TABLE_SOURCE,
         .priority = PRIO_INGRESS,
         .cookie = flow_cookie(FLOW_KIND_ACCESS, vlan),
+        .metadata = compiler_origin(c, p->of),
+        .metadata_mask = compiler_origin(c, p->of) ? METADATA_ORIGIN_MASK : 0,
         .acts = acts,
         .n_acts = 2,
     };
@@ -258,11 +223,11 @@ static void emit_access(struct compiler *c, const struct role_port *p)
 
     match_set(&m, FIELD_IN_PORT, p->number);
     match_set(&m, FIELD_VLAN_VID, 0);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
     match_set(&m, FIELD_VLAN_VID, VID_PRESENT); /* VLAN id 0: the tag holds a priority only, IEEE 802.1Q, 9.6 */
     spec.acts = acts + 1;
     spec.n_acts = 1;
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
 static void emit_link(struct compiler *c, const struct role_port *p)
@@ -282,7 +247,7 @@ static void emit_link(struct compiler *c, const struct role_port *p)
     match_set(&m, FIELD_IN_PORT, p->number);
     match_set(&m, FIELD_ETH_DST, UINT64_C(0x0180c200000e));
     match_set(&m, FIELD_ETH_TYPE, ETH_TYPE_LLDP);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
     if (!c->view->link_is_up[p->of])
         return;
     for (size_t n = 0; n < c->doc->n_networks; n++) {
@@ -293,16 +258,20 @@ static void emit_link(struct compiler *c, const struct role_port *p)
             continue;
         spec = (struct flow_spec){
             .table = TABLE_INGRESS,
-            .goto_table = TABLE_FORWARD,
+            .goto_table = compiler_entry(c, (int)n),
             .priority = PRIO_INGRESS,
             .cookie = flow_cookie(FLOW_KIND_TRUNK, vlan),
             .metadata = is_in_tree ? 0 : METADATA_OFF_TREE,
             .metadata_mask = is_in_tree ? 0 : METADATA_OFF_TREE,
         };
+        if (compiler_origin(c, (int)n)) {
+            spec.metadata |= compiler_origin(c, (int)n) | METADATA_TRUSTED;
+            spec.metadata_mask |= METADATA_ORIGIN_MASK | METADATA_TRUSTED;
+        }
         m = (struct match){ 0 };
         match_set(&m, FIELD_IN_PORT, p->number);
         match_set(&m, FIELD_VLAN_VID, VID_PRESENT | vlan);
-        emit(c, &spec, &m);
+        compiler_emit(c, &spec, &m);
     }
 }
 
@@ -312,7 +281,7 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
     const struct flow_act show[] = { { .type = FLOW_ACT_OUTPUT, .port = PORT_CONTROLLER, .arg = LEARN_BYTES } };
     struct flow_spec spec = {
         .table = TABLE_SOURCE,
-        .goto_table = TABLE_FORWARD,
+        .goto_table = compiler_entry(c, p->of),
         .priority = PRIO_LEARN,
         .cookie = flow_cookie(FLOW_KIND_LEARN, c->doc->networks[p->of].vlan),
         .acts = show,
@@ -326,7 +295,7 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
     if (n >= HOSTS_PER_PORT_MAX)
         spec.n_acts = 0; /* a port that shows ever more senders tells the controller nothing new */
     match_set(&m, FIELD_IN_PORT, p->number);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
 /* Table 1, a host at its port. */
@@ -334,7 +303,7 @@ static void emit_source(struct compiler *c, net_mac mac, int network, uint32_t p
 {
     struct flow_spec spec = {
         .table = TABLE_SOURCE,
-        .goto_table = TABLE_FORWARD,
+        .goto_table = compiler_entry(c, network),
         .priority = PRIO_SOURCE,
         .cookie = flow_cookie(FLOW_KIND_SOURCE, c->doc->networks[network].vlan),
         .idle_s = is_learned ? LEARN_IDLE_S : 0,
@@ -344,10 +313,10 @@ static void emit_source(struct compiler *c, net_mac mac, int network, uint32_t p
 
     match_set(&m, FIELD_IN_PORT, port);
     match_set(&m, FIELD_ETH_SRC, mac);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
-static void emit_spoof(struct compiler *c, net_mac mac, int network)
+void compiler_emit_spoof(struct compiler *c, net_mac mac, int network)
 {
     struct flow_spec spec = {
         .table = TABLE_SOURCE,
@@ -359,11 +328,11 @@ static void emit_spoof(struct compiler *c, net_mac mac, int network)
 
     match_set(&m, FIELD_VLAN_VID, VID_PRESENT | c->doc->networks[network].vlan);
     match_set(&m, FIELD_ETH_SRC, mac);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
 /* The port of this switch that a link ends at, 0: none that is there. */
-static uint32_t link_port(const struct compiler *c, int link)
+uint32_t compiler_link_port(const struct compiler *c, int link)
 {
     const struct net_end *end = c->doc->links[link].end;
 
@@ -371,7 +340,7 @@ static uint32_t link_port(const struct compiler *c, int link)
 }
 
 /* Table 2, the way to a host.  `port`: on its own switch. */
-static void emit_host(struct compiler *c, net_mac mac, int network, int sw, uint32_t port)
+void compiler_emit_host(struct compiler *c, net_mac mac, int network, int sw, uint32_t port)
 {
     uint16_t vlan = c->doc->networks[network].vlan;
     int link = sw == c->sw ? GRAPH_NONE : c->next[(size_t)sw * c->doc->n_switches + (size_t)c->sw];
@@ -388,7 +357,7 @@ static void emit_host(struct compiler *c, net_mac mac, int network, int sw, uint
     if (sw == c->sw)
         acts[spec.n_acts++] = (struct flow_act){ .type = FLOW_ACT_POP_VLAN };
     else if (link != GRAPH_NONE)
-        port = link_port(c, link);
+        port = compiler_link_port(c, link);
     else
         return; /* out of reach: like an unknown one */
     if (!port)
@@ -396,7 +365,7 @@ static void emit_host(struct compiler *c, net_mac mac, int network, int sw, uint
     acts[spec.n_acts++] = (struct flow_act){ .type = FLOW_ACT_OUTPUT, .port = port };
     match_set(&m, FIELD_VLAN_VID, VID_PRESENT | vlan);
     match_set(&m, FIELD_ETH_DST, mac);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
 /* Table 2: links of the tree first, while the tag is on, then the hosts' ports. */
@@ -429,7 +398,7 @@ static void emit_flood(struct compiler *c, int network)
         return;
     match_set_masked(&m, FIELD_METADATA, value_of(0), value_of(METADATA_OFF_TREE));
     match_set(&m, FIELD_VLAN_VID, VID_PRESENT | vlan);
-    emit(c, &spec, &m);
+    compiler_emit(c, &spec, &m);
 }
 
 static bool port_is_access(const struct compiler *c, uint32_t number, int network)
@@ -450,7 +419,7 @@ static void emit_hosts(struct compiler *c)
             continue;
         if (h->sw == c->sw)
             emit_source(c, h->mac, h->network, h->port, true);
-        emit_host(c, h->mac, h->network, h->sw, h->port);
+        compiler_emit_host(c, h->mac, h->network, h->sw, h->port);
     }
     for (size_t i = 0; i < c->doc->n_hosts; i++) {
         const struct net_host *h = &c->doc->hosts[i];
@@ -458,10 +427,25 @@ static void emit_hosts(struct compiler *c)
 
         if (!h->mac)
             continue;
-        emit_spoof(c, h->mac, h->network);
+        compiler_emit_spoof(c, h->mac, h->network);
         if (port)
             emit_source(c, h->mac, h->network, port, false);
-        emit_host(c, h->mac, h->network, h->at.sw, port);
+        compiler_emit_host(c, h->mac, h->network, h->at.sw, port);
+    }
+}
+
+/* Frames that the controller makes come with the tag of their network. */
+static void emit_inject(struct compiler *c)
+{
+    for (size_t n = 0; n < c->doc->n_networks; n++) {
+        struct draft d = draft_new(TABLE_INGRESS, PRIO_INGRESS, FLOW_KIND_INJECT, c->doc->networks[n].vlan);
+
+        if (!compiler_is_routed(c, (int)n))
+            continue;
+        match_set(&d.m, FIELD_IN_PORT, PORT_CONTROLLER);
+        draft_match_vlan(&d, c->doc->networks[n].vlan);
+        d.spec.goto_table = TABLE_FORWARD;
+        draft_emit(c, &d);
     }
 }
 
@@ -472,6 +456,7 @@ static int compile_switch(struct compiler *c)
     if (err)
         return err;
     emit_guards(c);
+    emit_inject(c);
     for (size_t i = 0; i < c->n_ports; i++) {
         if (c->ports[i].role == ROLE_LINK) {
             emit_link(c, &c->ports[i]);
@@ -483,6 +468,8 @@ static int compile_switch(struct compiler *c)
     emit_hosts(c);
     for (size_t n = 0; n < c->doc->n_networks; n++)
         emit_flood(c, (int)n);
+    compile_routers(c);
+    compile_policies(c);
     return c->err;
 }
 

@@ -11,7 +11,9 @@
  *                      in the network's tree.  Everything else ends here: a tag from a host, a link that is down.
  *   table 1, source    only from hosts' ports.  A known host at its port -> 2.  A declared host's address at another port
  *                      ends here.  An unknown one is shown to the controller, and -> 2.
- *   table 2, forward   (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
+ *   tables 2 to 9      what routers and policies do (compile_router.c, compile_policy.c); where there are none, no frame
+ *                      comes there.
+ *   table 10, forward  (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
  *                      ones -> along the network's tree and to all of its ports; not if they came in off the tree.
  * A frame is never sent back to the port it came from (the rule of OFPP_IN_PORT), so one flood entry serves every port. */
 #ifndef CONTROLLER_COMPILER_H
@@ -21,10 +23,29 @@
 #include "controller/hosts.h"
 #include "net/net_doc.h"
 
-enum { TABLE_INGRESS, TABLE_SOURCE, TABLE_FORWARD };
+enum {
+    TABLE_INGRESS,
+    TABLE_SOURCE,
+    TABLE_LOCAL,
+    TABLE_UNNAT,
+    TABLE_TRANSLATED,
+    TABLE_ROUTE,
+    TABLE_NEIGHBOR,
+    TABLE_STATE,
+    TABLE_POLICY,
+    TABLE_NAT,
+    TABLE_FORWARD,
+};
 enum { PORT_NAME_SIZE = 16 };
-enum { LEARN_IDLE_S = 300, LEARN_BYTES = 128 };
+enum { LEARN_IDLE_S = 300, LEARN_BYTES = 128, SERVICE_BYTES = 1600 };
+
+/* What the metadata of a frame says. */
 #define METADATA_OFF_TREE UINT64_C(1)
+#define METADATA_TRUSTED UINT64_C(2) /* came by a link: another switch has held the policies against it */
+#define METADATA_ORIGIN_SHIFT 16     /* VLAN id of the network that it came from */
+#define METADATA_ORIGIN_MASK (UINT64_C(0xfff) << METADATA_ORIGIN_SHIFT)
+#define METADATA_ROUTER_SHIFT 32 /* index of the router that has it, and one */
+#define METADATA_ROUTER_MASK (UINT64_C(0xffff) << METADATA_ROUTER_SHIFT)
 
 struct view_port {
     uint32_t number;
@@ -46,12 +67,21 @@ struct view_host {
     uint32_t port;   /* number */
 };
 
+/* A MAC address that was seen for an IP address; not of hosts that the document has with both. */
+struct view_neighbor {
+    int network;
+    struct ip_addr ip;
+    net_mac mac;
+};
+
 /* Everything but the document.  Borrowed. */
 struct view {
     const struct view_switch *switches; /* one for each of the document's */
     const bool *link_is_up;             /* one for each of the document's links */
     size_t n_hosts;
     const struct view_host *hosts;
+    size_t n_neighbors;
+    const struct view_neighbor *neighbors;
 };
 
 /* What to do about a document that does not fit what is there: a sentence for the user. */

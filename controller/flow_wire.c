@@ -77,6 +77,18 @@ static struct ofp_action move_make(const struct flow_act *a)
     return out;
 }
 
+/* The ingress port is no field that OpenFlow 1.3 can set. */
+static struct ofp_action set_make(const struct flow_act *a)
+{
+    struct ofp_action load = nx_make(NXAST_REG_LOAD);
+
+    if (a->field != FIELD_IN_PORT16)
+        return (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field.field = ofp_oxm_make(a->field, a->value) };
+    load.experimenter.nicira.reg_load =
+        (struct ofp_nx_reg_load){ .ofs_nbits = 15, .dst = FIELD_IN_PORT16, .value = a->value.lo };
+    return load;
+}
+
 static int action_make(struct ofp_action *out, struct arena *arena, const struct flow_act *a)
 {
     switch ((enum flow_act_type)a->type) {
@@ -96,7 +108,7 @@ static int action_make(struct ofp_action *out, struct arena *arena, const struct
         };
         break;
     case FLOW_ACT_SET:
-        *out = (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field.field = ofp_oxm_make(a->field, a->value) };
+        *out = set_make(a);
         break;
     case FLOW_ACT_MOVE:
         *out = move_make(a);
@@ -180,6 +192,12 @@ static bool set_read(struct flow_act *out, const struct ofp_oxm *x)
 {
     if (x->field == FIELD_NONE || x->has_mask)
         return false;
+    if (x->field == FIELD_IN_PORT || x->field == FIELD_IN_PORT16) {
+        *out = (struct flow_act){ .type = FLOW_ACT_SET,
+                                  .field = FIELD_IN_PORT16,
+                                  .value = value_of(x->value.lo & UINT16_MAX) };
+        return true;
+    }
     if (x->field == FIELD_VLAN_VID)
         *out = (struct flow_act){ .type = FLOW_ACT_SET_VLAN, .arg = (uint16_t)(x->value.lo & 0xfff) };
     else
@@ -225,6 +243,12 @@ static bool nx_read(struct flow_act *out, const struct ofp_action *a)
 
     if (nx_is(a, NXAST_CT))
         return ct_read(out, &a->experimenter.nicira.ct);
+    if (nx_is(a, NXAST_REG_LOAD)) {
+        const struct ofp_nx_reg_load *l = &a->experimenter.nicira.reg_load;
+
+        *out = (struct flow_act){ .type = FLOW_ACT_SET, .field = FIELD_IN_PORT16, .value = value_of(l->value) };
+        return l->dst == FIELD_IN_PORT16 && l->ofs_nbits == 15;
+    }
     if (nx_is(a, NXAST_CT_CLEAR)) {
         *out = (struct flow_act){ .type = FLOW_ACT_CT_CLEAR };
         return true;

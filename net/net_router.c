@@ -78,11 +78,13 @@ static int leg_address_make(struct maker *m, struct net_leg *leg, size_t i, cons
                          n->name);
     out->prefix_len = subnet->prefix_len;
     if (raw->has_prefix && raw->ip.prefix_len != subnet->prefix_len)
-        return doc_error(raw->node, c->e, "router %s: the address %s/%u does not have the prefix length of the subnet, /%u",
+        return doc_error(raw->node, c->e,
+                         "router %s: the address %s/%u does not have the prefix length of the subnet, /%u",
                          m->raw->name, text, raw->ip.prefix_len, subnet->prefix_len);
     if (out->prefix_len + 2u <= (out->family == 4 ? 32u : 128u) &&
         (net_host_bits_are(out, 0) || (out->family == 4 && net_host_bits_are(out, 1))))
-        return doc_error(raw->node, c->e, "router %s: the address %s is that of the subnet itself or its broadcast address",
+        return doc_error(raw->node, c->e,
+                         "router %s: the address %s is that of the subnet itself or its broadcast address",
                          m->raw->name, text);
     for (size_t j = 0; j < i; j++)
         if (ip_is_in(&leg->addresses[j], subnet))
@@ -142,8 +144,8 @@ static int outside_make(struct maker *m)
             return doc_error(m->raw->gateway.node, c->e, "router %s: there is no switch '%.64s'", m->raw->name,
                              m->raw->gateway.text);
     } else if (m->raw->outside.n) {
-        return doc_error(m->raw->node, c->e, "router %s: the key 'gateway' is missing: the switch that meets the outside",
-                         m->raw->name);
+        return doc_error(m->raw->node, c->e,
+                         "router %s: the key 'gateway' is missing: the switch that meets the outside", m->raw->name);
     }
     return 0;
 }
@@ -222,7 +224,8 @@ static int routes_make(struct maker *m)
             return doc_error(raw[i].via.node, m->c->e, "router %s: via: an address without prefix length is expected",
                              m->raw->name);
         if (raw[i].to.family != raw[i].via.ip.family)
-            return doc_error(raw[i].node, m->c->e, "router %s: a route's 'to' and 'via' are of one family", m->raw->name);
+            return doc_error(raw[i].node, m->c->e, "router %s: a route's 'to' and 'via' are of one family",
+                             m->raw->name);
         if (leg == NET_NONE)
             return doc_error(raw[i].via.node, m->c->e, "router %s: %s is in none of its networks", m->raw->name,
                              ip_format(&raw[i].via.ip, text, sizeof text));
@@ -445,7 +448,8 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
     *r = (struct net_router){ .name = raw->name, .line = raw->node->line, .mac = net_mac_of_name(seed) };
     err = net_use(c, (struct net_using){ .a = net_thing(NET_THING_MAC, 0), .b = r->mac, .who = r }, &other);
     if (!err && other)
-        err = doc_error(raw->node, c->e, "router %s: its MAC address is a host's already; give it another name", raw->name);
+        err = doc_error(raw->node, c->e, "router %s: its MAC address is a host's already; give it another name",
+                        raw->name);
     if (!err)
         err = legs_make(&m);
     if (!err)
@@ -528,8 +532,8 @@ static int policy_make(struct net_check *c, struct net_policy *out, const struct
 {
     const uint16_t *ports = raw->ports.items;
     const void *other;
-    int err = net_use(
-        c, (struct net_using){ .a = net_thing(NET_THING_POLICY, 0), .text = raw->name, .who = raw }, &other);
+    int err =
+        net_use(c, (struct net_using){ .a = net_thing(NET_THING_POLICY, 0), .text = raw->name, .who = raw }, &other);
 
     if (err)
         return err;
@@ -574,8 +578,8 @@ static int dhcp_range_make(struct net_check *c, const struct net_network *n, str
     d->last = range[1].ip;
     d->first.prefix_len = d->last.prefix_len = net_subnet_of(n, &d->first)->prefix_len;
     if (!ip_is_in(&d->last, net_subnet_of(n, &d->first)) || memcmp(d->first.bytes, d->last.bytes, 4) > 0)
-        return doc_error(raw->node, c->e, "network %s: dhcp: the range goes from an address up to another of one subnet",
-                         n->name);
+        return doc_error(raw->node, c->e,
+                         "network %s: dhcp: the range goes from an address up to another of one subnet", n->name);
     return 0;
 }
 

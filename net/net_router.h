@@ -77,10 +77,10 @@ struct net_source_nat {
 
 struct net_forward {
     unsigned line;
-    uint8_t protocol;    /* 6, 17 or 132 */
-    uint16_t port;       /* outside */
-    struct ip_addr at;   /* family 0: the router's own address in each outside network */
-    struct ip_addr to;   /* inside */
+    uint8_t protocol;  /* 6, 17 or 132 */
+    uint16_t port;     /* outside */
+    struct ip_addr at; /* family 0: the router's own address in each outside network */
+    struct ip_addr to; /* inside */
     uint16_t to_port;
 };
 
@@ -114,7 +114,7 @@ struct net_policy {
     const char *name;
     unsigned line;
     bool is_allowed;
-    uint8_t protocol; /* 0: any; 1 means ICMP and ICMPv6 */
+    uint8_t protocol;            /* 0: any; 1 means ICMP and ICMPv6 */
     uint16_t port_min, port_max; /* of the destination; 0: any */
     size_t n_from, n_to;
     const struct net_side *from, *to;

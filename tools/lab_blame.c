@@ -123,7 +123,8 @@ void lab_blame_pair(struct lab_trial *t, struct lab_failure *f, int from, int to
     const struct net_host *a = &doc->hosts[from], *b = &doc->hosts[to];
     json_t *now = lab_blame_counts(t->lab);
 
-    if (a->network != b->network)
+    if (a->network != b->network && (doc->networks[a->network].router == NET_NONE ||
+                                     doc->networks[a->network].router != doc->networks[b->network].router))
         lab_failure_hint(f, "%s is in network %s, %s in %s, and nothing connects these", a->name,
                          doc->networks[a->network].name, b->name, doc->networks[b->network].name);
     blame_neighbour(t, f, from, to, ip);

@@ -31,6 +31,9 @@ void lab_dir_path(char *out, const char *lab, enum lab_dir_file file)
     case LAB_DIR_UP:
         snprintf(out, PATH_MAX, LAB_ROOT "/%s/lab.up", lab);
         break;
+    case LAB_DIR_SCRIPT:
+        snprintf(out, PATH_MAX, LAB_ROOT "/%s/dhcp.script", lab);
+        break;
     case LAB_DIR_FILES:
         break;
     }

@@ -11,6 +11,7 @@ enum lab_dir_file {
     LAB_DIR_SOURCE,   /* the path of the document */
     LAB_DIR_DOCUMENT, /* its copy, LAB.yaml */
     LAB_DIR_UP,       /* there when the lab is whole */
+    LAB_DIR_SCRIPT,   /* what the hosts' DHCP clients run */
     LAB_DIR_FILES
 };
 /* The path of it; `out` has PATH_MAX bytes. */

@@ -107,6 +107,7 @@ static void describe(struct str *s, const struct net_doc *doc, const struct net_
         [NET_EXPECT_PING] = "ping",   [NET_EXPECT_TCP] = "tcp", [NET_EXPECT_UDP] = "udp",
         [NET_EXPECT_FLOOD] = "flood", [NET_EXPECT_CUT] = "cut", [NET_EXPECT_RESTORE] = "restore"
     };
+    char address[ADDR_TEXT_SIZE];
 
     str_add(s, names[x->kind]);
     switch (x->kind) {
@@ -117,8 +118,12 @@ static void describe(struct str *s, const struct net_doc *doc, const struct net_
         add_hosts(s, doc, x->from, x->n_from);
         str_add(s, " -> ");
         add_hosts(s, doc, x->to, x->n_to);
+        if (x->at.family)
+            str_printf(s, " at %s", ip_format(&x->at, address, sizeof address));
         if (x->kind != NET_EXPECT_PING)
             str_printf(s, " port %u", x->port);
+        if (x->listen != x->port)
+            str_printf(s, " listening at %u", x->listen);
         if (x->family)
             str_printf(s, " IPv%u", x->family);
         break;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "tools/lab_blame.h"
+#include "tools/lab_gateway.h"
 #include "tools/lab_trial.h"
 
 enum {
@@ -99,7 +100,7 @@ static int server_start(struct pairs *p, int host, struct errbuf *e)
         json_decref(at);
         return err;
     }
-    s->id = agent_link_start(s->link, json_pack("{s:s, s:o, s:i}", "do", "serve", "at", at, "port", (int)p->x->port),
+    s->id = agent_link_start(s->link, json_pack("{s:s, s:o, s:i}", "do", "serve", "at", at, "port", (int)p->x->listen),
                              heard_server, s);
     return s->id < 0 ? (int)s->id : 0;
 }
@@ -148,9 +149,10 @@ static void heard_pair(void *arg, const json_t *o)
 static void pairs_add(struct pairs *p, int from, int to, uint8_t family)
 {
     const struct net_doc *doc = p->t->lab->doc;
-    const struct ip_addr *ip = address_of(&doc->hosts[to], family);
+    const struct ip_addr *ip = p->x->at.family ? &p->x->at : address_of(&doc->hosts[to], family);
 
-    if (from == to || !ip || !address_of(&doc->hosts[from], family) || (p->x->family && p->x->family != family))
+    if (from == to || !ip || ip->family != family || (p->x->family && p->x->family != family) ||
+        (!address_of(&doc->hosts[from], family) && !(doc->hosts[from].has_dhcp && family == 4)))
         return;
     if (!lab_trial_has(p->t, from) || !lab_trial_has(p->t, to)) {
         p->n_left_out++;
@@ -223,8 +225,10 @@ static int pairs_run(struct pairs *p, struct errbuf *e)
 
 /* Hosts that have no common subnet do not even try to reach each other, and that shows nothing about the network between
  * them: so where that must fail, each gets a route to the other meanwhile. */
-static bool has_route(const struct net_host *h, const struct ip_addr *to)
+static bool has_route(const struct net_doc *doc, const struct net_host *h, const struct ip_addr *to)
 {
+    if (lab_gateway_leads_out(doc, h->network, to->family))
+        return true;
     for (size_t i = 0; i < h->n_addresses; i++)
         if (h->addresses[i].family == to->family && ip_is_in(to, &h->addresses[i]))
             return true;
@@ -248,7 +252,7 @@ static void route_add(struct pairs *p, int host, const struct ip_addr *to)
 {
     struct route r = { .host = host, .to = to };
 
-    if (!has_route(&p->t->lab->doc->hosts[host], to) && route_change(p, &r, true))
+    if (to && !has_route(p->t->lab->doc, &p->t->lab->doc->hosts[host], to) && route_change(p, &r, true))
         p->route[p->n_routes++] = r;
 }
 

@@ -16,6 +16,7 @@
 #include "io/file.h"
 #include "tools/lab_daemons.h"
 #include "tools/lab_dir.h"
+#include "tools/lab_gateway.h"
 #include "tools/lab_net.h"
 #include "tools/lab_process.h"
 #include "tools/lab_vm.h"
@@ -88,6 +89,8 @@ static int build(const struct lab *lab, struct str *tail, struct errbuf *e)
         err = lab_net_wait(lab, e);
     if (!err && !lab_process_is_interrupted())
         err = lab_daemons_wait(lab, e);
+    if (!err && !lab_process_is_interrupted())
+        err = lab_gateway_start(lab, e);
     if (!err && !lab_process_is_interrupted())
         err = start_vms(lab, e);
     if (!err && !lab_process_is_interrupted())

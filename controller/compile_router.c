@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compile_router.c - the flows of routers: every switch routes for the hosts at its own ports, the gateway translates.
+ * Flow: document, view -> [compile_router] -> flow sets.   See compiler.h.
+ * Spec: RFC 826 (ARP), RFC 1812 (routers), RFC 4787 and 5382 (translation, hairpin).  Wants the extensions of Open vSwitch
+ * for ct, move and the match on a TTL.
+ *
+ *   table 2, local     ARP and pings for a router are answered here; what the controller answers is shown to it; frames for
+ *                      the router's MAC address -> 3 on its gateway, else 5.
+ *   table 3, unnat     at the gateway, IPv4 to an address of its own outside: forwards and one-to-one addresses are
+ *                      translated -> 5, what may belong to a translated connection is looked up -> 4.
+ *   table 4, translated   it does: -> 5.  Else it was meant for the router itself.
+ *   table 5, route     the longest prefix: next network, sender's MAC address, TTL -> 6, or with the next hop's MAC address
+ *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
+ *                      gateway by the links, as to a host.
+ *   table 6, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
+ *   table 9, nat       at the gateway, on the way out: source translation.
+ *
+ * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
+ * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
+#include "controller/compiler_impl.h"
+#include "openflow/ct.h"
+
+#include <string.h>
+
+enum {
+    ETH_TYPE_IP = 0x0800,
+    ETH_TYPE_IPV6 = 0x86dd,
+    ETH_TYPE_ARP = 0x0806,
+    PROTO_ICMP = 1,
+    PROTO_TCP = 6,
+    PROTO_UDP = 17,
+    PROTO_ICMPV6 = 58,
+    PROTO_SCTP = 132,
+    DHCP_SERVER_PORT = 67,
+    TTL_OWN = 64,
+    ROUTE_BASE = 1000,
+    PORT16_NONE = 0xffff, /* OFPP_NONE of OpenFlow 1.0 */
+};
+#define PORT_IN UINT32_C(0xfffffff8) /* OFPP_IN_PORT */
+
+enum {
+    PRIO_LOCAL_DEFAULT = 100,
+    PRIO_LOCAL_ROUTER = 300,
+    PRIO_LOCAL_ECHO = 480,
+    PRIO_LOCAL_SERVICE = 500,
+    PRIO_OWN = 64000,
+    PRIO_TTL = 65000,
+};
+
+bool router_next_hop(const struct net_doc *doc, const struct net_router *r, const struct ip_addr *ip, int *leg,
+                     struct ip_addr *hop)
+{
+    int best = -1;
+
+    for (size_t i = 0; i < r->n_legs; i++) {
+        const struct net_network *n = &doc->networks[r->legs[i].network];
+
+        for (size_t j = 0; j < n->n_subnets; j++)
+            if (ip_is_in(ip, &n->subnets[j]) && (int)n->subnets[j].prefix_len > best) {
+                best = n->subnets[j].prefix_len;
+                *leg = (int)i;
+                *hop = *ip;
+            }
+    }
+    for (size_t i = 0; i < r->n_routes; i++)
+        if (ip_is_in(ip, &r->routes[i].to) && (int)r->routes[i].to.prefix_len > best) {
+            best = r->routes[i].to.prefix_len;
+            *leg = r->routes[i].leg;
+            *hop = r->routes[i].via;
+        }
+    return best >= 0;
+}
+
+/* --- what is asked of every router --- */
+static uint64_t router_metadata(const struct compiler *c, const struct net_router *r)
+{
+    return (uint64_t)(r - c->doc->routers + 1) << METADATA_ROUTER_SHIFT;
+}
+
+static uint64_t origin_metadata(const struct compiler *c, int network)
+{
+    return (uint64_t)c->doc->networks[network].vlan << METADATA_ORIGIN_SHIFT;
+}
+
+static bool is_gateway(const struct compiler *c, const struct net_router *r)
+{
+    return r->gateway == c->sw;
+}
+
+/* The router's own first IPv4 address outside, NULL: none. */
+static const struct ip_addr *outside_address(const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_legs; i++)
+        for (size_t j = 0; r->legs[i].is_outside && j < r->legs[i].n_addresses; j++)
+            if (r->legs[i].addresses[j].family == 4)
+                return &r->legs[i].addresses[j];
+    return NULL;
+}
+
+static int leg_with(const struct compiler *c, const struct net_router *r, const struct ip_addr *ip)
+{
+    for (size_t i = 0; i < r->n_legs; i++) {
+        const struct net_network *n = &c->doc->networks[r->legs[i].network];
+
+        for (size_t j = 0; j < n->n_subnets; j++)
+            if (r->legs[i].is_outside && ip_is_in(ip, &n->subnets[j]))
+                return (int)i;
+    }
+    return NET_NONE;
+}
+
+static void ip_increment(struct ip_addr *ip)
+{
+    for (int i = 3; i >= 0 && !++ip->bytes[i]; i--)
+        continue;
+}
+
+static void each_outside_address(struct compiler *c, const struct net_router *r,
+                                 void (*f)(struct compiler *c, const struct net_router *r, int leg,
+                                           const struct ip_addr *ip))
+{
+    for (size_t i = 0; i < r->n_legs; i++)
+        for (size_t j = 0; r->legs[i].is_outside && j < r->legs[i].n_addresses; j++)
+            if (r->legs[i].addresses[j].family == 4)
+                f(c, r, (int)i, &r->legs[i].addresses[j]);
+    for (size_t i = 0; i < r->n_source_nats; i++) {
+        struct ip_addr ip = r->source_nats[i].first;
+
+        for (; ip.family; ip_increment(&ip)) {
+            f(c, r, leg_with(c, r, &ip), &ip);
+            if (ip_equal(&ip, &r->source_nats[i].last))
+                break;
+        }
+    }
+    for (size_t i = 0; i < r->n_forwards; i++)
+        if (r->forwards[i].at.family)
+            f(c, r, leg_with(c, r, &r->forwards[i].at), &r->forwards[i].at);
+    for (size_t i = 0; i < r->n_one_to_ones; i++)
+        f(c, r, leg_with(c, r, &r->one_to_ones[i].outside), &r->one_to_ones[i].outside);
+}
+
+/* --- table 2, local --- */
+/* ARP for an address of the router: answered out of the port it came from (RFC 826; a probe too, RFC 5227). */
+static void emit_arp(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip)
+{
+    uint16_t vlan = c->doc->networks[r->legs[leg].network].vlan;
+    struct draft d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_ARP, vlan);
+
+    draft_match_vlan(&d, vlan);
+    draft_match_metadata(&d, 0, METADATA_TRUSTED);
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_ARP);
+    match_set(&d.m, FIELD_ARP_OP, 1);
+    match_set(&d.m, FIELD_ARP_TPA, ip_value(ip).lo);
+    draft_move(&d, FIELD_ETH_DST, FIELD_ETH_SRC);
+    draft_set(&d, FIELD_ETH_SRC, value_of(r->mac));
+    draft_set(&d, FIELD_ARP_OP, value_of(2));
+    draft_move(&d, FIELD_ARP_THA, FIELD_ARP_SHA);
+    draft_set(&d, FIELD_ARP_SHA, value_of(r->mac));
+    draft_move(&d, FIELD_ARP_TPA, FIELD_ARP_SPA);
+    draft_set(&d, FIELD_ARP_SPA, ip_value(ip));
+    draft_act(&d, FLOW_ACT_POP_VLAN);
+    draft_act(&d, FLOW_ACT_OUTPUT)->port = PORT_IN;
+    draft_emit(c, &d);
+}
+
+/* A ping to the router: turned round, and routed like any packet (RFC 1812, 4.3.3.6). */
+static void emit_echo(struct compiler *c, const struct net_router *r, uint16_t vlan, const struct ip_addr *ip)
+{
+    bool is_v6 = ip->family == 6;
+    struct draft d = draft_new(TABLE_LOCAL, PRIO_LOCAL_ECHO, FLOW_KIND_ECHO, vlan);
+
+    draft_match_vlan(&d, vlan);
+    match_set(&d.m, FIELD_ETH_DST, r->mac);
+    draft_match_ip(&d, DRAFT_DST, ip, is_v6 ? 128 : 32);
+    match_set(&d.m, FIELD_IP_PROTO, is_v6 ? PROTO_ICMPV6 : PROTO_ICMP);
+    match_set(&d.m, is_v6 ? FIELD_ICMPV6_TYPE : FIELD_ICMPV4_TYPE, is_v6 ? 128 : 8);
+    draft_move(&d, is_v6 ? FIELD_IPV6_DST : FIELD_IPV4_DST, is_v6 ? FIELD_IPV6_SRC : FIELD_IPV4_SRC);
+    draft_set(&d, is_v6 ? FIELD_IPV6_SRC : FIELD_IPV4_SRC, ip_value(ip));
+    draft_set(&d, is_v6 ? FIELD_ICMPV6_TYPE : FIELD_ICMPV4_TYPE, value_of(is_v6 ? 129 : 0));
+    draft_set(&d, FIELD_IP_TTL, value_of(TTL_OWN));
+    draft_set(&d, FIELD_REG0, value_of(WAY_OWN));
+    d.spec.goto_table = TABLE_ROUTE;
+    d.spec.metadata = router_metadata(c, r);
+    d.spec.metadata_mask = METADATA_ROUTER_MASK | METADATA_TRUSTED;
+    draft_emit(c, &d);
+}
+
+/* Shown to the controller, which answers. */
+static void emit_service(struct compiler *c, struct draft *d, uint16_t vlan)
+{
+    draft_match_vlan(d, vlan);
+    draft_match_metadata(d, 0, METADATA_TRUSTED);
+    draft_show(d);
+    draft_emit(c, d);
+}
+
+static void emit_services(struct compiler *c, const struct net_router *r, const struct net_leg *leg)
+{
+    const struct net_network *n = &c->doc->networks[leg->network];
+    struct draft d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
+
+    /* Answers to what the controller asked; other switches' hosts answer by their own. */
+    match_set(&d.m, FIELD_ETH_DST, r->mac);
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_ARP);
+    match_set(&d.m, FIELD_ARP_OP, 2);
+    emit_service(c, &d, n->vlan);
+    if (n->dhcp) {
+        d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
+        match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+        match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+        match_set(&d.m, FIELD_UDP_DST, DHCP_SERVER_PORT);
+        emit_service(c, &d, n->vlan);
+    }
+    for (size_t i = 0; i < leg->n_addresses; i++) {
+        static const uint8_t types[] = { 133, 135, 136 }; /* router solicitation, neighbor solicitation, advertisement */
+
+        if (leg->addresses[i].family != 6)
+            continue;
+        for (size_t j = 0; j < sizeof types; j++) {
+            d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
+            match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IPV6);
+            match_set(&d.m, FIELD_IP_PROTO, PROTO_ICMPV6);
+            match_set(&d.m, FIELD_ICMPV6_TYPE, types[j]);
+            if (types[j] == 135)
+                match_set_masked(&d.m, FIELD_ND_TARGET, ip_value(&leg->addresses[i]), field_ones(FIELD_ND_TARGET));
+            if (types[j] == 136)
+                match_set(&d.m, FIELD_ETH_DST, r->mac);
+            emit_service(c, &d, n->vlan);
+        }
+    }
+}
+
+static void emit_local(struct compiler *c, const struct net_router *r, const struct net_leg *leg)
+{
+    uint16_t vlan = c->doc->networks[leg->network].vlan;
+    struct draft d = draft_new(TABLE_LOCAL, PRIO_LOCAL_DEFAULT, FLOW_KIND_ROUTER, vlan);
+
+    draft_match_vlan(&d, vlan);
+    d.spec.goto_table = compiler_after_routing(c, leg->network);
+    draft_emit(c, &d);
+    for (int v6 = 0; v6 < 2; v6++) {
+        d = draft_new(TABLE_LOCAL, PRIO_LOCAL_ROUTER, FLOW_KIND_ROUTER, vlan);
+        draft_match_vlan(&d, vlan);
+        match_set(&d.m, FIELD_ETH_DST, r->mac);
+        draft_match_family(&d, v6 ? 6 : 4);
+        d.spec.goto_table = is_gateway(c, r) && !v6 ? TABLE_UNNAT : TABLE_ROUTE;
+        d.spec.metadata = router_metadata(c, r);
+        d.spec.metadata_mask = METADATA_ROUTER_MASK | METADATA_TRUSTED;
+        draft_emit(c, &d);
+    }
+    for (size_t i = 0; i < leg->n_addresses; i++)
+        if (leg->addresses[i].family == 4 && !leg->is_outside)
+            emit_arp(c, r, (int)(leg - r->legs), &leg->addresses[i]);
+    for (size_t i = 0; i < r->n_legs; i++)
+        for (size_t j = 0; j < r->legs[i].n_addresses; j++)
+            emit_echo(c, r, vlan, &r->legs[i].addresses[j]);
+    emit_services(c, r, leg);
+}
+
+/* --- tables 3 and 4 --- */
+static void forward_to(struct draft *d, uint16_t zone, const struct ip_addr *to, uint16_t port)
+{
+    struct flow_act *a = draft_ct(d, zone, TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_DST);
+
+    a->nat_family = 4;
+    a->value = ip_value(to);
+    a->port_min = port;
+}
+
+/* Two flows for one thing: from a network outside, and from inside. */
+static void emit_in(struct compiler *c, const struct net_router *r, const struct draft *like, const struct ip_addr *to,
+                    uint16_t port)
+{
+    uint16_t zone = compiler_zone(c, r->legs[0].network, ZONE_NAT);
+    struct draft d = *like;
+
+    draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
+    forward_to(&d, zone, to, port);
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_legs; i++) {
+        if (!r->legs[i].is_outside)
+            continue;
+        d = *like;
+        d.spec.priority = (uint16_t)(d.spec.priority + 10);
+        draft_match_metadata(&d, origin_metadata(c, r->legs[i].network), METADATA_ORIGIN_MASK);
+        draft_set(&d, FIELD_REG0, value_of(WAY_FORWARDED));
+        forward_to(&d, zone, to, port);
+        draft_emit(c, &d);
+    }
+}
+
+static void emit_forward_at(struct compiler *c, const struct net_router *r, const struct net_forward *f,
+                            const struct ip_addr *at)
+{
+    enum field_id field = f->protocol == PROTO_TCP   ? FIELD_TCP_DST
+                          : f->protocol == PROTO_UDP ? FIELD_UDP_DST
+                                                     : FIELD_SCTP_DST;
+    struct draft d = draft_new(TABLE_UNNAT, 300, FLOW_KIND_FORWARD, (uint32_t)(f - r->forwards));
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_match_ip(&d, DRAFT_DST, at, 32);
+    match_set(&d.m, FIELD_IP_PROTO, f->protocol);
+    match_set(&d.m, field, f->port);
+    emit_in(c, r, &d, &f->to, f->to_port);
+}
+
+static void emit_forwards(struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_forwards; i++) {
+        const struct net_forward *f = &r->forwards[i];
+
+        if (f->at.family) {
+            emit_forward_at(c, r, f, &f->at);
+            continue;
+        }
+        for (size_t j = 0; j < r->n_legs; j++)
+            for (size_t k = 0; r->legs[j].is_outside && k < r->legs[j].n_addresses; k++)
+                if (r->legs[j].addresses[k].family == 4)
+                    emit_forward_at(c, r, f, &r->legs[j].addresses[k]);
+    }
+    for (size_t i = 0; i < r->n_one_to_ones; i++) {
+        const struct net_one_to_one *o = &r->one_to_ones[i];
+        struct draft d = draft_new(TABLE_UNNAT, 250, FLOW_KIND_FORWARD, (uint32_t)(r->n_forwards + i));
+
+        draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+        draft_match_ip(&d, DRAFT_DST, &o->outside, 32);
+        emit_in(c, r, &d, &o->inside, 0);
+    }
+}
+
+/* What may be an answer to something translated. */
+static void emit_unnat(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip)
+{
+    struct draft d = draft_new(TABLE_UNNAT, 190, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_match_ip(&d, DRAFT_DST, ip, 32);
+    draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_HAIRPIN), TABLE_TRANSLATED, FLOW_CT_NAT, 0);
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_legs; i++) {
+        if (!r->legs[i].is_outside)
+            continue;
+        d = draft_new(TABLE_UNNAT, 200, FLOW_KIND_UNNAT, 0);
+        draft_match_metadata(&d, router_metadata(c, r) | origin_metadata(c, r->legs[i].network),
+                             METADATA_ROUTER_MASK | METADATA_ORIGIN_MASK);
+        draft_match_ip(&d, DRAFT_DST, ip, 32);
+        draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_TRANSLATED, FLOW_CT_NAT, 0);
+        draft_emit(c, &d);
+    }
+}
+
+static void emit_translated(struct compiler *c, const struct net_router *r)
+{
+    static const unsigned known[] = { CT_EST | CT_TRK, CT_REL | CT_TRK };
+    struct draft d;
+
+    for (size_t k = 0; k < 2; k++) {
+        d = draft_new(TABLE_TRANSLATED, 300, FLOW_KIND_UNNAT, 0);
+        draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+        match_set_masked(&d.m, FIELD_CT_STATE, value_of(known[k]), value_of(known[k] | (k ? CT_EST : 0)));
+        draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN_REPLY));
+        d.spec.goto_table = TABLE_ROUTE;
+        draft_emit(c, &d);
+        for (size_t i = 0; i < r->n_legs; i++) {
+            if (!r->legs[i].is_outside)
+                continue;
+            d = draft_new(TABLE_TRANSLATED, 310, FLOW_KIND_UNNAT, 0);
+            draft_match_metadata(&d, router_metadata(c, r) | origin_metadata(c, r->legs[i].network),
+                                 METADATA_ROUTER_MASK | METADATA_ORIGIN_MASK);
+            match_set_masked(&d.m, FIELD_CT_STATE, value_of(known[k]), value_of(known[k] | (k ? CT_EST : 0)));
+            d.spec.goto_table = TABLE_ROUTE;
+            draft_emit(c, &d);
+        }
+    }
+    d = draft_new(TABLE_TRANSLATED, 100, FLOW_KIND_CLOSED, 0);
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+    draft_show(&d);
+    draft_emit(c, &d);
+}
+
+static void emit_gateway(struct compiler *c, const struct net_router *r)
+{
+    struct draft d = draft_new(TABLE_UNNAT, 1, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    d.spec.goto_table = TABLE_ROUTE;
+    draft_emit(c, &d);
+    emit_forwards(c, r);
+    each_outside_address(c, r, emit_unnat);
+    emit_translated(c, r);
+}
+
+/* --- tables 5 and 6 --- */
+/* The MAC address of a next hop; 0: not known. */
+static net_mac neighbor_mac(const struct compiler *c, int network, const struct ip_addr *ip)
+{
+    for (size_t i = 0; i < c->doc->n_hosts; i++) {
+        const struct net_host *h = &c->doc->hosts[i];
+
+        for (size_t j = 0; h->network == network && h->mac && j < h->n_addresses; j++)
+            if (ip_equal(&h->addresses[j], ip))
+                return h->mac;
+    }
+    for (size_t i = 0; i < c->view->n_neighbors; i++)
+        if (c->view->neighbors[i].network == network && ip_equal(&c->view->neighbors[i].ip, ip))
+            return c->view->neighbors[i].mac;
+    return 0;
+}
+
+static uint16_t route_priority(const struct ip_addr *prefix)
+{
+    return (uint16_t)(ROUTE_BASE + prefix->prefix_len);
+}
+
+/* The way that a frame takes to leave by a leg: what happens to it once the next hop is known. */
+static void leave_by(const struct compiler *c, struct draft *d, const struct net_router *r, const struct net_leg *leg)
+{
+    draft_act(d, FLOW_ACT_DEC_TTL);
+    draft_set(d, FIELD_IN_PORT16, value_of(PORT16_NONE)); /* it may go back to the port that it came from */
+    draft_set(d, FIELD_ETH_SRC, value_of(r->mac));
+    draft_act(d, FLOW_ACT_SET_VLAN)->arg = c->doc->networks[leg->network].vlan;
+}
+
+/* `via` NULL: the next hop is the destination. */
+static void emit_route(struct compiler *c, const struct net_router *r, const struct ip_addr *to, int leg,
+                       const struct ip_addr *via)
+{
+    const struct net_leg *l = &r->legs[leg];
+    uint16_t vlan = c->doc->networks[l->network].vlan;
+    struct draft d = draft_new(TABLE_ROUTE, route_priority(to), FLOW_KIND_ROUTE, vlan);
+    net_mac mac = via ? neighbor_mac(c, l->network, via) : 0;
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_match_ip(&d, DRAFT_DST, to, to->prefix_len);
+    match_set_masked(&d.m, FIELD_VLAN_VID, value_of(VID_PRESENT), value_of(VID_PRESENT));
+    if (l->is_outside && !is_gateway(c, r)) {
+        d.spec.goto_table = TABLE_FORWARD; /* as it is, to the gateway */
+    } else if (via && !mac) {
+        d.spec.cookie = flow_cookie(FLOW_KIND_RESOLVE, vlan);
+        draft_show(&d);
+    } else {
+        leave_by(c, &d, r, l);
+        if (mac)
+            draft_set(&d, FIELD_ETH_DST, value_of(mac));
+        d.spec.goto_table = mac ? compiler_after_routing(c, l->network) : TABLE_NEIGHBOR;
+    }
+    draft_emit(c, &d);
+}
+
+/* What is for the router itself: UDP is told that nothing listens; the rest ends here. */
+static void emit_own(struct compiler *c, const struct net_router *r, const struct ip_addr *ip)
+{
+    struct draft d = draft_new(TABLE_ROUTE, PRIO_OWN, FLOW_KIND_CLOSED, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_match_ip(&d, DRAFT_DST, ip, ip->family == 4 ? 32 : 128);
+    draft_emit(c, &d);
+    d.spec.priority++;
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+    draft_show(&d);
+    draft_emit(c, &d);
+}
+
+static void emit_to_gateway(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip)
+{
+    struct ip_addr host = *ip;
+
+    host.prefix_len = 32;
+    if (leg != NET_NONE)
+        emit_route(c, r, &host, leg, NULL);
+}
+
+static void emit_routes(struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_legs; i++) {
+        const struct net_network *n = &c->doc->networks[r->legs[i].network];
+
+        for (size_t j = 0; j < n->n_subnets; j++)
+            emit_route(c, r, &n->subnets[j], (int)i, NULL);
+        for (size_t j = 0; j < r->legs[i].n_addresses; j++)
+            if (!r->legs[i].is_outside || is_gateway(c, r) || r->legs[i].addresses[j].family == 6)
+                emit_own(c, r, &r->legs[i].addresses[j]);
+    }
+    if (!is_gateway(c, r))
+        each_outside_address(c, r, emit_to_gateway);
+    for (size_t i = 0; i < r->n_routes; i++)
+        emit_route(c, r, &r->routes[i].to, r->routes[i].leg, &r->routes[i].via);
+    for (int v6 = 0; v6 < 2; v6++) {
+        for (uint64_t ttl = 0; ttl < 2; ttl++) {
+            struct draft d = draft_new(TABLE_ROUTE, PRIO_TTL, FLOW_KIND_TTL, 0);
+
+            draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+            draft_match_family(&d, v6 ? 6 : 4);
+            match_set(&d.m, FIELD_IP_TTL, ttl);
+            draft_show(&d);
+            draft_emit(c, &d);
+        }
+    }
+    struct draft d = draft_new(TABLE_ROUTE, 1, FLOW_KIND_NO_ROUTE, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_show(&d);
+    draft_emit(c, &d);
+}
+
+static void emit_neighbor(struct compiler *c, int network, const struct ip_addr *ip, net_mac mac)
+{
+    uint16_t vlan = c->doc->networks[network].vlan;
+    struct draft d = draft_new(TABLE_NEIGHBOR, 200, FLOW_KIND_NEIGHBOR, vlan);
+
+    draft_match_vlan(&d, vlan);
+    draft_match_ip(&d, DRAFT_DST, ip, ip->family == 4 ? 32 : 128);
+    draft_set(&d, FIELD_ETH_DST, value_of(mac));
+    d.spec.goto_table = compiler_after_routing(c, network);
+    draft_emit(c, &d);
+}
+
+static void emit_neighbors(struct compiler *c)
+{
+    for (size_t i = 0; i < c->doc->n_networks; i++) {
+        struct draft d = draft_new(TABLE_NEIGHBOR, 1, FLOW_KIND_RESOLVE, c->doc->networks[i].vlan);
+
+        if (!compiler_is_routed(c, (int)i))
+            continue;
+        draft_match_vlan(&d, c->doc->networks[i].vlan);
+        draft_show(&d);
+        draft_emit(c, &d);
+    }
+    for (size_t i = 0; i < c->view->n_neighbors; i++) /* a declared host's, below, takes its place */
+        if (compiler_is_routed(c, c->view->neighbors[i].network))
+            emit_neighbor(c, c->view->neighbors[i].network, &c->view->neighbors[i].ip, c->view->neighbors[i].mac);
+    for (size_t i = 0; i < c->doc->n_hosts; i++) {
+        const struct net_host *h = &c->doc->hosts[i];
+
+        for (size_t j = 0; h->mac && compiler_is_routed(c, h->network) && j < h->n_addresses; j++)
+            emit_neighbor(c, h->network, &h->addresses[j], h->mac);
+    }
+}
+
+/* --- table 9, nat --- */
+static void nat_to(struct draft *d, uint16_t zone, const struct ip_addr *first, const struct ip_addr *last)
+{
+    struct flow_act *a = draft_ct(d, zone, TABLE_FORWARD, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_SRC);
+
+    a->nat_family = 4;
+    a->value = ip_value(first);
+    if (last && !ip_equal(first, last))
+        a->value_max = ip_value(last);
+}
+
+static void emit_source_nat(struct compiler *c, const struct net_router *r, const struct net_leg *out, size_t i)
+{
+    const struct net_source_nat *s = &r->source_nats[i];
+    const struct ip_addr *own = NULL;
+
+    for (size_t j = 0; j < out->n_addresses; j++)
+        if (out->addresses[j].family == 4)
+            own = &out->addresses[j];
+    if (!s->first.family && !own)
+        return;
+    for (size_t j = 0; j < s->n_from; j++) {
+        struct draft d = draft_new(TABLE_NAT, (uint16_t)(200 + r->n_source_nats - i), FLOW_KIND_NAT,
+                                   c->doc->networks[s->from[j]].vlan);
+        struct flow_act *a;
+
+        draft_match_vlan(&d, c->doc->networks[out->network].vlan);
+        draft_match_metadata(&d, origin_metadata(c, s->from[j]), METADATA_ORIGIN_MASK);
+        draft_match_family(&d, 4);
+        nat_to(&d, compiler_zone(c, out->network, ZONE_NAT), s->first.family ? &s->first : own,
+               s->first.family ? &s->last : NULL);
+        a = &d.acts[d.spec.n_acts - 1];
+        a->port_min = s->port_min;
+        a->port_max = s->port_max;
+        draft_emit(c, &d);
+    }
+}
+
+static void emit_nat_out(struct compiler *c, const struct net_router *r, const struct net_leg *out)
+{
+    uint16_t vlan = c->doc->networks[out->network].vlan, zone = compiler_zone(c, out->network, ZONE_NAT);
+    struct draft d = draft_new(TABLE_NAT, 100, FLOW_KIND_NAT, vlan);
+
+    draft_match_vlan(&d, vlan);
+    draft_match_family(&d, 4);
+    draft_ct(&d, zone, TABLE_FORWARD, FLOW_CT_NAT, 0); /* answers of what was forwarded */
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_one_to_ones; i++) {
+        d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
+        draft_match_vlan(&d, vlan);
+        draft_match_ip(&d, DRAFT_SRC, &r->one_to_ones[i].inside, 32);
+        nat_to(&d, zone, &r->one_to_ones[i].outside, NULL);
+        draft_emit(c, &d);
+    }
+    for (size_t i = 0; i < r->n_source_nats; i++)
+        emit_source_nat(c, r, out, i);
+}
+
+static void emit_nat(struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_legs; i++) {
+        const struct net_leg *leg = &r->legs[i];
+        uint16_t vlan = c->doc->networks[leg->network].vlan;
+        struct draft d;
+
+        if (leg->is_outside) {
+            emit_nat_out(c, r, leg);
+            continue;
+        }
+        d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
+        draft_match_vlan(&d, vlan);
+        draft_match_family(&d, 4);
+        match_set(&d.m, FIELD_REG0, WAY_HAIRPIN);
+        nat_to(&d, compiler_zone(c, leg->network, ZONE_HAIRPIN), outside_address(r), NULL);
+        draft_emit(c, &d);
+        d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
+        draft_match_vlan(&d, vlan);
+        draft_match_family(&d, 4);
+        match_set(&d.m, FIELD_REG0, WAY_HAIRPIN_REPLY);
+        draft_ct(&d, compiler_zone(c, leg->network, ZONE_NAT), TABLE_FORWARD, FLOW_CT_NAT, 0);
+        draft_emit(c, &d);
+    }
+}
+
+/* --- the whole --- */
+void compile_routers(struct compiler *c)
+{
+    for (size_t i = 0; i < c->doc->n_routers; i++) {
+        const struct net_router *r = &c->doc->routers[i];
+
+        for (size_t j = 0; j < r->n_legs; j++) {
+            emit_local(c, r, &r->legs[j]);
+            compiler_emit_spoof(c, r->mac, r->legs[j].network);
+            if (r->gateway != NET_NONE && r->gateway != c->sw)
+                compiler_emit_host(c, r->mac, r->legs[j].network, r->gateway, 0);
+        }
+        each_outside_address(c, r, emit_arp);
+        emit_routes(c, r);
+        if (is_gateway(c, r) && outside_address(r)) {
+            emit_gateway(c, r);
+            emit_nat(c, r);
+        } else if (is_gateway(c, r)) {
+            struct draft d = draft_new(TABLE_UNNAT, 1, FLOW_KIND_UNNAT, 0);
+
+            draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+            d.spec.goto_table = TABLE_ROUTE;
+            draft_emit(c, &d);
+        }
+    }
+    if (c->doc->n_routers)
+        emit_neighbors(c);
+}
