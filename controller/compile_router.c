@@ -18,6 +18,7 @@
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
  * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
 #include "controller/compiler_impl.h"
+#include "controller/frame.h"
 #include "openflow/ct.h"
 
 #include <string.h>
@@ -194,6 +195,22 @@ static void emit_service(struct compiler *c, struct draft *d, uint16_t vlan)
     draft_emit(c, d);
 }
 
+/* Neighbor discovery: a router solicitation, a solicitation for `target`, an advertisement to us (RFC 4861). */
+static void emit_nd(struct compiler *c, const struct net_router *r, uint16_t vlan, uint8_t type,
+                    const struct ip_addr *target)
+{
+    struct draft d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, vlan);
+
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IPV6);
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_ICMPV6);
+    match_set(&d.m, FIELD_ICMPV6_TYPE, type);
+    if (target)
+        match_set_masked(&d.m, FIELD_ND_TARGET, ip_value(target), field_ones(FIELD_ND_TARGET));
+    if (type == 136)
+        match_set(&d.m, FIELD_ETH_DST, r->mac);
+    emit_service(c, &d, vlan);
+}
+
 static void emit_services(struct compiler *c, const struct net_router *r, const struct net_leg *leg)
 {
     const struct net_network *n = &c->doc->networks[leg->network];
@@ -212,21 +229,14 @@ static void emit_services(struct compiler *c, const struct net_router *r, const 
         emit_service(c, &d, n->vlan);
     }
     for (size_t i = 0; i < leg->n_addresses; i++) {
-        static const uint8_t types[] = { 133, 135, 136 }; /* router solicitation, neighbor solicitation, advertisement */
+        struct ip_addr local = ip_link_local(r->mac);
 
         if (leg->addresses[i].family != 6)
             continue;
-        for (size_t j = 0; j < sizeof types; j++) {
-            d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
-            match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IPV6);
-            match_set(&d.m, FIELD_IP_PROTO, PROTO_ICMPV6);
-            match_set(&d.m, FIELD_ICMPV6_TYPE, types[j]);
-            if (types[j] == 135)
-                match_set_masked(&d.m, FIELD_ND_TARGET, ip_value(&leg->addresses[i]), field_ones(FIELD_ND_TARGET));
-            if (types[j] == 136)
-                match_set(&d.m, FIELD_ETH_DST, r->mac);
-            emit_service(c, &d, n->vlan);
-        }
+        emit_nd(c, r, n->vlan, 133, NULL);
+        emit_nd(c, r, n->vlan, 135, &leg->addresses[i]);
+        emit_nd(c, r, n->vlan, 135, &local);
+        emit_nd(c, r, n->vlan, 136, NULL);
     }
 }
 

@@ -144,6 +144,8 @@ static void on_learn(struct controller *c, int sw, uint32_t in_port, const struc
     mac = net_mac_of(bytes);
     if (r.bad || network == NET_NONE || !mac || bytes[0] & 1)
         return;
+    if (doc->networks[network].router != NET_NONE)
+        services_learn(c, network, p->data, p->n_data);
     for (size_t i = 0; i < doc->n_hosts; i++)
         if (doc->hosts[i].mac == mac && doc->hosts[i].network == network)
             return; /* was sent before the switch knew it */
@@ -245,7 +247,7 @@ static void plan_make(struct controller *c)
     if (!d->has_plan && !may_plan(c))
         return; /* the tick comes back to it */
     domain_set_live(d, now(c), c->start_ns);
-    err = domain_compile(d, &c->hosts);
+    err = domain_compile(d, &c->hosts, &c->services.neighbors);
     for (size_t i = 0; i < d->doc->n_switches && !err; i++)
         if (domain_is_connected(d, (int)i))
             err = session_want(d->members[i].session, &d->plan.flows[i]);
@@ -415,10 +417,21 @@ static void on_packet_in(void *arg, struct session *s, uint32_t in_port, const s
 
     if (sw == NET_NONE)
         return;
-    if (flow_cookie_kind(p->cookie) == FLOW_KIND_LLDP)
+    switch (flow_cookie_kind(p->cookie)) {
+    case FLOW_KIND_LLDP:
         on_lldp(item->controller, sw, in_port, p);
-    else if (flow_cookie_kind(p->cookie) == FLOW_KIND_LEARN)
+        break;
+    case FLOW_KIND_LEARN:
         on_learn(item->controller, sw, in_port, p);
+        break;
+    case FLOW_KIND_SERVICE:
+    case FLOW_KIND_TTL:
+    case FLOW_KIND_NO_ROUTE:
+    case FLOW_KIND_CLOSED:
+    case FLOW_KIND_RESOLVE:
+        services_packet_in(item->controller, sw, in_port, (enum flow_kind)flow_cookie_kind(p->cookie), p);
+        break;
+    }
 }
 
 static void on_down(void *arg, struct session *s, const char *why)
@@ -544,7 +557,7 @@ int controller_diff(struct controller *c, const char *file, const char *text, si
     d->has_tree = false; /* straight to where it ends */
     for (size_t i = 0; i < d->doc->n_switches; i++)
         domain_set_ends(d, (int)i, now(c));
-    err = domain_compile(d, &c->hosts);
+    err = domain_compile(d, &c->hosts, &c->services.neighbors);
     if (err)
         goto out;
     out->changes = calloc(d->doc->n_switches, sizeof *out->changes);
@@ -589,6 +602,7 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int revents)
     links_tick(c);
     c->serial++;
     lldp_send_all(c, NET_NONE);
+    services_tick(c);
     if (domain_set_live(d, now(c), c->start_ns) || !d->has_plan)
         controller_touch(c);
     for (size_t i = 0; i < d->doc->n_switches; i++) {
@@ -606,6 +620,7 @@ int controller_init(struct controller *c, struct ev_loop *loop, const struct clo
 {
     *c = (struct controller){ .loop = loop, .clock = clock, .start_ns = clock_now(clock) };
     hosts_init(&c->hosts);
+    services_init(&c->services);
     list_init(&c->sessions);
     ev_timer_init(&c->touch, on_touch, 0., 0.);
     ev_timer_init(&c->tick, on_tick, LINK_PERIOD_MS / 1000., LINK_PERIOD_MS / 1000.);
@@ -624,4 +639,5 @@ void controller_fini(struct controller *c)
     }
     domain_free(c->domain);
     hosts_fini(&c->hosts);
+    services_fini(&c->services);
 }

@@ -20,6 +20,7 @@
 #include "controller/hosts.h"
 #include "controller/links.h"
 #include "controller/lldp.h"
+#include "controller/services.h"
 #include "controller/session.h"
 
 enum { TOUCH_MS = 5, SWITCH_HOLD_MS = 15000, START_WAIT_MS = 1500, READ_AGAIN_MS = 60000 };
@@ -65,6 +66,7 @@ struct controller {
     struct tls *tls; /* for switches that connect by TLS; borrowed, NULL: none do */
     struct domain *domain;
     struct hosts hosts;
+    struct services services;
     struct list sessions; /* struct session_item */
     struct lldp_key key;
     uint32_t serial; /* of discovery frames */

@@ -132,16 +132,34 @@ void domain_view_fini(struct domain_view *v)
     free(v->switches);
     free(v->link_is_up);
     free(v->hosts);
+    free(v->neighbors);
 }
 
-int domain_view_init(struct domain_view *v, const struct domain *d, const struct hosts *hosts)
+/* Those whose address the document gives to nobody, and whose network it has. */
+static size_t neighbors_view(struct view_neighbor *out, const struct domain *d, const struct neighbors *neighbors)
+{
+    size_t n = 0;
+
+    for_each_neighbor(of, neighbors)
+    {
+        int network = domain_network_of_vlan(d, of->vlan);
+
+        if (of->mac && network != NET_NONE)
+            out[n++] = (struct view_neighbor){ .network = network, .ip = of->ip, .mac = of->mac };
+    }
+    return n;
+}
+
+int domain_view_init(struct domain_view *v, const struct domain *d, const struct hosts *hosts,
+                     const struct neighbors *neighbors)
 {
     size_t n = 0;
 
     v->switches = calloc(d->doc->n_switches, sizeof *v->switches);
     v->link_is_up = calloc(d->doc->n_links + 1, sizeof *v->link_is_up);
     v->hosts = calloc(hosts->map.n + 1, sizeof *v->hosts);
-    if (!v->switches || !v->link_is_up || !v->hosts) {
+    v->neighbors = calloc(neighbors->map.n + 1, sizeof *v->neighbors);
+    if (!v->switches || !v->link_is_up || !v->hosts || !v->neighbors) {
         domain_view_fini(v);
         return -ENOMEM;
     }
@@ -156,7 +174,14 @@ int domain_view_init(struct domain_view *v, const struct domain *d, const struct
         if (sw != NET_NONE && network != NET_NONE)
             v->hosts[n++] = (struct view_host){ .mac = h->mac, .network = network, .sw = sw, .port = h->port };
     }
-    v->view = (struct view){ .switches = v->switches, .link_is_up = v->link_is_up, .n_hosts = n, .hosts = v->hosts };
+    v->view = (struct view){
+        .switches = v->switches,
+        .link_is_up = v->link_is_up,
+        .n_hosts = n,
+        .hosts = v->hosts,
+        .n_neighbors = neighbors_view(v->neighbors, d, neighbors),
+        .neighbors = v->neighbors,
+    };
     return 0;
 }
 
@@ -181,10 +206,10 @@ static int trees_move(struct domain *d, const struct view *v)
     return err;
 }
 
-int domain_compile(struct domain *d, const struct hosts *hosts)
+int domain_compile(struct domain *d, const struct hosts *hosts, const struct neighbors *neighbors)
 {
     struct domain_view v;
-    int err = domain_view_init(&v, d, hosts);
+    int err = domain_view_init(&v, d, hosts, neighbors);
 
     if (err)
         return err;

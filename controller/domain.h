@@ -17,12 +17,14 @@ struct domain_view {
     struct view_switch *switches;
     bool *link_is_up;
     struct view_host *hosts;
+    struct view_neighbor *neighbors;
 };
-int domain_view_init(struct domain_view *v, const struct domain *d, const struct hosts *hosts);
+int domain_view_init(struct domain_view *v, const struct domain *d, const struct hosts *hosts,
+                     const struct neighbors *neighbors);
 void domain_view_fini(struct domain_view *v);
 
 /* Makes the plan anew.  0 or -ENOMEM (the old plan is gone then). */
-int domain_compile(struct domain *d, const struct hosts *hosts);
+int domain_compile(struct domain *d, const struct hosts *hosts, const struct neighbors *neighbors);
 
 /* Every switch that forwards holds the plan: no older tree is followed any more. */
 void domain_trees_are_held(struct domain *d);

@@ -83,7 +83,9 @@ static struct value prefix_mask(unsigned bits, unsigned len)
     if (bits <= 64)
         return value_of(rest >= bits ? 0 : (field_ones(FIELD_IPV4_SRC).lo << rest) & UINT32_MAX);
     return (struct value){
-        .hi = len >= 64 ? UINT64_MAX : len ? UINT64_MAX << (64 - len) : 0,
+        .hi = len >= 64 ? UINT64_MAX
+              : len     ? UINT64_MAX << (64 - len)
+                        : 0,
         .lo = len > 64 ? (rest ? UINT64_MAX << rest : UINT64_MAX) : 0,
     };
 }

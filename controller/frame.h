@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frame.h - frames as the controller reads and makes them: Ethernet with one tag, ARP, IP, UDP, ICMP, ICMPv6.
+ * Spec: IEEE 802.3, 802.1Q; RFC 826, 791, 8200, 768, 792, 4443.   Pure.   Thread: any. */
+#ifndef CONTROLLER_FRAME_H
+#define CONTROLLER_FRAME_H
+
+#include "base/bytes.h"
+#include "net/net_doc.h"
+
+enum {
+    FRAME_IP = 0x0800,
+    FRAME_ARP = 0x0806,
+    FRAME_IPV6 = 0x86dd,
+    FRAME_ICMP = 1,
+    FRAME_UDP = 17,
+    FRAME_ICMPV6 = 58,
+    FRAME_ANSWER_TTL = 64,
+    FRAME_ND_TTL = 255, /* RFC 4861, 7.1: neighbor discovery from nearer than any router */
+};
+
+struct frame {
+    net_mac dst, src;
+    bool is_tagged;
+    uint16_t vlan, type; /* type: of what is behind the tag */
+    const uint8_t *data; /* behind the Ethernet header; borrowed */
+    size_t n_data;
+};
+/* False: it is cut short. */
+bool frame_read(struct frame *out, const uint8_t *bytes, size_t n);
+
+struct arp {
+    uint16_t op; /* 1 request, 2 reply */
+    net_mac sha, tha;
+    struct ip_addr spa, tpa;
+};
+bool arp_read(struct arp *out, const struct frame *f);
+/* Appends a whole frame, tagged when `vlan` is not 0. */
+void arp_write(struct wr *w, net_mac dst, uint16_t vlan, const struct arp *a);
+
+/* An IPv4 or IPv6 packet without extension headers before the payload (with some: proto is the first's). */
+struct ip_packet {
+    struct ip_addr src, dst;
+    uint8_t proto, ttl;
+    bool is_later_fragment;
+    const uint8_t *data, *whole; /* payload, header; borrowed */
+    size_t n_data, n_whole;      /* of what is there, padding left out */
+};
+bool ip_read(struct ip_packet *out, const struct frame *f);
+/* Appends a whole frame with that payload, whose checksum field at `sum_at` (none: SIZE_MAX) is filled in. */
+struct ip_write {
+    net_mac dst_mac, src_mac;
+    uint16_t vlan; /* 0: no tag */
+    const struct ip_addr *src, *dst;
+    uint8_t proto, ttl;
+    size_t sum_at;
+};
+void ip_write(struct wr *w, const struct ip_write *how, const uint8_t *payload, size_t n);
+
+/* fe80:: with the interface identifier that RFC 4291, appendix A, makes of a MAC address. */
+struct ip_addr ip_link_local(net_mac mac);
+/* Whether it is one that many have, or nobody. */
+bool ip_is_single(const struct ip_addr *ip);
+
+#endif

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services.c - see services.h. */
+#include "controller/services.h"
+
+#include "base/log.h"
+#include "controller/compiler_impl.h"
+#include "controller/domain.h"
+#include "controller/frame.h"
+#include "openflow/ofp.h"
+
+#include <string.h>
+
+enum {
+    ND_ROUTER_SOLICITATION = 133,
+    ND_ROUTER_ADVERTISEMENT,
+    ND_SOLICITATION,
+    ND_ADVERTISEMENT,
+    OPTION_SOURCE = 1,
+    OPTION_TARGET,
+    OPTION_PREFIX,
+    OPTION_MTU = 5,
+    OPTION_RDNSS = 25,
+    ERROR_BYTES = 548,     /* of an IPv4 error, RFC 1812, 4.3.2.3: 576 with its headers */
+    ERROR_BYTES_V6 = 1232, /* 1280 with its headers, RFC 4443, 2.4 (c) */
+    SUM_AT = 2,
+};
+#define ALL_NODES_MAC UINT64_C(0x333300000001)
+#define BROADCAST_MAC UINT64_C(0xffffffffffff)
+
+void services_init(struct services *s)
+{
+    *s = (struct services){ 0 };
+    neighbors_init(&s->neighbors);
+    dhcp_init(&s->dhcp);
+}
+
+void services_fini(struct services *s)
+{
+    neighbors_fini(&s->neighbors);
+    dhcp_fini(&s->dhcp);
+}
+
+static uint64_t now(const struct controller *c)
+{
+    return clock_now(c->clock);
+}
+
+static const struct net_router *router_of(const struct controller *c, int network)
+{
+    const struct net_doc *doc = c->domain->doc;
+
+    return doc->networks[network].router == NET_NONE ? NULL : &doc->routers[doc->networks[network].router];
+}
+
+static void send_out(struct controller *c, int sw, uint32_t port, struct wr *w)
+{
+    if (!w->bad && domain_is_connected(c->domain, sw))
+        session_packet_out(c->domain->members[sw].session, port, w->p, w->len);
+    wr_fini(w);
+}
+
+/* --- asking --- */
+/* A switch from where a flood of the network reaches all of it. */
+static int flood_switch(const struct controller *c, int network)
+{
+    const struct domain *d = c->domain;
+    const struct net_router *r = router_of(c, network);
+
+    if (r && r->gateway != NET_NONE && domain_is_connected(d, r->gateway))
+        return r->gateway;
+    for (size_t i = 0; i < d->doc->n_hosts; i++)
+        if (d->doc->hosts[i].network == network && domain_is_connected(d, d->doc->hosts[i].at.sw))
+            return d->doc->hosts[i].at.sw;
+    for (size_t i = 0; i < d->doc->n_switches; i++)
+        for (size_t j = 0; j < d->doc->switches[i].n_ports; j++)
+            if (d->doc->switches[i].ports[j].network == network && domain_is_connected(d, (int)i))
+                return (int)i;
+    return NET_NONE;
+}
+
+static void solicit_write(struct wr *w, const struct net_router *r, uint16_t vlan, const struct ip_addr *own,
+                          const struct ip_addr *of)
+{
+    struct ip_addr dst = { .family = 6, .bytes = { 0xff, 0x02, [11] = 1, [12] = 0xff } };
+    uint8_t m[32] = { ND_SOLICITATION };
+    struct ip_write how = {
+        .src_mac = r->mac, .vlan = vlan, .src = own, .dst = &dst, .proto = FRAME_ICMPV6, .ttl = FRAME_ND_TTL, .sum_at = SUM_AT,
+    };
+
+    memcpy(dst.bytes + 13, of->bytes + 13, 3);
+    how.dst_mac = UINT64_C(0x333300000000) | be32_load(dst.bytes + 12);
+    memcpy(m + 8, of->bytes, 16);
+    m[24] = OPTION_SOURCE;
+    m[25] = 1;
+    net_mac_bytes(r->mac, m + 26);
+    ip_write(w, &how, m, sizeof m);
+}
+
+/* RFC 826; RFC 4861, 7.2.2. */
+static void ask(void *arg, const struct neighbor *of)
+{
+    struct controller *c = arg;
+    int network = domain_network_of_vlan(c->domain, of->vlan), sw;
+    const struct net_router *r = network == NET_NONE ? NULL : router_of(c, network);
+    const struct ip_addr *own = r ? net_doc_gateway(c->domain->doc, network, of->ip.family) : NULL;
+    struct wr w;
+
+    sw = own ? flood_switch(c, network) : NET_NONE;
+    if (sw == NET_NONE)
+        return;
+    wr_init(&w);
+    if (of->ip.family == 6)
+        solicit_write(&w, r, of->vlan, own, &of->ip);
+    else
+        arp_write(&w, BROADCAST_MAC, of->vlan, &(struct arp){ .op = 1, .sha = r->mac, .spa = *own, .tpa = of->ip });
+    send_out(c, sw, OFPP_TABLE, &w);
+}
+
+static void want(struct controller *c, int network, const struct ip_addr *ip)
+{
+    uint16_t vlan = c->domain->doc->networks[network].vlan;
+    const struct neighbor of = { .vlan = vlan, .ip = *ip };
+
+    if (neighbors_want(&c->services.neighbors, vlan, ip, now(c)))
+        ask(c, &of);
+}
+
+/* --- hearing --- */
+/* The address may belong to a host there: it lies in a subnet, and the document does not say whose it is. */
+static bool is_open(const struct controller *c, int network, const struct ip_addr *ip)
+{
+    const struct net_doc *doc = c->domain->doc;
+    const struct net_leg *leg = net_doc_leg(doc, network);
+    bool is_inside = false;
+
+    for (size_t i = 0; i < doc->networks[network].n_subnets; i++)
+        is_inside |= ip_is_in(ip, &doc->networks[network].subnets[i]);
+    for (size_t i = 0; leg && i < leg->n_addresses; i++)
+        is_inside = is_inside && !ip_equal(&leg->addresses[i], ip);
+    for (size_t i = 0; i < doc->n_hosts && is_inside; i++)
+        for (size_t j = 0; doc->hosts[i].network == network && doc->hosts[i].mac && j < doc->hosts[i].n_addresses; j++)
+            is_inside = is_inside && !ip_equal(&doc->hosts[i].addresses[j], ip);
+    return leg && is_inside && ip_is_single(ip);
+}
+
+static void hear(struct controller *c, int network, const struct ip_addr *ip, net_mac mac)
+{
+    if (mac && !(mac >> 40 & 1) && is_open(c, network, ip) &&
+        neighbors_see(&c->services.neighbors, c->domain->doc->networks[network].vlan, ip, mac, now(c)))
+        controller_touch(c);
+}
+
+/* The option of neighbor discovery that holds a link-layer address; 0: it is not there. */
+static net_mac nd_option(const struct ip_packet *ip, size_t at, uint8_t type)
+{
+    struct rd r = rd_init(ip->data, ip->n_data);
+
+    rd_skip(&r, at);
+    while (r.left >= 8) {
+        uint8_t code = rd_u8(&r), n = rd_u8(&r), mac[6];
+
+        if (!n)
+            break;
+        if (code == type && n == 1) {
+            rd_copy(&r, mac, sizeof mac);
+            return net_mac_of(mac);
+        }
+        rd_skip(&r, 8u * n - 2);
+    }
+    return 0;
+}
+
+/* The target of a solicitation or an advertisement; false: it is none. */
+static bool nd_read(const struct ip_packet *ip, uint8_t type, struct ip_addr *target)
+{
+    struct rd r = rd_init(ip->data, ip->n_data);
+
+    if (ip->src.family != 6 || ip->proto != FRAME_ICMPV6 || ip->ttl != FRAME_ND_TTL || rd_u8(&r) != type ||
+        rd_u8(&r) != 0)
+        return false;
+    rd_skip(&r, 6);
+    *target = (struct ip_addr){ .family = 6, .prefix_len = 128 };
+    rd_copy(&r, target->bytes, 16);
+    return !r.bad;
+}
+
+void services_learn(struct controller *c, int network, const uint8_t *bytes, size_t n)
+{
+    struct ip_addr target;
+    struct ip_packet ip;
+    struct frame f;
+    struct arp a;
+
+    if (!frame_read(&f, bytes, n))
+        return;
+    if (arp_read(&a, &f) && a.sha == f.src)
+        hear(c, network, &a.spa, a.sha);
+    else if (ip_read(&ip, &f) && nd_read(&ip, ND_SOLICITATION, &target) && nd_option(&ip, 24, OPTION_SOURCE) == f.src)
+        hear(c, network, &ip.src, f.src);
+    else if (ip_read(&ip, &f) && nd_read(&ip, ND_ADVERTISEMENT, &target) && nd_option(&ip, 24, OPTION_TARGET) == f.src)
+        hear(c, network, &target, f.src);
+}
+
+/* --- neighbor discovery and router advertisement --- */
+static bool is_own(const struct controller *c, int network, const struct ip_addr *ip)
+{
+    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
+    struct ip_addr local = ip_link_local(router_of(c, network)->mac);
+
+    for (size_t i = 0; i < leg->n_addresses; i++)
+        if (ip_equal(&leg->addresses[i], ip))
+            return true;
+    return ip_equal(&local, ip);
+}
+
+/* RFC 4861, 7.2.4: to who asked, or to all when it has no address yet (it asks whether this one is free). */
+static void advertise_neighbor(struct controller *c, int sw, uint32_t port, int network, const struct ip_addr *target,
+                               const struct ip_addr *to, net_mac to_mac)
+{
+    static const struct ip_addr all_nodes = { .family = 6, .bytes = { 0xff, 0x02, [15] = 1 } };
+    bool has_asker = ip_is_single(to);
+    const struct ip_write how = {
+        .dst_mac = has_asker ? to_mac : ALL_NODES_MAC,
+        .src_mac = router_of(c, network)->mac,
+        .src = target,
+        .dst = has_asker ? to : &all_nodes,
+        .proto = FRAME_ICMPV6,
+        .ttl = FRAME_ND_TTL,
+        .sum_at = SUM_AT,
+    };
+    uint8_t m[32] = { ND_ADVERTISEMENT, [4] = has_asker ? 0xe0 : 0xa0, [24] = OPTION_TARGET, [25] = 1 };
+    struct wr w;
+
+    memcpy(m + 8, target->bytes, 16);
+    net_mac_bytes(how.src_mac, m + 26);
+    wr_init(&w);
+    ip_write(&w, &how, m, sizeof m);
+    send_out(c, sw, port, &w);
+}
+
+static void wr_rdnss(struct wr *m, const struct net_dhcp *dhcp)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; dhcp && i < dhcp->n_dns; i++)
+        n += dhcp->dns[i].family == 6;
+    if (!n)
+        return;
+    wr_u8(m, OPTION_RDNSS);
+    wr_u8(m, (uint8_t)(1 + 2 * n));
+    wr_u16(m, 0);
+    wr_u32(m, ROUTER_LIFETIME_S);
+    for (size_t i = 0; i < dhcp->n_dns; i++)
+        if (dhcp->dns[i].family == 6)
+            wr_bytes(m, dhcp->dns[i].bytes, 16);
+}
+
+/* RFC 4861, 4.2; each IPv6 subnet of 64 bits is for autoconfiguration (RFC 4862, 5.5.3). */
+static void advertisement_write(struct wr *m, const struct net_network *n, net_mac router)
+{
+    uint8_t mac[6];
+
+    wr_u32(m, (uint32_t)ND_ROUTER_ADVERTISEMENT << 24);
+    wr_u16(m, FRAME_ANSWER_TTL << 8);
+    wr_u16(m, ROUTER_LIFETIME_S);
+    wr_u64(m, 0);
+    wr_u16(m, OPTION_SOURCE << 8 | 1);
+    net_mac_bytes(router, mac);
+    wr_bytes(m, mac, sizeof mac);
+    wr_u16(m, OPTION_MTU << 8 | 1);
+    wr_u16(m, 0);
+    wr_u32(m, n->mtu);
+    for (size_t i = 0; i < n->n_subnets; i++) {
+        if (n->subnets[i].family != 6)
+            continue;
+        wr_u16(m, OPTION_PREFIX << 8 | 4);
+        wr_u8(m, n->subnets[i].prefix_len);
+        wr_u8(m, n->subnets[i].prefix_len == 64 ? 0xc0 : 0x80); /* on-link, autonomous */
+        wr_u32(m, UINT32_C(2592000));                           /* valid; preferred */
+        wr_u32(m, UINT32_C(604800));
+        wr_u32(m, 0);
+        wr_bytes(m, n->subnets[i].bytes, 16);
+    }
+    wr_rdnss(m, n->dhcp);
+}
+
+/* `vlan` 0: untagged. */
+static void advertise_router(struct controller *c, int sw, uint32_t port, int network, uint16_t vlan)
+{
+    static const struct ip_addr all_nodes = { .family = 6, .bytes = { 0xff, 0x02, [15] = 1 } };
+    const struct net_router *r = router_of(c, network);
+    struct ip_addr own = ip_link_local(r->mac);
+    const struct ip_write how = {
+        .dst_mac = ALL_NODES_MAC,
+        .src_mac = r->mac,
+        .vlan = vlan,
+        .src = &own,
+        .dst = &all_nodes,
+        .proto = FRAME_ICMPV6,
+        .ttl = FRAME_ND_TTL,
+        .sum_at = SUM_AT,
+    };
+    struct wr m, w;
+
+    wr_init(&m);
+    wr_init(&w);
+    advertisement_write(&m, &c->domain->doc->networks[network], r->mac);
+    if (m.bad)
+        w.bad = true;
+    else
+        ip_write(&w, &how, m.p, m.len);
+    wr_fini(&m);
+    send_out(c, sw, port, &w);
+}
+
+static void advertise_all(struct controller *c)
+{
+    const struct net_doc *doc = c->domain->doc;
+
+    for (size_t i = 0; i < doc->n_networks; i++) {
+        const struct net_leg *leg = net_doc_leg(doc, (int)i);
+        int sw = leg && !leg->is_outside && net_doc_gateway(doc, (int)i, 6) ? flood_switch(c, (int)i) : NET_NONE;
+
+        if (sw != NET_NONE)
+            advertise_router(c, sw, OFPP_TABLE, (int)i, doc->networks[i].vlan);
+    }
+}
+
+/* --- what is meant for a router --- */
+static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
+{
+    const struct net_network *n = &c->domain->doc->networks[network];
+    char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
+    struct dhcp_answer a;
+    struct wr w;
+
+    wr_init(&w);
+    dhcp_serve(&c->services.dhcp, c->domain->doc, network, p->data, p->n_data, now(c), &w, &a);
+    if (a.is_bound) {
+        log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
+                    ip_format(&a.address, text, sizeof text));
+        hear(c, network, &a.address, a.mac);
+    }
+    if (a.is_released && neighbors_forget(&c->services.neighbors, n->vlan, &a.address))
+        controller_touch(c);
+    if (a.has_frame)
+        send_out(c, sw, in_port, &w);
+    else
+        wr_fini(&w);
+}
+
+static void on_service(struct controller *c, int sw, uint32_t in_port, int network, const struct frame *f,
+                       const struct ofp_packet_in *p)
+{
+    struct ip_addr target;
+    struct ip_packet ip;
+
+    services_learn(c, network, p->data, p->n_data);
+    if (!ip_read(&ip, f))
+        return;
+    if (ip.src.family == 4) {
+        on_dhcp(c, sw, in_port, network, p);
+        return;
+    }
+    if (nd_read(&ip, ND_SOLICITATION, &target) && is_own(c, network, &target))
+        advertise_neighbor(c, sw, in_port, network, &target, &ip.src, f->src);
+    else if (ip.proto == FRAME_ICMPV6 && ip.ttl == FRAME_ND_TTL && ip.n_data >= 8 &&
+             ip.data[0] == ND_ROUTER_SOLICITATION && net_doc_gateway(c->domain->doc, network, 6))
+        advertise_router(c, sw, in_port, network, 0);
+}
+
+/* --- ICMP errors --- */
+/* RFC 1812, 4.3.2.7; RFC 4443, 2.4 (e): never about an error, a later fragment, or to many. */
+static bool may_answer(const struct ip_packet *ip, const struct frame *f)
+{
+    if (ip->is_later_fragment || !ip_is_single(&ip->src) || !ip_is_single(&ip->dst) || f->dst >> 40 & 1)
+        return false;
+    if (ip->src.family == 6)
+        return ip->proto != FRAME_ICMPV6 || (ip->n_data && ip->data[0] & 0x80 && ip->data[0] != 137);
+    return ip->proto != FRAME_ICMP || (ip->n_data && (ip->data[0] == 0 || ip->data[0] == 8 || ip->data[0] == 13 ||
+                                                      ip->data[0] == 14));
+}
+
+/* A token bucket by time: one more every 1/ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST at once. */
+static bool take_token(struct controller *c)
+{
+    struct services *s = &c->services;
+    uint64_t step = NSEC_PER_S / ICMP_ERRORS_PER_S, t = now(c);
+
+    if (s->errors_ns > t + step * ICMP_ERRORS_BURST) {
+        s->n_errors_kept_back++;
+        return false;
+    }
+    s->errors_ns = (s->errors_ns > t ? s->errors_ns : t) + step;
+    s->n_errors++;
+    return true;
+}
+
+struct icmp_code {
+    uint8_t type, code;
+};
+
+static void send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
+                       const struct icmp_code code[2])
+{
+    bool is_v6 = ip->src.family == 6;
+    const struct ip_addr *own = net_doc_gateway(c->domain->doc, network, ip->src.family);
+    const struct ip_write how = {
+        .dst_mac = f->src,
+        .src_mac = router_of(c, network)->mac,
+        .vlan = f->vlan,
+        .src = own,
+        .dst = &ip->src,
+        .proto = is_v6 ? FRAME_ICMPV6 : FRAME_ICMP,
+        .ttl = FRAME_ANSWER_TTL,
+        .sum_at = SUM_AT,
+    };
+    size_t n = ip->n_whole, most = is_v6 ? ERROR_BYTES_V6 : ERROR_BYTES;
+    uint8_t m[8 + ERROR_BYTES_V6] = { code[is_v6].type, code[is_v6].code };
+    struct wr w;
+
+    if (!own || !may_answer(ip, f) || !take_token(c))
+        return;
+    n = n < most ? n : most;
+    memcpy(m + 8, ip->whole, n);
+    wr_init(&w);
+    ip_write(&w, &how, m, 8 + n);
+    send_out(c, sw, OFPP_TABLE, &w);
+}
+
+/* A frame waits for the MAC address of its next hop (it is lost; who sent it sends again). */
+static void on_resolve(struct controller *c, int network, const struct ip_packet *ip)
+{
+    const struct net_router *r = router_of(c, network);
+    struct ip_addr hop;
+    int leg;
+
+    if (router_next_hop(c->domain->doc, r, &ip->dst, &leg, &hop))
+        want(c, r->legs[leg].network, &hop);
+}
+
+void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flow_kind kind,
+                        const struct ofp_packet_in *p)
+{
+    static const struct icmp_code expired[2] = { { 11, 0 }, { 3, 0 } }, no_route[2] = { { 3, 0 }, { 1, 0 } },
+                                  closed[2] = { { 3, 3 }, { 1, 4 } };
+    const struct icmp_code *code = kind == FLOW_KIND_TTL ? expired : kind == FLOW_KIND_NO_ROUTE ? no_route : closed;
+    struct ip_packet ip;
+    struct frame f;
+    int network;
+
+    if (!frame_read(&f, p->data, p->n_data) || !f.is_tagged)
+        return;
+    network = domain_network_of_vlan(c->domain, f.vlan);
+    if (network == NET_NONE || !router_of(c, network))
+        return;
+    if (kind == FLOW_KIND_SERVICE)
+        on_service(c, sw, in_port, network, &f, p);
+    else if (!ip_read(&ip, &f))
+        return;
+    else if (kind == FLOW_KIND_RESOLVE)
+        on_resolve(c, network, &ip);
+    else
+        send_error(c, sw, network, &f, &ip, code);
+}
+
+/* --- time --- */
+/* The routers of others that routes lead by are asked for before anybody needs them. */
+static void want_next_hops(struct controller *c)
+{
+    const struct net_doc *doc = c->domain->doc;
+
+    for (size_t i = 0; i < doc->n_routers; i++)
+        for (size_t j = 0; j < doc->routers[i].n_routes; j++) {
+            const struct net_route *route = &doc->routers[i].routes[j];
+            int network = doc->routers[i].legs[route->leg].network;
+            bool is_known = !is_open(c, network, &route->via);
+
+            for_each_neighbor (n, &c->services.neighbors)
+                is_known |= n->vlan == doc->networks[network].vlan && ip_equal(&n->ip, &route->via);
+            if (!is_known)
+                want(c, network, &route->via);
+        }
+}
+
+void services_tick(struct controller *c)
+{
+    struct services *s = &c->services;
+
+    if (!c->domain->doc->n_routers)
+        return;
+    if (neighbors_tick(&s->neighbors, now(c), ask, c))
+        controller_touch(c);
+    want_next_hops(c);
+    dhcp_tick(&s->dhcp, now(c));
+    if (now(c) - s->advertised_ns < ADVERTISE_S * (uint64_t)NSEC_PER_S && s->advertised_ns)
+        return;
+    s->advertised_ns = now(c);
+    advertise_all(c);
+}
