@@ -284,7 +284,8 @@ static uint32_t free_address(const struct dhcp_server *s, const struct place *p,
 }
 
 /* The lease of the client, at an address that it may have now; NULL: there is none to give. */
-static struct dhcp_lease *lease_get(struct dhcp_server *s, const struct place *p, const struct request *r, uint64_t now_ns)
+static struct dhcp_lease *lease_get(struct dhcp_server *s, const struct place *p, const struct request *r,
+                                    uint64_t now_ns)
 {
     const struct ip_addr *declared = declared_address(p, r->mac);
     struct dhcp_lease *l = lease_of(s, p->network->vlan, r), *other;

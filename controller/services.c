@@ -84,7 +84,13 @@ static void solicit_write(struct wr *w, const struct net_router *r, uint16_t vla
     struct ip_addr dst = { .family = 6, .bytes = { 0xff, 0x02, [11] = 1, [12] = 0xff } };
     uint8_t m[32] = { ND_SOLICITATION };
     struct ip_write how = {
-        .src_mac = r->mac, .vlan = vlan, .src = own, .dst = &dst, .proto = FRAME_ICMPV6, .ttl = FRAME_ND_TTL, .sum_at = SUM_AT,
+        .src_mac = r->mac,
+        .vlan = vlan,
+        .src = own,
+        .dst = &dst,
+        .proto = FRAME_ICMPV6,
+        .ttl = FRAME_ND_TTL,
+        .sum_at = SUM_AT,
     };
 
     memcpy(dst.bytes + 13, of->bytes + 13, 3);
@@ -377,8 +383,8 @@ static bool may_answer(const struct ip_packet *ip, const struct frame *f)
         return false;
     if (ip->src.family == 6)
         return ip->proto != FRAME_ICMPV6 || (ip->n_data && ip->data[0] & 0x80 && ip->data[0] != 137);
-    return ip->proto != FRAME_ICMP || (ip->n_data && (ip->data[0] == 0 || ip->data[0] == 8 || ip->data[0] == 13 ||
-                                                      ip->data[0] == 14));
+    return ip->proto != FRAME_ICMP ||
+           (ip->n_data && (ip->data[0] == 0 || ip->data[0] == 8 || ip->data[0] == 13 || ip->data[0] == 14));
 }
 
 /* A token bucket by time: one more every 1/ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST at once. */
@@ -476,8 +482,8 @@ static void want_next_hops(struct controller *c)
             int network = doc->routers[i].legs[route->leg].network;
             bool is_known = !is_open(c, network, &route->via);
 
-            for_each_neighbor (n, &c->services.neighbors)
-                is_known |= n->vlan == doc->networks[network].vlan && ip_equal(&n->ip, &route->via);
+            for_each_neighbor(n, &c->services.neighbors) is_known |=
+                n->vlan == doc->networks[network].vlan && ip_equal(&n->ip, &route->via);
             if (!is_known)
                 want(c, network, &route->via);
         }

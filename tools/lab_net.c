@@ -35,6 +35,13 @@ static const struct sysctl of_host[] = {
     { "/proc/sys/net/ipv6/conf/default/accept_dad", "0" },
     { NULL, NULL },
 };
+/* With addresses of its own it needs no others, which nobody would expect it to use. */
+static const struct sysctl of_addressed_host[] = {
+    { "/proc/sys/net/ipv6/conf/all/accept_dad", "0" },
+    { "/proc/sys/net/ipv6/conf/default/accept_dad", "0" },
+    { "/proc/sys/net/ipv6/conf/default/autoconf", "0" },
+    { NULL, NULL },
+};
 static const struct sysctl of_switch[] = {
     { "/proc/sys/net/ipv6/conf/all/disable_ipv6", "1" },
     { "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1" },
@@ -244,6 +251,14 @@ int lab_net_wait(const struct lab *lab, struct errbuf *e)
 
 /* --- all of it --- */
 
+static bool has_ipv6(const struct net_host *h)
+{
+    for (size_t i = 0; i < h->n_addresses; i++)
+        if (h->addresses[i].family == 6)
+            return true;
+    return false;
+}
+
 int lab_net_build(const struct lab *lab, struct errbuf *e)
 {
     int err = 0;
@@ -252,7 +267,7 @@ int lab_net_build(const struct lab *lab, struct errbuf *e)
         err = make_netns(lab->switches[i].netns, of_switch, e);
     for (size_t i = 0; i < lab->doc->n_hosts && !err; i++)
         if (lab->hosts[i].netns[0])
-            err = make_netns(lab->hosts[i].netns, of_host, e);
+            err = make_netns(lab->hosts[i].netns, has_ipv6(&lab->doc->hosts[i]) ? of_addressed_host : of_host, e);
     for (size_t i = 0; i < lab->doc->n_switches && !err; i++)
         err = make_interfaces(lab, (int)i, e);
     return err ? err : wait_veths(lab, e);
