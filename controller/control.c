@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "controller/control_policies.h"
 #include "controller/control_show.h"
 #include "controller/domain.h"
 #include "io/rpc.h"
@@ -217,6 +218,11 @@ static void run_flows(struct rpc_request *r, json_t *params, void *arg)
     flows_end(f);
 }
 
+static void run_policies(struct rpc_request *r, json_t *params, void *arg)
+{
+    control_policies(((struct control *)arg)->controller, r, params);
+}
+
 /* --- the daemon itself --- */
 static void run_version(struct rpc_request *r, json_t *params, void *arg)
 {
@@ -249,6 +255,7 @@ static const struct rpc_method methods[] = {
     { "net/apply", "FILE TEXT", 2, 2, run_apply },
     { "net/diff", "[FILE TEXT]", 0, 2, run_diff },
     { "net/flows", "[SWITCH]", 0, 1, run_flows },
+    { "net/policies", "", 0, 0, run_policies },
     { "net/wait", "[TIMEOUT_MS]", 0, 1, run_wait },
     { "version", "", 0, 0, run_version },
     { "log/level", "LEVEL", 1, 1, run_log_level },

@@ -177,10 +177,49 @@ static json_t *show_strangers(const struct controller *c)
     return list;
 }
 
+/* MAC addresses that are known for addresses which the document gives to nobody, and for how long more by a lease. */
+static json_t *show_neighbor(const struct controller *c, const struct neighbor *n)
+{
+    int network = domain_network_of_vlan(c->domain, n->vlan);
+    char address[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
+    json_t *o;
+
+    if (!n->mac || network == NET_NONE)
+        return NULL;
+    o = json_pack("{s:s, s:s, s:s}", "address", ip_format(&n->ip, address, sizeof address), "mac",
+                  net_mac_text(n->mac, mac), "network", c->domain->doc->networks[network].name);
+    for_each_lease(l, &c->services.dhcp) if (l->vlan == n->vlan && n->ip.family == 4 &&
+                                             be32_load(n->ip.bytes) == l->address && l->state == DHCP_BOUND)
+    {
+        json_object_set_new(o, "lease_s", json_integer((json_int_t)((l->end_ns - clock_now(c->clock)) / NSEC_PER_S)));
+        json_object_set_new(o, "name", json_string(l->name));
+    }
+    return o;
+}
+
+static json_t *show_router(const struct net_doc *doc, const struct net_router *r)
+{
+    json_t *legs = json_array();
+    char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
+
+    for (size_t i = 0; i < r->n_legs; i++) {
+        json_t *addresses = json_array();
+
+        for (size_t j = 0; j < r->legs[i].n_addresses; j++)
+            json_array_append_new(addresses,
+                                  json_string(ip_prefix_format(&r->legs[i].addresses[j], text, sizeof text)));
+        json_array_append_new(legs, json_pack("{s:s, s:b, s:o}", "network", doc->networks[r->legs[i].network].name,
+                                              "outside", r->legs[i].is_outside, "addresses", addresses));
+    }
+    return json_pack("{s:s, s:s, s:s, s:o}", "name", r->name, "mac", net_mac_text(r->mac, mac), "gateway",
+                     r->gateway == NET_NONE ? "" : doc->switches[r->gateway].name, "networks", legs);
+}
+
 json_t *show_net(const struct controller *c)
 {
     const struct domain *d = c->domain;
-    json_t *networks = json_array(), *switches = json_array(), *links = json_array(), *hosts = json_array();
+    json_t *networks = json_array(), *switches = json_array(), *links = json_array(), *hosts = json_array(),
+           *routers = json_array(), *neighbors = json_array();
 
     for (size_t i = 0; i < d->doc->n_networks; i++)
         json_array_append_new(
@@ -192,10 +231,13 @@ json_t *show_net(const struct controller *c)
     for (size_t i = 0; i < d->doc->n_hosts; i++)
         json_array_append_new(hosts, show_declared(d->doc, &d->doc->hosts[i]));
     for_each_host(h, &c->hosts) json_array_append_new(hosts, show_learned(c, h));
-    return json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", d->doc->name, "file", d->doc->file,
-                     "settled", controller_is_settled(c), "plans", (json_int_t)c->n_plans, "networks", networks,
-                     "switches", switches, "links", links, "hosts", hosts, "problems", show_problems(c), "strangers",
-                     show_strangers(c));
+    for (size_t i = 0; i < d->doc->n_routers; i++)
+        json_array_append_new(routers, show_router(d->doc, &d->doc->routers[i]));
+    for_each_neighbor(n, &c->services.neighbors) json_array_append_new(neighbors, show_neighbor(c, n));
+    return json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", d->doc->name, "file",
+                     d->doc->file, "settled", controller_is_settled(c), "plans", (json_int_t)c->n_plans, "networks",
+                     networks, "switches", switches, "links", links, "hosts", hosts, "routers", routers, "neighbors",
+                     neighbors, "problems", show_problems(c), "strangers", show_strangers(c));
 }
 
 static json_t *show_change(const struct change *c)

@@ -373,6 +373,7 @@ static void on_ready(void *arg, struct session *s)
     domain_recall(c->domain, sw, session_held(s));
     ends_changed(c, sw);
     hosts_recall(c, s, sw);
+    services_recall(c, session_held(s));
     controller_touch(c);
 }
 

@@ -207,6 +207,46 @@ void services_learn(struct controller *c, int network, const uint8_t *bytes, siz
         hear(c, network, &target, f.src);
 }
 
+/* The address that a neighbor flow is for; false: it is none. */
+static bool flow_is_neighbor(const struct flow *f, uint16_t *vlan, struct ip_addr *ip, net_mac *mac)
+{
+    struct match m;
+    struct value v;
+
+    if (flow_cookie_kind(f->spec.cookie) != FLOW_KIND_NEIGHBOR || f->spec.table != TABLE_NEIGHBOR ||
+        f->spec.n_acts != 1 || f->spec.acts[0].field != FIELD_ETH_DST)
+        return false;
+    compact_match_expand(&m, f->match);
+    ip->family = match_is_exact(&m, FIELD_IPV6_DST) ? 6 : 4;
+    ip->prefix_len = ip->family == 4 ? 32 : 128;
+    v = key_get(&m.value, ip->family == 4 ? FIELD_IPV4_DST : FIELD_IPV6_DST);
+    if (ip->family == 4) {
+        be32_store(ip->bytes, (uint32_t)v.lo);
+    } else {
+        be64_store(ip->bytes, v.hi);
+        be64_store(ip->bytes + 8, v.lo);
+    }
+    *vlan = (uint16_t)(f->spec.cookie & 0xfff);
+    *mac = f->spec.acts[0].value.lo;
+    return true;
+}
+
+void services_recall(struct controller *c, const struct flow_set *held)
+{
+    for_each_flow (f, held) {
+        struct ip_addr ip = { 0 };
+        int network;
+        uint16_t vlan;
+        net_mac mac;
+
+        if (!flow_is_neighbor(f, &vlan, &ip, &mac))
+            continue;
+        network = domain_network_of_vlan(c->domain, vlan);
+        if (network != NET_NONE)
+            hear(c, network, &ip, mac);
+    }
+}
+
 /* --- neighbor discovery and router advertisement --- */
 static bool is_own(const struct controller *c, int network, const struct ip_addr *ip)
 {

@@ -31,6 +31,8 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
                         const struct ofp_packet_in *p);
 /* A frame of a host that was not known: what it says about its addresses. */
 void services_learn(struct controller *c, int network, const uint8_t *bytes, size_t n);
+/* What a switch holds from an earlier controller's time. */
+void services_recall(struct controller *c, const struct flow_set *held);
 void services_tick(struct controller *c); /* every second or so */
 
 #endif

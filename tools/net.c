@@ -179,7 +179,8 @@ static const struct cli_option flows_options[] = {
 
 const struct cli_command net_commands[] = {
     { "net validate", "FILE", "Checks a network document; asks nobody", run_validate, 1, 1 },
-    { "net show", "", "The network: switches, links, hosts, problems", net_run_show },
+    { "net show", "", "The network: switches, links, hosts, routers, problems", net_run_show },
+    { "net policies", "", "How often each policy was met, on all switches together", net_run_policies },
     { "net diff", "[FILE]", "What FILE would change; without: what switches still lack", run_diff, 0, 1, diff_options,
       "+ is a flow that is added, ~ one that gets other actions, - one that is deleted.\n" },
     { "net apply", "FILE", "Makes the network as the document says", run_apply, 1, 1, apply_options },

@@ -6,5 +6,6 @@
 #include "tools/cli.h"
 
 int net_run_show(struct cli *c);
+int net_run_policies(struct cli *c);
 
 #endif

@@ -115,6 +115,72 @@ static void show_hosts(const json_t *list)
     end_table(&t, i);
 }
 
+static void show_routers(const json_t *list)
+{
+    struct text_table t;
+    json_t *o, *leg;
+    size_t i, j;
+
+    text_table_init(&t, "ROUTER NETWORK SIDE GATEWAY MAC ADDRESSES");
+    json_array_foreach(list, i, o) json_array_foreach(json_object_get(o, "networks"), j, leg)
+    {
+        text_table_add(&t, "%s", reply_text(o, "name"));
+        text_table_add(&t, "%s", reply_text(leg, "network"));
+        text_table_add(&t, "%s", json_is_true(json_object_get(leg, "outside")) ? "outside" : "inside");
+        text_table_add(&t, "%s", reply_text(o, "gateway"));
+        text_table_add(&t, "%s", reply_text(o, "mac"));
+        add_list(&t, json_object_get(leg, "addresses"));
+    }
+    end_table(&t, json_array_size(list));
+}
+
+static void show_neighbors(const json_t *list)
+{
+    struct text_table t;
+    json_t *o;
+    size_t i;
+
+    text_table_init(&t, "NEIGHBOR NETWORK MAC NAME >LEASE");
+    json_array_foreach(list, i, o)
+    {
+        text_table_add(&t, "%s", reply_text(o, "address"));
+        text_table_add(&t, "%s", reply_text(o, "network"));
+        text_table_add(&t, "%s", reply_text(o, "mac"));
+        text_table_add(&t, "%s", reply_text(o, "name"));
+        if (json_object_get(o, "lease_s"))
+            text_table_add(&t, "%llu s", (unsigned long long)reply_number(o, "lease_s"));
+        else
+            text_table_add(&t, "%s", "");
+    }
+    end_table(&t, i);
+}
+
+int net_run_policies(struct cli *c)
+{
+    struct text_table t;
+    json_t *result, *o;
+    size_t i;
+    int code = cli_call(c, CLI_CONTROLLER, "net/policies", NULL, &result);
+
+    if (code)
+        return code;
+    if (c->is_json)
+        return cli_json(result);
+    text_table_init(&t, "POLICY ACTION >PACKETS >BYTES");
+    json_array_foreach(json_object_get(result, "policies"), i, o)
+    {
+        text_table_add(&t, "%s", *reply_text(o, "name") ? reply_text(o, "name") : "(from outside)");
+        text_table_add(&t, "%s", reply_text(o, "action"));
+        text_table_add(&t, "%llu", (unsigned long long)reply_number(o, "packets"));
+        text_table_add(&t, "%llu", (unsigned long long)reply_number(o, "bytes"));
+    }
+    text_table_show(&t);
+    text_table_fini(&t);
+    json_array_foreach(json_object_get(result, "problems"), i, o) printf("problem: %s\n", json_string_value(o));
+    json_decref(result);
+    return CLI_OK;
+}
+
 static void show_problems(const json_t *result)
 {
     json_t *o;
@@ -142,6 +208,8 @@ int net_run_show(struct cli *c)
     show_switches(json_object_get(result, "switches"));
     show_links(json_object_get(result, "links"));
     show_hosts(json_object_get(result, "hosts"));
+    show_routers(json_object_get(result, "routers"));
+    show_neighbors(json_object_get(result, "neighbors"));
     show_problems(result);
     json_decref(result);
     return CLI_OK;

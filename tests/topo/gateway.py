@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Routers and policies of the controller, with trama-switchd and with Open vSwitch as the switches, from the outside: what
+hosts see of them.
+
+    gateway.py BUILD trama|ovs"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rig import Inside, OpenVSwitch, Rig, TramaSwitch, run, until  # pylint: disable=wrong-import-position
+
+DOCUMENT = """
+networks:
+  office: {vlan: 10, subnet: 10.0.10.0/24, mtu: 1400, dhcp: {range: [10.0.10.100, 10.0.10.101], lease: 1h, dns: 9.9.9.9, domain: office.example}}
+  lab: {vlan: 20, subnet: 10.0.20.0/24}
+  world: {vlan: 100, subnet: 198.51.100.0/24}
+switches:
+  s1: {datapath_id: 1}
+  s2: {datapath_id: 2}
+links:
+  - ["s1:l1", "s2:l2"]
+routers:
+  edge:
+    gateway: s1
+    networks: {office: 10.0.10.254, lab: 10.0.20.254, world: 198.51.100.1}
+    outside: world
+    routes:
+      - {to: 0.0.0.0/0, via: 198.51.100.80}
+      - {to: 203.0.113.0/24, via: 198.51.100.81}
+    source_nat:
+      - {from: lab, to: [198.51.100.7, 198.51.100.7], ports: [5000, 5099]}
+      - {from: office}
+    forwards: [{protocol: tcp, port: 8080, to: web, to_port: 80}, {protocol: udp, port: 53, to: bench, at: 198.51.100.7}]
+    one_to_one: [{outside: 198.51.100.10, inside: pet}]
+policies:
+  - {name: lab-web, from: lab, to: web, protocol: tcp, port: [80, 90], action: allow}
+  - {name: lab-office, from: lab, to: office, action: deny}
+hosts:
+  web: {network: office, switch: s2, address: 10.0.10.2, mac: "02:00:00:00:00:02"}
+  pet: {network: office, switch: s1, address: 10.0.10.3, mac: "02:00:00:00:00:03"}
+  anna: {network: office, switch: s2, address: 10.0.10.4, mac: "02:00:00:00:00:04"}
+  bench: {network: lab, switch: s2, address: 10.0.20.1, mac: "02:00:00:00:00:21"}
+  server: {network: world, switch: s1, address: 198.51.100.80, mac: "02:00:00:00:00:80"}
+  client: {network: world, switch: s1, address: 198.51.100.90, mac: "02:00:00:00:00:90"}
+"""
+OUTSIDE = ("server", "client")
+
+
+class Server:
+    """Tells every TCP client, and every UDP one, the address that it sees."""
+
+    def __init__(self, host, port, kind=socket.SOCK_STREAM):
+        with Inside(host.netns):
+            self.socket = socket.socket(socket.AF_INET, kind)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind(("0.0.0.0", port))
+        if kind == socket.SOCK_STREAM:
+            self.socket.listen(16)
+        threading.Thread(target=self.serve if kind == socket.SOCK_STREAM else self.serve_udp, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, peer = self.socket.accept()
+            except OSError:
+                return
+            connection.sendall(f"{peer[0]} {peer[1]}\n".encode())
+            threading.Thread(target=self.echo, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def echo(connection):
+        try:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+        except OSError:
+            pass
+        connection.close()
+
+    def serve_udp(self):
+        while True:
+            try:
+                _, peer = self.socket.recvfrom(2048)
+                if not peer:
+                    return
+                self.socket.sendto(f"{peer[0]} {peer[1]}".encode(), peer)
+            except OSError:
+                return
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits in it, so that the port is free
+        except OSError:
+            pass
+        self.socket.close()
+
+
+def connect(host, address, port, patience=3):
+    with Inside(host.netns):
+        s = socket.socket()
+    s.settimeout(patience)
+    s.connect((address, port))
+    return s
+
+
+def seen(host, address, port, patience=3):
+    """Whom the server at the other end sees, (address, port); None: there is no way."""
+    try:
+        with connect(host, address, port, patience) as s:
+            said = s.makefile().readline().split()
+            blob = os.urandom(200000)
+            threading.Thread(target=s.sendall, args=(blob,), daemon=True).start()
+            got = b""
+            while len(got) < len(blob):
+                got += s.recv(65536)
+            assert got == blob, "what came back is not what was sent"
+            return said[0], int(said[1])
+    except TimeoutError:
+        return None
+
+
+def same(got, want, what):
+    assert got == want, f"{what}: {got!r}, not {want!r}"
+
+
+def check_translation(r):
+    h = r.hosts
+    with Server(h["server"], 80), Server(h["web"], 80), Server(h["pet"], 22), Server(h["server"], 53, socket.SOCK_DGRAM):
+        same(seen(h["web"], "198.51.100.80", 80)[0], "198.51.100.1", "office goes out by the router's own address")
+        address, port = seen(h["bench"], "198.51.100.80", 80)
+        same(address, "198.51.100.7", "lab goes out by the address that the document gives it")
+        assert 5000 <= port <= 5099, f"lab goes out by port {port}"
+        same(seen(h["pet"], "198.51.100.80", 80)[0], "198.51.100.10", "one to one, out")
+        same(seen(h["client"], "198.51.100.10", 22)[0], "198.51.100.90", "one to one, in")
+        same(seen(h["client"], "198.51.100.1", 8080)[0], "198.51.100.90", "a forward shows the client's own address")
+        same(seen(h["anna"], "198.51.100.1", 8080)[0], "198.51.100.1", "hairpin in one network")
+        same(seen(h["bench"], "198.51.100.1", 8080)[0], "198.51.100.1", "hairpin between two")
+        same(seen(h["client"], "198.51.100.1", 80, 1), None, "what is not forwarded")
+        # Errors that belong to a translated conversation reach it.
+        with Inside(h["web"].netns):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with s:
+            s.settimeout(3)
+            s.connect(("198.51.100.80", 54))
+            s.send(b"nobody is there")
+            try:
+                s.recv(1)
+                raise AssertionError("an answer from nowhere")
+            except ConnectionRefusedError:
+                pass
+
+
+def check_policies(r):
+    h = r.hosts
+    with Server(h["web"], 80), Server(h["web"], 81), Server(h["web"], 91), Server(h["anna"], 80), Server(h["bench"], 80):
+        same(seen(h["bench"], "10.0.10.2", 80)[0], "10.0.20.1", "allowed, and nothing is translated inside")
+        same(seen(h["bench"], "10.0.10.2", 81)[0], "10.0.20.1", "the range of ports")
+        same(seen(h["bench"], "10.0.10.2", 91, 1), None, "beyond the range")
+        same(seen(h["bench"], "10.0.10.4", 80, 1), None, "another host")
+        same(seen(h["anna"], "10.0.20.1", 80)[0], "10.0.10.4", "the other direction, which no policy denies")
+        counts = {p["name"]: p["packets"] for p in r.call("net/policies")["policies"]}
+        assert counts["lab-web"] and counts["lab-office"], f"no policy counts: {counts}"
+        # A permission that is withdrawn ends what it had allowed; the rest goes on.
+        with connect(h["bench"], "10.0.10.2", 80) as s, connect(h["anna"], "10.0.20.1", 80) as other:
+            s.recv(100)
+            other.recv(100)
+            r.call("net/apply", "net.yaml", DOCUMENT.replace("port: [80, 90], action: allow", "port: [80, 90], action: deny"))
+            r.wait()
+            s.settimeout(1)
+            try:
+                s.sendall(b"x")
+                raise AssertionError(f"still allowed: {s.recv(10)}")
+            except TimeoutError:
+                pass
+            other.settimeout(5)
+            other.sendall(b"on")
+            same(other.recv(10), b"on", "what was not touched")
+        r.call("net/apply", "net.yaml", DOCUMENT)
+        r.wait()
+
+
+def ping(host, *args):
+    return subprocess.run(["ip", "netns", "exec", host.netns, "ping", "-c", "1", "-W", "2", *args], capture_output=True,
+                          text=True, check=False).stdout
+
+
+def check_router(r):
+    h = r.hosts
+    for address in ("10.0.10.254", "10.0.20.254", "198.51.100.1"):
+        for name in ("web", "bench"):
+            until(f"{name} pings {address}", lambda a=address, n=name: "1 received" in ping(h[n], a))
+    until("the outside pings the router", lambda: "1 received" in ping(h["client"], "198.51.100.1"))
+    assert re.search(r"From 10\.0\.10\.254 .*[Tt]ime to live exceeded", ping(h["web"], "-t", "1", "198.51.100.80"))
+    for name in ("web", "pet"):
+        with Inside(h[name].netns):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with s:
+            s.settimeout(3)
+            s.connect(("10.0.20.254", 4000))
+            s.send(b"?")
+            try:
+                s.recv(1)
+                raise AssertionError("the router answers")
+            except ConnectionRefusedError:
+                pass
+    # The next router outside is none of the document's: it is asked for.
+    run("ip", "-n", h["client"].netns, "addr", "add", "198.51.100.81/24", "dev", "client")
+    run("ip", "-n", h["client"].netns, "addr", "add", "203.0.113.1/32", "dev", "lo")
+    until("a route by a router that is not declared", lambda: "1 received" in ping(h["web"], "203.0.113.1"))
+
+
+def check_dhcp(r):
+    h = r.hosts["anna"]
+    script = f"{r.dir}/dhcp.sh"
+    with open(script, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\nenv | sort > {r.dir}/dhcp.$1\n")
+    os.chmod(script, 0o755)
+
+    def lease(mac, *args):
+        run("ip", "-n", h.netns, "link", "set", "anna", "address", mac)
+        done = subprocess.run(["ip", "netns", "exec", h.netns, "busybox", "udhcpc", "-n", "-q", "-f", "-t", "8", "-T", "1", "-i", "anna",
+                               "-s", script, *args], capture_output=True, text=True, check=False)
+        if done.returncode:
+            return {}
+        with open(f"{r.dir}/dhcp.bound", encoding="utf-8") as f:
+            return dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line)
+
+    declared = lease(h.mac)
+    want = {"ip": "10.0.10.4", "mask": "24", "router": "10.0.10.254", "dns": "9.9.9.9", "domain": "office.example", "mtu": "1400",
+            "lease": "3600", "serverid": "10.0.10.254"}
+    same({k: declared.get(k) for k in want}, want, "a declared host's lease")
+    first = lease("02:00:00:00:0a:01")["ip"]
+    assert first in ("10.0.10.100", "10.0.10.101"), first
+    same(lease("02:00:00:00:0a:01")["ip"], first, "the same host again")
+    second = lease("02:00:00:00:0a:02")["ip"]
+    same({first, second}, {"10.0.10.100", "10.0.10.101"}, "two hosts")
+    same(lease("02:00:00:00:0a:03"), {}, "a range that is used up")
+    # Its neighbour is known by the lease: a frame from another network reaches it.
+    run("ip", "-n", h.netns, "link", "set", "anna", "address", "02:00:00:00:0a:02")
+    run("ip", "-n", h.netns, "addr", "flush", "dev", "anna")
+    run("ip", "-n", h.netns, "addr", "add", f"{second}/24", "dev", "anna")
+    run("ip", "-n", h.netns, "route", "add", "default", "via", "10.0.10.254")
+    until("who has a lease reaches the outside", lambda: "1 received" in ping(h, "198.51.100.80"))
+    names = {n["address"] for n in r.call("net/show")["neighbors"]}
+    assert second in names, f"the leases are not shown: {names}"
+
+
+def check(r):
+    r.start()
+    for name, host in r.hosts.items():
+        if name not in OUTSIDE:
+            run("ip", "-n", host.netns, "route", "add", "default", "via", host.address.rpartition(".")[0] + ".254")
+    for step in (check_router, check_translation, check_policies):
+        step(r)
+        print(f"{step.__name__}: passed", flush=True)
+    # What the switches say that they hold is what they were told: nothing is left to do, also for a new controller.
+    same(r.changes(), [], "changes when all is done")
+    held = {s["name"]: s["flows"] for s in r.show()["switches"]}
+    r.stop_controller()
+    r.relay.forget()
+    r.start_controller()
+    r.wait()
+    same(r.changes(), [], "changes after a new controller")
+    same({s["name"]: s["flows"] for s in r.show()["switches"]}, held, "flows after a new controller")
+    check_dhcp(r)
+    print("check_dhcp: passed", flush=True)
+
+
+def main(build, kind):
+    if os.geteuid():
+        print("skipped: needs root")
+        return 77
+    if kind == "ovs" and not shutil.which("ovs-vswitchd"):
+        print("skipped: needs ovs-vswitchd")
+        return 77
+    try:
+        with Rig(build, DOCUMENT, OpenVSwitch if kind == "ovs" else TramaSwitch) as r:
+            check(r)
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
