@@ -70,7 +70,9 @@ void control_policies(struct controller *c, struct rpc_request *r, json_t *param
     size_t n = doc->n_policies + 1;
 
     if (p)
-        *p = (struct policies_reply){ .request = r, .params = params, .n_counts = n, .n_left = 1, .problems = json_array() };
+        *p = (struct policies_reply){
+            .request = r, .params = params, .n_counts = n, .n_left = 1, .problems = json_array()
+        };
     if (p)
         p->counts = calloc(n, sizeof *p->counts);
     if (!p || !p->counts) {
@@ -79,12 +81,13 @@ void control_policies(struct controller *c, struct rpc_request *r, json_t *param
         return;
     }
     for (size_t i = 0; i < n; i++)
-        p->counts[i].about =
-            i < doc->n_policies ? json_pack("{s:s, s:s, s:i}", "name", doc->policies[i].name, "action",
-                                            doc->policies[i].is_allowed ? "allow" : "deny", "line", (int)doc->policies[i].line)
-                                : json_pack("{s:s, s:s}", "name", "", "action", "deny");
+        p->counts[i].about = i < doc->n_policies ? json_pack("{s:s, s:s, s:i}", "name", doc->policies[i].name, "action",
+                                                             doc->policies[i].is_allowed ? "allow" : "deny", "line",
+                                                             (int)doc->policies[i].line)
+                                                 : json_pack("{s:s, s:s}", "name", "", "action", "deny");
     for (size_t i = 0; i < doc->n_switches; i++) {
-        int err = domain_is_connected(c->domain, (int)i) ? session_read(c->domain->members[i].session, &reader) : -ENOTCONN;
+        int err =
+            domain_is_connected(c->domain, (int)i) ? session_read(c->domain->members[i].session, &reader) : -ENOTCONN;
 
         if (!err)
             p->n_left++;

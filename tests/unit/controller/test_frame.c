@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_frame.c - frames of the controller: what is written reads back, sums are right, and what is cut short is refused. */
+#include "controller/frame.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct ip_addr v4_a = { 4, 32, { 10, 0, 0, 1 } }, v4_b = { 4, 32, { 10, 0, 0, 2 } };
+static const struct ip_addr v6_a = { 6, 128, { 0xfd, [15] = 1 } }, v6_b = { 6, 128, { 0xfd, [15] = 2 } };
+
+static uint32_t sum(const uint8_t *p, size_t n)
+{
+    uint32_t s = 0;
+
+    for (size_t i = 0; i < n; i++)
+        s += (uint32_t)p[i] << (i % 2 ? 0 : 8);
+    return s;
+}
+
+static unsigned folded(uint32_t s)
+{
+    while (s >> 16)
+        s = (s & 0xffff) + (s >> 16);
+    return s;
+}
+
+static void test_arp(void **state)
+{
+    const struct arp a = { .op = 1, .sha = UINT64_C(0x020000000001), .spa = v4_a, .tpa = v4_b };
+
+    for (uint16_t vlan = 0; vlan < 20; vlan += 10) {
+        struct frame f;
+        struct arp b;
+        struct wr w;
+
+        wr_init(&w);
+        arp_write(&w, UINT64_C(0xffffffffffff), vlan, &a);
+        assert_false(w.bad);
+        assert_int_equal(w.len, vlan ? 64 : 60);
+        assert_true(frame_read(&f, w.p, w.len));
+        assert_int_equal(f.is_tagged, vlan != 0);
+        assert_int_equal(f.vlan, vlan);
+        assert_int_equal(f.type, FRAME_ARP);
+        assert_true(f.src == a.sha);
+        assert_true(arp_read(&b, &f));
+        assert_true(b.op == 1 && b.sha == a.sha && !b.tha && ip_equal(&b.spa, &v4_a) && ip_equal(&b.tpa, &v4_b));
+        for (size_t n = 0; n < (vlan ? 18u : 14u) + 28; n++)
+            assert_false(frame_read(&f, w.p, n) && arp_read(&b, &f));
+        wr_fini(&w);
+    }
+}
+
+/* `proto`: with its pseudo header or not; every length, also odd ones. */
+static void check_ip(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto, size_t n)
+{
+    const struct ip_write how = {
+        .dst_mac = 1, .src_mac = 2, .vlan = 7, .src = src, .dst = dst, .proto = proto, .ttl = 9, .sum_at = proto == 17 ? 6 : 2,
+    };
+    size_t n_ip = src->family == 4 ? 4 : 16;
+    uint8_t payload[100];
+    uint32_t pseudo = 0;
+    struct ip_packet ip;
+    struct frame f;
+    struct wr w;
+
+    memset(payload, 0x5a, sizeof payload);
+    wr_init(&w);
+    ip_write(&w, &how, payload, n);
+    assert_false(w.bad);
+    assert_true(frame_read(&f, w.p, w.len));
+    assert_true(ip_read(&ip, &f));
+    assert_true(ip_equal(&ip.src, src) && ip_equal(&ip.dst, dst) && ip.proto == proto && ip.ttl == 9);
+    assert_int_equal(ip.n_data, n);
+    assert_false(ip.is_later_fragment);
+    if (src->family == 4)
+        assert_int_equal(folded(sum(f.data, 20)), 0xffff);
+    if (proto != 1)
+        pseudo = sum(src->bytes, n_ip) + sum(dst->bytes, n_ip) + proto + (uint32_t)n;
+    assert_int_equal(folded(pseudo + sum(ip.data, n)), 0xffff);
+    wr_fini(&w);
+}
+
+static void test_ip(void **state)
+{
+    for (size_t n = 8; n < 90; n++) {
+        check_ip(&v4_a, &v4_b, FRAME_ICMP, n);
+        check_ip(&v4_a, &v4_b, FRAME_UDP, n);
+        check_ip(&v6_a, &v6_b, FRAME_UDP, n);
+        check_ip(&v6_a, &v6_b, FRAME_ICMPV6, n);
+    }
+}
+
+/* Lengths that lie, headers that are too short, another version: none, or no more than is there. */
+static void test_bad_ip(void **state)
+{
+    uint8_t bytes[64] = { [12] = 8, [14] = 0x45, [17] = 50, [22] = 64, [23] = 17 };
+    struct ip_packet ip;
+    struct frame f;
+
+    assert_true(frame_read(&f, bytes, sizeof bytes) && ip_read(&ip, &f));
+    assert_int_equal(ip.n_data, 30);
+    bytes[17] = 200; /* longer than what is there */
+    assert_true(ip_read(&ip, &f));
+    assert_int_equal(ip.n_data, sizeof bytes - 14 - 20);
+    bytes[17] = 10; /* shorter than its header */
+    assert_false(ip_read(&ip, &f));
+    bytes[17] = 50;
+    bytes[14] = 0x44;
+    assert_false(ip_read(&ip, &f));
+    bytes[14] = 0x4f; /* a header of 60 bytes in 50 */
+    assert_false(ip_read(&ip, &f));
+    bytes[14] = 0x65;
+    assert_false(ip_read(&ip, &f));
+    bytes[14] = 0x45;
+    bytes[21] = 1;
+    assert_true(ip_read(&ip, &f) && ip.is_later_fragment);
+    for (size_t n = 0; n < 34; n++)
+        assert_false(frame_read(&f, bytes, n) && ip_read(&ip, &f));
+}
+
+static void test_addresses(void **state)
+{
+    struct ip_addr local = ip_link_local(UINT64_C(0x021122334455));
+    static const uint8_t want[] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55 };
+    static const struct ip_addr none = { 6 }, many = { 6, 128, { 0xff, 2 } }, broadcast = { 4, 32, { 255, 255, 255, 255 } };
+
+    assert_memory_equal(local.bytes, want, sizeof want);
+    assert_true(ip_is_single(&local) && ip_is_single(&v4_a));
+    assert_false(ip_is_single(&none) || ip_is_single(&many) || ip_is_single(&broadcast));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arp),
+        cmocka_unit_test(test_ip),
+        cmocka_unit_test(test_bad_ip),
+        cmocka_unit_test(test_addresses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

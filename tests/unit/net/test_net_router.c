@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_net_router.c - what a network document says about layer 3: read as it is meant, and refused with the sentence that
+ * names what is wrong. */
+#include "net/net_doc.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char base_text[] =
+    "networks:\n" /* 1 */
+    "  red: {vlan: 10, subnet: [10.0.10.0/24, 'fd00:10::/64'], mtu: 1400}\n"
+    "  blue: {vlan: 20, subnet: 10.0.20.0/24, dhcp: {range: [10.0.20.100, 10.0.20.199], lease: 2h, dns: [9.9.9.9]}}\n"
+    "  out: {vlan: 30, subnet: 192.0.2.0/24}\n"
+    "  alone: {vlan: 40, subnet: 10.0.40.0/24}\n"
+    "switches:\n"
+    "  s1: {datapath_id: 1}\n"
+    "hosts:\n"
+    "  h1: {network: red, switch: s1, address: [10.0.10.1, 'fd00:10::1']}\n"
+    "  h2: {network: blue, switch: s1, address: 10.0.20.1}\n" /* 10 */
+    "  h3: {network: out, switch: s1, address: 192.0.2.3}\n"
+    "routers:\n"
+    "  r1:\n"
+    "    gateway: s1\n"
+    "    networks: {red: [10.0.10.254, 'fd00:10::fe'], blue: 10.0.20.254, out: 192.0.2.1}\n"
+    "    outside: out\n"
+    "    routes: [{to: 0.0.0.0/0, via: 192.0.2.3}]\n"
+    "    source_nat: [{from: red}, {from: blue, to: [192.0.2.8, 192.0.2.9], ports: [1024, 2047]}]\n"
+    "    forwards: [{protocol: tcp, port: 8080, to: h1, to_port: 80}, {protocol: udp, port: 53, to: 10.0.20.9, at: 192.0.2.8}]\n"
+    "    one_to_one: [{outside: 192.0.2.10, inside: h2}]\n" /* 20 */
+    "policies:\n"
+    "  - {name: web, from: [blue, outside], to: h1, protocol: tcp, port: [80, 90], action: allow}\n"
+    "  - {name: rest, from: any, to: 10.0.10.0/28, action: deny}\n";
+
+static const struct {
+    const char *what, *find, *replace, *want; /* the sentence begins so, after "n.yaml:" */
+} mistakes[] = {
+    { "mtu", "mtu: 1400", "mtu: 576", "2: mtu: 576 is out of range: 1280 to 9000 are possible" },
+    { "unknown key of dhcp", "lease: 2h", "leaze: 2h", "3: the key 'leaze' is not known here" },
+    { "range of one", "[10.0.20.100, 10.0.20.199]", "[10.0.20.100]", "3: range: " },
+    { "range outside", "10.0.20.199]", "10.0.21.199]", "3: network blue: dhcp: 10.0.21.199 is no IPv4 address of its subnet" },
+    { "range backwards", "10.0.20.199]", "10.0.20.99]", "3: network blue: dhcp: the range goes from an address up" },
+    { "short lease", "lease: 2h", "lease: 1s", "3: lease: " },
+    { "dhcp without router", "subnet: 10.0.40.0/24", "subnet: 10.0.40.0/24, dhcp: {}", "5: network alone: dhcp needs a router" },
+
+    { "unknown network", "blue: 10.0.20.254", "blau: 10.0.20.254", "15: router r1: there is no network 'blau'" },
+    { "address elsewhere", "blue: 10.0.20.254", "blue: 10.0.10.253", "15: router r1: the address 10.0.10.253 is in no subnet" },
+    { "address of a host", "blue: 10.0.20.254", "blue: 10.0.20.1", "15: router r1 has address 10.0.20.1, which host h2 has already" },
+    { "address is broadcast", "blue: 10.0.20.254", "blue: 10.0.20.255", "15: router r1: the address 10.0.20.255 is that of" },
+    { "two in one subnet", "blue: 10.0.20.254", "blue: [10.0.20.254, 10.0.20.253]", "15: router r1 has two addresses in one subnet" },
+    { "other prefix", "blue: 10.0.20.254", "blue: 10.0.20.254/25", "15: router r1: the address 10.0.20.254/25 does not have" },
+    { "two routers", "policies:", "  r2: {networks: {red: 10.0.10.253}}\npolicies:",
+      "21: router r2: network red has a router already, r1" },
+    { "overlap", "10.0.20.0/24, dhcp: {range: [10.0.20.100, 10.0.20.199], lease: 2h, dns: [9.9.9.9]}", "10.0.0.0/16",
+      "14: router r1: the subnets " },
+    { "outside elsewhere", "outside: out", "outside: alone", "16: router r1: 'alone' is none of its networks" },
+    { "no gateway", "    gateway: s1\n", "", "14: router r1: the key 'gateway' is missing" },
+    { "gateway", "gateway: s1", "gateway: s2", "14: router r1: there is no switch 's2'" },
+
+    { "via nowhere", "via: 192.0.2.3", "via: 192.0.3.3", "17: router r1: 192.0.3.3 is in none of its networks" },
+    { "via itself", "via: 192.0.2.3", "via: 192.0.2.1", "17: router r1: 192.0.2.1 is its own address" },
+    { "via of the other family", "via: 192.0.2.3", "via: 'fd00:10::1'", "17: router r1: a route's 'to' and 'via' are of one family" },
+    { "host bits", "to: 0.0.0.0/0", "to: 10.1.1.1/24", "17: to: " },
+    { "route twice", "via: 192.0.2.3}", "via: 192.0.2.3}, {to: 0.0.0.0/0, via: 192.0.2.4}", "17: router r1: there are two routes to 0.0.0.0/0" },
+
+    { "source_nat of nobody", "{from: red}", "{from: out}", "18: router r1: source_nat: 'out' is none of its networks inside" },
+    { "source_nat to the inside", "to: [192.0.2.8, 192.0.2.9]", "to: 10.0.10.9", "18: router r1: 10.0.10.9 is in none of its networks outside" },
+    { "source_nat to a host", "to: [192.0.2.8, 192.0.2.9]", "to: 192.0.2.3", "18: router r1: 192.0.2.3 is the address of host h3" },
+    { "source_nat backwards", "[192.0.2.8, 192.0.2.9]", "[192.0.2.9, 192.0.2.8]", "18: router r1: source_nat: the first address is above the last" },
+    { "ports backwards", "[1024, 2047]", "[2048, 2047]", "18: router r1: source_nat: port 2048 is above port 2047" },
+    { "nothing outside", "    outside: out\n", "", "17: router r1: source_nat needs a network outside" },
+
+    { "forward of any", "protocol: tcp, port: 8080", "protocol: any, port: 8080", "19: router r1: a forward is of protocol tcp, udp or sctp" },
+    { "forward to nobody", "to: h1, to_port", "to: h9, to_port", "19: router r1: 'h9' is neither a host nor an IPv4 address" },
+    { "forward to the outside", "to: h1, to_port", "to: h3, to_port", "19: router r1: h3 is in none of its networks inside" },
+    { "forward twice", "port: 53, to: 10.0.20.9, at: 192.0.2.8", "port: 53, to: h2}, {protocol: udp, port: 53, to: h1",
+      "19: router r1: port 53 is forwarded already (line 19)" },
+    { "one to one of its own", "outside: 192.0.2.10", "outside: 192.0.2.1", "20: router r1: one_to_one: 192.0.2.1 is its own address" },
+    { "one to one twice", "inside: h2}", "inside: h2}, {outside: 192.0.2.11, inside: h2}", "20: router r1: one_to_one: 192.0.2.11 or what" },
+
+    { "policy twice", "name: rest", "name: web", "23: policy web is there twice" },
+    { "policy of nobody", "from: any", "from: anybody", "23: policy rest: 'anybody' is no network, host, address or prefix" },
+    { "action", "action: deny", "action: reject", "23: action: 'reject' is not one of: allow, deny" },
+    { "no action", ", action: deny", "", "23: the key 'action' is missing" },
+    { "port of any", "to: 10.0.10.0/28,", "to: 10.0.10.0/28, port: 5,", "23: policy rest: 'port' goes with protocol tcp, udp or sctp" },
+    { "ports backwards", "port: [80, 90]", "port: [90, 80]", "22: policy web: port 90 is above port 80" },
+    { "three ports", "port: [80, 90]", "port: [80, 90, 100]", "22: port: " },
+};
+
+static void test_good(void **state)
+{
+    struct errbuf e = { 0 };
+    struct net_doc *doc;
+    const struct net_router *r;
+    int blue;
+
+    if (net_doc_parse(&doc, "n.yaml", base_text, sizeof base_text - 1, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(doc->n_routers, 1);
+    r = &doc->routers[0];
+    assert_int_equal(r->gateway, 0);
+    assert_int_equal(r->n_legs, 3);
+    assert_true(r->legs[2].is_outside);
+    assert_false(r->legs[0].is_outside);
+    assert_int_equal(r->mac >> 40 & 3, 2); /* one station's, locally administered */
+    assert_int_equal(r->routes[0].leg, 2);
+    assert_int_equal(r->n_source_nats, 2);
+    assert_int_equal(r->source_nats[0].first.family, 0);
+    assert_int_equal(r->source_nats[1].port_max, 2047);
+    assert_int_equal(r->forwards[0].to.bytes[3], 1);
+    assert_int_equal(r->forwards[0].to_port, 80);
+    assert_int_equal(r->forwards[1].to_port, 53);
+    assert_int_equal(r->one_to_ones[0].inside.bytes[2], 20);
+    blue = net_doc_network(doc, "blue");
+    assert_int_equal(doc->networks[blue].dhcp->lease_s, 7200);
+    assert_int_equal(doc->networks[0].mtu, 1400);
+    assert_int_equal(doc->networks[blue].mtu, NET_MTU);
+    assert_ptr_equal(net_doc_leg(doc, blue), &r->legs[1]);
+    assert_null(net_doc_leg(doc, net_doc_network(doc, "alone")));
+    assert_int_equal(net_doc_gateway(doc, 0, 6)->bytes[15], 0xfe);
+    assert_null(net_doc_gateway(doc, blue, 6));
+    assert_int_equal(doc->n_policies, 2);
+    assert_int_equal(doc->policies[0].n_from, 2);
+    assert_int_equal(doc->policies[0].from[1].kind, NET_SIDE_OUTSIDE);
+    assert_int_equal(doc->policies[0].n_to, 2); /* both addresses of h1 */
+    assert_int_equal(doc->policies[0].to[1].prefix.prefix_len, 128);
+    assert_true(doc->policies[0].is_allowed);
+    assert_false(doc->policies[1].is_allowed);
+    assert_int_equal(doc->policies[1].to[0].prefix.prefix_len, 28);
+    net_doc_free(doc);
+}
+
+static void test_mistakes(void **state)
+{
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        const char *at = strstr(base_text, mistakes[i].find);
+        struct errbuf e = { 0 };
+        struct net_doc *doc = NULL;
+        char *text = NULL;
+        int err;
+
+        if (!at)
+            fail_msg("the fixture does not have '%s'", mistakes[i].find);
+        if (asprintf(&text, "%.*s%s%s", (int)(at - base_text), base_text, mistakes[i].replace,
+                     at + strlen(mistakes[i].find)) < 0)
+            fail_msg("out of memory");
+        err = net_doc_parse(&doc, "n.yaml", text, strlen(text), &e);
+        if (err != -EINVAL || doc)
+            fail_msg("%s: got %d", mistakes[i].what, err);
+        if (strncmp(e.text, "n.yaml:", 7) != 0 || strncmp(e.text + 7, mistakes[i].want, strlen(mistakes[i].want)) != 0)
+            fail_msg("%s: \"%s\"", mistakes[i].what, e.text);
+        free(text);
+    }
+}
+
+static void test_every_prefix(void **state)
+{
+    for (size_t len = 0; len < sizeof base_text; len++) {
+        struct errbuf e = { 0 };
+        struct net_doc *doc;
+
+        if (!net_doc_parse(&doc, "n.yaml", base_text, len, &e))
+            net_doc_free(doc);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_every_prefix),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
