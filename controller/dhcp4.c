@@ -486,8 +486,36 @@ static void on_release(struct dhcp_server *s, const struct place *p, const struc
     lease_drop(s, l);
 }
 
-void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, const uint8_t *bytes, size_t n,
-                uint64_t now_ns, struct wr *w, struct dhcp_answer *out)
+static void serve(struct dhcp_server *s, const struct place *p, const struct request *r, uint64_t now_ns, struct wr *w,
+                  struct dhcp_answer *out)
+{
+    switch (r->type) {
+    case DISCOVER:
+        on_discover(s, p, r, now_ns, w, out);
+        break;
+    case REQUEST:
+        on_request(s, p, r, now_ns, w, out);
+        break;
+    case DECLINE:
+        on_decline(s, p, r, now_ns);
+        break;
+    case RELEASE:
+        on_release(s, p, r, out);
+        break;
+    case INFORM:
+        out->has_frame = r->ciaddr != 0;
+        if (out->has_frame)
+            answer(w, p, r, ACK, 0);
+        break;
+    case OFFER:
+    case ACK:
+    case NAK:
+        break;
+    }
+}
+
+void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, const struct dhcp_frame *in,
+                struct wr *w, struct dhcp_answer *out)
 {
     struct place p = { .doc = doc, .network = &doc->networks[network], .index = network };
     struct request r;
@@ -495,30 +523,8 @@ void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, c
     *out = (struct dhcp_answer){ 0 };
     p.dhcp = p.network->dhcp;
     p.own = net_doc_gateway(doc, network, 4);
-    if (!p.dhcp || !p.own || !request_read(&r, bytes, n))
+    if (!p.dhcp || !p.own || !request_read(&r, in->bytes, in->n))
         return;
     p.mac = doc->routers[p.network->router].mac;
-    switch (r.type) {
-    case DISCOVER:
-        on_discover(s, &p, &r, now_ns, w, out);
-        break;
-    case REQUEST:
-        on_request(s, &p, &r, now_ns, w, out);
-        break;
-    case DECLINE:
-        on_decline(s, &p, &r, now_ns);
-        break;
-    case RELEASE:
-        on_release(s, &p, &r, out);
-        break;
-    case INFORM:
-        out->has_frame = r.ciaddr != 0;
-        if (out->has_frame)
-            answer(w, &p, &r, ACK, 0);
-        break;
-    case OFFER:
-    case ACK:
-    case NAK:
-        break;
-    }
+    serve(s, &p, &r, in->now_ns, w, out);
 }

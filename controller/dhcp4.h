@@ -44,9 +44,14 @@ struct dhcp_answer {
     struct ip_addr address; /* bound, released */
     net_mac mac;
 };
-/* `bytes`: the frame, tagged or not.  The answer is appended to `w`. */
-void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, const uint8_t *bytes, size_t n,
-                uint64_t now_ns, struct wr *w, struct dhcp_answer *out);
+struct dhcp_frame {
+    const uint8_t *bytes; /* tagged or not */
+    size_t n;
+    uint64_t now_ns;
+};
+/* The answer is appended to `w`. */
+void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, const struct dhcp_frame *in,
+                struct wr *w, struct dhcp_answer *out);
 /* Forgets what ended; to be called now and then. */
 void dhcp_tick(struct dhcp_server *s, uint64_t now_ns);
 

@@ -376,12 +376,13 @@ static void advertise_all(struct controller *c)
 static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
 {
     const struct net_network *n = &c->domain->doc->networks[network];
+    const struct dhcp_frame in = { p->data, p->n_data, now(c) };
     char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
     struct dhcp_answer a;
     struct wr w;
 
     wr_init(&w);
-    dhcp_serve(&c->services.dhcp, c->domain->doc, network, p->data, p->n_data, now(c), &w, &a);
+    dhcp_serve(&c->services.dhcp, c->domain->doc, network, &in, &w, &a);
     if (a.is_bound) {
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.address, text, sizeof text));

@@ -15,6 +15,7 @@
 enum {
     TCP_HEADER = 20,
     TCP_HEADER_MAX = 60,
+    UDP_HEADER = 8,
     OPTION_END = 0,
     OPTION_NOP = 1,
     OPTION_SCALE = 3,
@@ -62,10 +63,21 @@ static uint16_t pseudo_sum(const struct conn_tuple *t, uint32_t len)
     return csum_fold(sum);
 }
 
+/* The datagram's own length: it may end before the packet does (RFC 768).  0: it cannot be so. */
+static uint32_t udp_len(const struct pkt *p)
+{
+    uint8_t room[2];
+    const uint8_t *at = look(p->m, p->l4_ofs + 4u, 2, room);
+    uint16_t len = at ? be16_load(at) : 0;
+
+    return len < UDP_HEADER || len > p->l4_len ? 0 : len;
+}
+
 /* Those left for later are right when they are made. */
 static bool is_summed_right(const struct pkt *p, const struct conn_tuple *t)
 {
     uint64_t flags = p->m->ol_flags;
+    uint32_t len = p->l4_len;
     uint16_t sum, field;
     uint8_t room[2];
 
@@ -76,16 +88,17 @@ static bool is_summed_right(const struct pkt *p, const struct conn_tuple *t)
         const uint8_t *at = look(p->m, p->l4_ofs + 6u, 2, room);
 
         field = at ? be16_load(at) : 0;
-        if (!field)
-            return at && t->family == 4;
+        len = udp_len(p);
+        if (!field || !len)
+            return at && len && t->family == 4;
     }
     if (t->proto == IP_PROTO_SCTP)
         return true; /* its receiver checks it; to do so here would cost more than all the rest */
-    if (rte_raw_cksum_mbuf(p->m, p->l4_ofs, p->l4_len, &sum))
+    if (rte_raw_cksum_mbuf(p->m, p->l4_ofs, len, &sum))
         return false;
     sum = rte_be_to_cpu_16(sum);
     if (t->proto != IP_PROTO_ICMP)
-        sum = csum_add(sum, pseudo_sum(t, p->l4_len));
+        sum = csum_add(sum, pseudo_sum(t, len));
     return sum == 0xffff;
 }
 

@@ -324,8 +324,8 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
     if (s.has_conn && s.nat && a->flags & CT_NAT && !(s.state & (CT_SNAT | CT_DNAT))) {
         int err = nat_frame(p, &cp, s.tuple, s.dir);
 
-        if (err == -ENOMEM)
-            return DROP_NO_ROOM;
+        if (err) /* it would get out, or in, as it is */
+            return err == -ENOMEM ? DROP_NO_ROOM : DROP_NAT_FRAME;
         s.state |= nat_bits(s.nat, s.dir);
     }
     write_fields(p, &cp.tuple, &s, zone);

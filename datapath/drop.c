@@ -43,6 +43,7 @@ static const char *const names[] = {
     [DROP_CONN_FULL] = "conn-full",
     [DROP_CONN_CLASH] = "conn-clash",
     [DROP_NAT_PORTS] = "nat-ports",
+    [DROP_NAT_FRAME] = "nat-frame",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

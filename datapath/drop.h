@@ -43,6 +43,7 @@ enum drop {
     DROP_CONN_FULL,        /* ct(commit): no room for one more connection, in all or in its zone */
     DROP_CONN_CLASH,       /* ct(commit): its answers would be those of another connection */
     DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
+    DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be */
     DROP_N
 };
 

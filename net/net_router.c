@@ -351,7 +351,7 @@ static int source_nats_make(struct maker *m)
 
     m->r->source_nats = list;
     m->r->n_source_nats = m->raw->source_nats.n;
-    if (raw && m->raw->source_nats.n && !has_outside(m))
+    if (m->raw->source_nats.n && !has_outside(m))
         return doc_error(raw->node, m->c->e, "router %s: source_nat needs a network outside", m->raw->name);
     for (size_t i = 0; i < m->raw->source_nats.n && !err; i++)
         err = source_nat_make(m, &list[i], &raw[i]);
@@ -399,7 +399,7 @@ static int forwards_make(struct maker *m)
 
     m->r->forwards = list;
     m->r->n_forwards = m->raw->forwards.n;
-    if (raw && m->raw->forwards.n && !has_outside(m))
+    if (m->raw->forwards.n && !has_outside(m))
         return doc_error(raw->node, m->c->e, "router %s: forwards need a network outside", m->raw->name);
     for (size_t i = 0; i < m->raw->forwards.n && !err; i++)
         err = forward_make(m, &list[i], &raw[i]);

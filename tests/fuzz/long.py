@@ -78,7 +78,7 @@ def watch(process, limit):
             break
         if used >= limit:
             process.send_signal(signal.SIGINT)
-            limit = float('inf')
+            limit = used + 5  # it may have come before anybody listened
         time.sleep(0.5)
     return used
 

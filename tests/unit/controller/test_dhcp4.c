@@ -91,8 +91,14 @@ static void message_make(struct wr *w, const struct says *s)
 {
     static const struct ip_addr any = { .family = 4 }, all = { 4, 32, { 255, 255, 255, 255 } };
     const struct ip_write how = {
-        .dst_mac = UINT64_C(0xffffffffffff), .src_mac = s->mac, .vlan = 10, .src = &any, .dst = &all,
-        .proto = FRAME_UDP, .ttl = 64, .sum_at = 6,
+        .dst_mac = UINT64_C(0xffffffffffff),
+        .src_mac = s->mac,
+        .vlan = 10,
+        .src = &any,
+        .dst = &all,
+        .proto = FRAME_UDP,
+        .ttl = 64,
+        .sum_at = 6,
     };
     uint8_t mac[6];
     struct wr m;
@@ -167,7 +173,7 @@ static struct heard ask_in(struct world *w, int network, struct says s)
     wr_init(&in);
     wr_init(&out);
     message_make(&in, &s);
-    dhcp_serve(&w->server, w->doc, network, in.p, in.len, w->now_ns, &out, &h.answer);
+    dhcp_serve(&w->server, w->doc, network, &(struct dhcp_frame){ in.p, in.len, w->now_ns }, &out, &h.answer);
     h.has_frame = h.answer.has_frame;
     if (h.has_frame)
         answer_read(&h, &out);
@@ -313,7 +319,7 @@ static void test_silence(void **state)
     message_make(&in, &discover);
     for (size_t n = 0; n < in.len; n++) { /* cut anywhere: an answer only when the type was read */
         wr_init(&out);
-        dhcp_serve(&w->server, w->doc, 0, in.p, n, w->now_ns, &out, &a);
+        dhcp_serve(&w->server, w->doc, 0, &(struct dhcp_frame){ in.p, n, w->now_ns }, &out, &a);
         if (n < in.len - 1)
             assert_false(n < 18 + 20 + 8 + 236 + 4 + 3 && a.has_frame);
         wr_fini(&out);
@@ -322,7 +328,7 @@ static void test_silence(void **state)
         for (unsigned bit = 0; bit < 8; bit++) {
             in.p[i] ^= (uint8_t)(1u << bit);
             wr_init(&out);
-            dhcp_serve(&w->server, w->doc, 0, in.p, in.len, w->now_ns, &out, &a);
+            dhcp_serve(&w->server, w->doc, 0, &(struct dhcp_frame){ in.p, in.len, w->now_ns }, &out, &a);
             wr_fini(&out);
             in.p[i] ^= (uint8_t)(1u << bit);
         }

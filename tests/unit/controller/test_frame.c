@@ -59,7 +59,14 @@ static void test_arp(void **state)
 static void check_ip(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto, size_t n)
 {
     const struct ip_write how = {
-        .dst_mac = 1, .src_mac = 2, .vlan = 7, .src = src, .dst = dst, .proto = proto, .ttl = 9, .sum_at = proto == 17 ? 6 : 2,
+        .dst_mac = 1,
+        .src_mac = 2,
+        .vlan = 7,
+        .src = src,
+        .dst = dst,
+        .proto = proto,
+        .ttl = 9,
+        .sum_at = proto == 17 ? 6 : 2,
     };
     size_t n_ip = src->family == 4 ? 4 : 16;
     uint8_t payload[100];
@@ -127,7 +134,8 @@ static void test_addresses(void **state)
 {
     struct ip_addr local = ip_link_local(UINT64_C(0x021122334455));
     static const uint8_t want[] = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55 };
-    static const struct ip_addr none = { 6 }, many = { 6, 128, { 0xff, 2 } }, broadcast = { 4, 32, { 255, 255, 255, 255 } };
+    static const struct ip_addr none = { 6 }, many = { 6, 128, { 0xff, 2 } },
+                                broadcast = { 4, 32, { 255, 255, 255, 255 } };
 
     assert_memory_equal(local.bytes, want, sizeof want);
     assert_true(ip_is_single(&local) && ip_is_single(&v4_a));

@@ -79,8 +79,7 @@ static void test_ageing(void **state)
     assert_int_equal(n_asked, 2 + NEIGHBOR_TRIES - 1);
     assert_true(neighbors_tick(&n, ms(t + NEIGHBOR_TRIES * NEIGHBOR_ASK_MS), count, NULL)); /* flows must go */
     assert_int_equal(n.map.n, 1);
-    for_each_neighbor (of, &n)
-        assert_true(ip_equal(&of->ip, &two));
+    for_each_neighbor(of, &n) assert_true(ip_equal(&of->ip, &two));
     neighbors_fini(&n);
 }
 
