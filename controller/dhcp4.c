@@ -143,6 +143,27 @@ static struct dhcp_lease *lease_new(struct dhcp_server *s, uint16_t vlan, const 
     return l;
 }
 
+const struct dhcp_lease *dhcp_lease_at(const struct dhcp_server *s, uint16_t vlan, uint32_t address)
+{
+    return lease_at(s, vlan, address);
+}
+
+void dhcp_restore(struct dhcp_server *s, const struct dhcp_lease *l)
+{
+    struct request r = { .mac = l->mac, .n_client = l->n_client };
+    struct dhcp_lease *copy;
+
+    memcpy(r.client, l->client, l->n_client);
+    memcpy(r.name, l->name, sizeof r.name);
+    if (lease_of(s, l->vlan, &r) || lease_at(s, l->vlan, l->address))
+        return;
+    copy = lease_new(s, l->vlan, &r, l->address);
+    if (!copy)
+        return;
+    copy->state = DHCP_BOUND;
+    copy->end_ns = l->end_ns;
+}
+
 void dhcp_tick(struct dhcp_server *s, uint64_t now_ns)
 {
     for_each_hmap_safe (struct dhcp_lease, l, next, &s->by_client, by_client)

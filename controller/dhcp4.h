@@ -52,6 +52,10 @@ struct dhcp_frame {
 /* The answer is appended to `w`. */
 void dhcp_serve(struct dhcp_server *s, const struct net_doc *doc, int network, const struct dhcp_frame *in,
                 struct wr *w, struct dhcp_answer *out);
+/* A lease of an earlier time (copied), unless its client or its address has another already. */
+void dhcp_restore(struct dhcp_server *s, const struct dhcp_lease *l);
+/* The lease that an address is given by, NULL: none. */
+const struct dhcp_lease *dhcp_lease_at(const struct dhcp_server *s, uint16_t vlan, uint32_t address);
 /* Forgets what ended; to be called now and then. */
 void dhcp_tick(struct dhcp_server *s, uint64_t now_ns);
 

@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "controller/control.h"
 #include "controller/controller.h"
+#include "controller/lease_store.h"
 #include "io/addr.h"
 #include "io/daemon.h"
 #include "io/file.h"
@@ -23,7 +24,7 @@
 enum { EXIT_USAGE = 2, LISTEN_MAX = 16, CONNECT_MAX = 256 };
 
 struct options {
-    const char *doc, *run_dir, *log, *pidfile;
+    const char *doc, *run_dir, *log, *pidfile, *leases;
     struct endpoint listen[LISTEN_MAX], connect[CONNECT_MAX];
     size_t n_listen, n_connect;
     struct tls_files tls;
@@ -38,6 +39,7 @@ struct program {
     struct clock clock;
     struct controller controller;
     struct control *control;
+    struct lease_store *leases;
     struct listener *listeners[LISTEN_MAX];
     ev_signal hup, term, interrupt, usr1;
 };
@@ -56,6 +58,7 @@ static void usage(FILE *out)
         "      --tls-key FILE, --tls-certificate FILE, --tls-ca FILE\n"
         "                       for pssl: and ssl:, PEM; 'trama pki' makes them; HUP reads them anew\n"
         "      --run-dir DIR    where the control socket trama-controller.ctl is; default /run/trama\n"
+        "      --leases FILE    where DHCP leases are kept; default trama-controller.leases in the run directory\n"
         "      --check          only read the document; exit code 0 when it is good\n"
         "      --log FILE       log there instead of to stderr\n"
         "      --log-level L    error, warning, notice, info or debug\n"
@@ -78,7 +81,8 @@ enum {
     OPT_PIDFILE,
     OPT_TLS_KEY,
     OPT_TLS_CERTIFICATE,
-    OPT_TLS_CA
+    OPT_TLS_CA,
+    OPT_LEASES,
 };
 
 static int add_endpoint(struct endpoint *list, size_t *n, size_t max, bool is_passive)
@@ -126,6 +130,9 @@ static int set_option(struct options *o, int opt)
         break;
     case OPT_PIDFILE:
         o->pidfile = optarg;
+        break;
+    case OPT_LEASES:
+        o->leases = optarg;
         break;
     case OPT_TLS_KEY:
         o->tls.key = optarg;
@@ -191,6 +198,7 @@ static int parse_options(struct options *o, int argc, char **argv)
         { "run-dir", required_argument, NULL, OPT_RUN_DIR },
         { "listen", required_argument, NULL, OPT_LISTEN },
         { "connect", required_argument, NULL, OPT_CONNECT },
+        { "leases", required_argument, NULL, OPT_LEASES },
         { "check", no_argument, NULL, OPT_CHECK },
         { "log", required_argument, NULL, OPT_LOG },
         { "log-level", required_argument, NULL, OPT_LEVEL },
@@ -294,6 +302,19 @@ static int open_endpoints(struct program *p, struct errbuf *e)
     return err;
 }
 
+static int open_leases(struct program *p, struct errbuf *e)
+{
+    char path[DAEMON_PATH_SIZE];
+    int err;
+
+    snprintf(path, sizeof path, "%s/trama-controller.leases", p->opts.run_dir);
+    err = lease_store_open(&p->leases, p->opts.leases ? p->opts.leases : path, e);
+    p->controller.services.leases = p->leases;
+    if (!err)
+        err = lease_store_load(p->leases, &p->controller.services.dhcp, clock_now(&p->clock), e);
+    return err;
+}
+
 static int run(struct program *p, struct errbuf *e)
 {
     char path[DAEMON_PATH_SIZE];
@@ -313,6 +334,8 @@ static int run(struct program *p, struct errbuf *e)
     if (!err)
         err = load_keys(p, e);
     if (!err)
+        err = open_leases(p, e);
+    if (!err)
         err = apply_file(p, e);
     if (!err)
         err = control_open(&p->control, &p->controller, path, e);
@@ -331,6 +354,7 @@ static int run(struct program *p, struct errbuf *e)
         listener_close(p->listeners[i]);
     control_close(p->control);
     controller_fini(&p->controller);
+    lease_store_close(p->leases);
     tls_free(p->controller.tls);
     return err;
 }

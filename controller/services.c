@@ -6,6 +6,7 @@
 #include "controller/compiler_impl.h"
 #include "controller/domain.h"
 #include "controller/frame.h"
+#include "controller/lease_store.h"
 #include "openflow/ofp.h"
 
 #include <string.h>
@@ -387,7 +388,12 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.address, text, sizeof text));
         hear(c, network, &a.address, a.mac);
+        if (c->services.leases)
+            lease_store_put(c->services.leases, dhcp_lease_at(&c->services.dhcp, n->vlan, be32_load(a.address.bytes)),
+                            now(c));
     }
+    if (a.is_released && c->services.leases)
+        lease_store_remove(c->services.leases, n->vlan, be32_load(a.address.bytes));
     if (a.is_released && neighbors_forget(&c->services.neighbors, n->vlan, &a.address))
         controller_touch(c);
     if (a.has_frame)

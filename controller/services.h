@@ -11,6 +11,7 @@
 #include "controller/neighbors.h"
 
 struct controller;
+struct lease_store;
 struct ofp_packet_in;
 
 enum { ICMP_ERRORS_PER_S = 100, ICMP_ERRORS_BURST = 50, ADVERTISE_S = 200, ROUTER_LIFETIME_S = 1800 };
@@ -18,7 +19,8 @@ enum { ICMP_ERRORS_PER_S = 100, ICMP_ERRORS_BURST = 50, ADVERTISE_S = 200, ROUTE
 struct services {
     struct neighbors neighbors;
     struct dhcp_server dhcp;
-    uint64_t errors_ns; /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
+    struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
+    uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
     uint64_t advertised_ns;
     uint64_t n_errors, n_errors_kept_back;
 };

@@ -17,15 +17,16 @@ TABLE = {
     "net": ("base openflow io", ""),
     "datapath": ("base", "mbuf dpdk pcap nl nftables"),
     "vswitch": ("base openflow io datapath", "mbuf ev jansson"),
-    "controller": ("base openflow io net", "ev jansson"),
+    "controller": ("base openflow io net", "ev jansson sqlite"),
     "tools": ("base openflow io net", "ev jansson pcap edit"),
-    "tests": ("base openflow io net datapath vswitch controller tools tests", "ev jansson yaml nl mbuf dpdk pcap cmocka"),
+    "tests": ("base openflow io net datapath vswitch controller tools tests", "ev jansson sqlite yaml nl mbuf dpdk pcap cmocka"),
 }
 
 # library -> what its headers' names begin with
 LIBRARIES = {
     "ev": ["ev.h"],
     "jansson": ["jansson.h"],
+    "sqlite": ["sqlite3.h"],
     "yaml": ["yaml.h"],
     "nl": ["netlink/"],
     "nftables": ["nftables/"],

@@ -7,6 +7,7 @@ hosts see of them.
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -244,6 +245,12 @@ def check_dhcp(r):
     second = lease("02:00:00:00:0a:02")["ip"]
     same({first, second}, {"10.0.10.100", "10.0.10.101"}, "two hosts")
     same(lease("02:00:00:00:0a:03"), {}, "a range that is used up")
+    # Leases outlive the controller: nobody gets what another has.
+    r.stop_controller(signal.SIGKILL)
+    r.start_controller()
+    r.wait()
+    same(lease("02:00:00:00:0a:03"), {}, "a range that is used up, after a new controller")
+    same(lease("02:00:00:00:0a:02")["ip"], second, "the same host again, after a new controller")
     # Its neighbour is known by the lease: a frame from another network reaches it.
     run("ip", "-n", h.netns, "link", "set", "anna", "address", "02:00:00:00:0a:02")
     run("ip", "-n", h.netns, "addr", "flush", "dev", "anna")
