@@ -4,16 +4,16 @@
  * Spec: RFC 826 (ARP), RFC 1812 (routers), RFC 4787 and 5382 (translation, hairpin).  Wants the extensions of Open vSwitch
  * for ct, move and the match on a TTL.
  *
- *   table 2, local     ARP and pings for a router are answered here; what the controller answers is shown to it; frames for
- *                      the router's MAC address -> 3 on its gateway, else 5.
- *   table 3, unnat     at the gateway, IPv4 to an address of its own outside: forwards and one-to-one addresses are
- *                      translated -> 5, what may belong to a translated connection is looked up -> 4.
- *   table 4, translated   it does: -> 5.  Else it was meant for the router itself.
- *   table 5, route     the longest prefix: next network, sender's MAC address, TTL -> 6, or with the next hop's MAC address
+ *   table 3, local     ARP and pings for a router are answered here; what the controller answers is shown to it; frames for
+ *                      the router's MAC address -> 4 on its gateway, else 6.
+ *   table 4, unnat     at the gateway, IPv4 to an address of its own outside: forwards and one-to-one addresses are
+ *                      translated -> 6, what may belong to a translated connection is looked up -> 5.
+ *   table 5, translated   it does: -> 6.  Else it was meant for the router itself.
+ *   table 6, route     the longest prefix: next network, sender's MAC address, TTL -> 7, or with the next hop's MAC address
  *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
  *                      gateway by the links, as to a host.
- *   table 6, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
- *   table 9, nat       at the gateway, on the way out: source translation.
+ *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
+ *   table 10, nat      at the gateway, on the way out: source translation.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
  * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
@@ -140,7 +140,7 @@ static void each_outside_address(struct compiler *c, const struct net_router *r,
         f(c, r, leg_with(c, r, &r->one_to_ones[i].outside), &r->one_to_ones[i].outside);
 }
 
-/* --- table 2, local --- */
+/* --- table 3, local --- */
 /* ARP for an address of the router: answered out of the port it came from (RFC 826; a probe too, RFC 5227). */
 static void emit_arp(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip)
 {
@@ -267,7 +267,7 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
     emit_services(c, r, leg);
 }
 
-/* --- tables 3 and 4 --- */
+/* --- tables 4 and 5 --- */
 static void forward_to(struct draft *d, uint16_t zone, const struct ip_addr *to, uint16_t port)
 {
     struct flow_act *a = draft_ct(d, zone, TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_DST);
@@ -402,7 +402,7 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
     emit_translated(c, r);
 }
 
-/* --- tables 5 and 6 --- */
+/* --- tables 6 and 7 --- */
 /* The MAC address of a next hop; 0: not known. */
 static net_mac neighbor_mac(const struct compiler *c, int network, const struct ip_addr *ip)
 {
@@ -549,7 +549,7 @@ static void emit_neighbors(struct compiler *c)
     }
 }
 
-/* --- table 9, nat --- */
+/* --- table 10, nat --- */
 static void nat_to(struct draft *d, uint16_t zone, const struct ip_addr *first, const struct ip_addr *last)
 {
     struct flow_act *a = draft_ct(d, zone, TABLE_FORWARD, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_SRC);

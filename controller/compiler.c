@@ -281,7 +281,7 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
     const struct flow_act show[] = { { .type = FLOW_ACT_OUTPUT, .port = PORT_CONTROLLER, .arg = LEARN_BYTES } };
     struct flow_spec spec = {
         .table = TABLE_SOURCE,
-        .goto_table = compiler_entry(c, p->of),
+        .goto_table = compiler_after_source(c, p->of),
         .priority = PRIO_LEARN,
         .cookie = flow_cookie(FLOW_KIND_LEARN, c->doc->networks[p->of].vlan),
         .acts = show,
@@ -303,7 +303,7 @@ static void emit_source(struct compiler *c, net_mac mac, int network, uint32_t p
 {
     struct flow_spec spec = {
         .table = TABLE_SOURCE,
-        .goto_table = compiler_entry(c, network),
+        .goto_table = compiler_after_source(c, network),
         .priority = PRIO_SOURCE,
         .cookie = flow_cookie(FLOW_KIND_SOURCE, c->doc->networks[network].vlan),
         .idle_s = is_learned ? LEARN_IDLE_S : 0,
@@ -468,6 +468,7 @@ static int compile_switch(struct compiler *c)
     emit_hosts(c);
     for (size_t n = 0; n < c->doc->n_networks; n++)
         emit_flood(c, (int)n);
+    compile_guards(c);
     compile_routers(c);
     compile_policies(c);
     return c->err;

@@ -7,14 +7,15 @@
  * the network; ports of hosts are untagged members, links carry tags (with the priority bits that came with them).
  *   table 0, ingress   link-local frames (01:80:c2:00:00:0x) and group source addresses end here, but for LLDP of a link's
  *                      port, which goes to the controller.  A host's port: untagged and priority-tagged frames get the tag
- *                      -> 1.  A link that is up: frames of a known VLAN -> 2, marked in the metadata when the link is not
+ *                      -> 1.  A link that is up: frames of a known VLAN -> on, marked in the metadata when the link is not
  *                      in the network's tree.  Everything else ends here: a tag from a host, a link that is down.
- *   table 1, source    only from hosts' ports.  A known host at its port -> 2.  A declared host's address at another port
- *                      ends here.  An unknown one is shown to the controller, and -> 2.
- *   tables 2 to 9      what routers and policies do (compile_router.c, compile_policy.c); where there are none, no frame
- *                      comes there.
- *   table 10, forward  (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
+ *   table 1, source    only from hosts' ports.  A known host at its port -> on.  A declared host's address at another port
+ *                      ends here.  An unknown one is shown to the controller, and -> on.
+ *   tables 2 to 10     what guards, routers and policies do (compile_guard.c, compile_router.c, compile_policy.c); where there
+ *                      are none, no frame comes there.
+ *   table 11, forward  (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
  *                      ones -> along the network's tree and to all of its ports; not if they came in off the tree.
+ * "On" is table 11, or the first of tables 2 to 10 that the network needs.
  * A frame is never sent back to the port it came from (the rule of OFPP_IN_PORT), so one flood entry serves every port. */
 #ifndef CONTROLLER_COMPILER_H
 #define CONTROLLER_COMPILER_H
@@ -26,6 +27,7 @@
 enum {
     TABLE_INGRESS,
     TABLE_SOURCE,
+    TABLE_GUARD,
     TABLE_LOCAL,
     TABLE_UNNAT,
     TABLE_TRANSLATED,

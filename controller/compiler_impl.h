@@ -59,9 +59,14 @@ static inline bool compiler_is_routed(const struct compiler *c, int network)
     return c->doc->networks[network].router != NET_NONE;
 }
 bool compiler_is_policed(const struct compiler *c, int network);
-/* Where frames of a network go on once their sender is known, and after routing. */
+/* Where frames of a network go on: from a host's port once its sender is known; from a link, or past the guard; after
+ * routing. */
 uint8_t compiler_entry(const struct compiler *c, int network);
 uint8_t compiler_after_routing(const struct compiler *c, int network);
+static inline uint8_t compiler_after_source(const struct compiler *c, int network)
+{
+    return c->doc->networks[network].has_guard ? TABLE_GUARD : compiler_entry(c, network);
+}
 /* The metadata that says where a frame came from; 0: nobody asks. */
 uint64_t compiler_origin(const struct compiler *c, int network);
 
@@ -97,6 +102,7 @@ enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN };
 enum { CT_ON = 0xff }; /* ct without a table: the frame goes on as it is */
 enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32 };
 
+void compile_guards(struct compiler *c);   /* of the switch at hand */
 void compile_routers(struct compiler *c);  /* of the switch at hand */
 void compile_policies(struct compiler *c); /* of the switch at hand */
 

@@ -144,7 +144,7 @@ static void on_learn(struct controller *c, int sw, uint32_t in_port, const struc
     mac = net_mac_of(bytes);
     if (r.bad || network == NET_NONE || !mac || bytes[0] & 1)
         return;
-    if (doc->networks[network].router != NET_NONE)
+    if (doc->networks[network].router != NET_NONE && !doc->networks[network].has_guard) /* else what passes the guard */
         services_learn(c, network, p->data, p->n_data);
     for (size_t i = 0; i < doc->n_hosts; i++)
         if (doc->hosts[i].mac == mac && doc->hosts[i].network == network)

@@ -401,7 +401,7 @@ static void on_features(struct session *s, const struct ofp_features *m)
         return;
     }
     if (m->n_tables <= TABLE_FORWARD) {
-        give_up(s, "has too few tables; 11 are needed");
+        give_up(s, "has too few tables; 12 are needed");
         return;
     }
     s->events->features(s->arg, s);

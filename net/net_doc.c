@@ -70,6 +70,7 @@ static int network_make(struct net_check *c, struct net_network *out, const stru
         .n_subnets = raw->subnets.n,
         .subnets = subnets,
         .mtu = raw->mtu,
+        .has_guard = raw->has_guard,
         .router = NET_NONE,
     };
     return 0;

@@ -7,7 +7,7 @@
  *   controller: trama                 # or none: switches stand alone, the lab gives their ports VLANs; default trama
  *   networks:
  *     red:   {vlan: 10, subnet: 10.0.10.0/24}          # vlan 1..4094; subnet optional, one or a list (v4, v6)
- *     blue:  {vlan: 20, subnet: [10.0.20.0/24, "fd00:20::/64"]}
+ *     blue:  {vlan: 20, subnet: [10.0.20.0/24, "fd00:20::/64"], guard: true}    # hosts send from their own addresses only
  *   switches:
  *     s1: {datapath_id: 1}                             # 1..2^64-1, decimal or 0x...
  *     s2:
@@ -73,6 +73,7 @@ struct net_network {
     uint16_t mtu;
     const struct net_dhcp *dhcp; /* NULL: none */
     int router;                  /* NET_NONE: none */
+    bool has_guard;              /* hosts send from their own addresses only */
 };
 
 enum net_fail_mode { NET_FAIL_SECURE, NET_FAIL_STANDALONE };

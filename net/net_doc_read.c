@@ -93,6 +93,7 @@ static const struct doc_field network_fields[] = {
     { "subnet", net_read_one_or_list, offsetof(struct raw_network, subnets), &subnet_items },
     { "mtu", doc_read_u16, offsetof(struct raw_network, mtu), &(struct doc_range){ NET_MTU_MIN, NET_MTU_MAX } },
     { "dhcp", read_dhcp, offsetof(struct raw_network, dhcp) },
+    { "guard", doc_read_bool, offsetof(struct raw_network, has_guard) },
     { NULL },
 };
 

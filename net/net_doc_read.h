@@ -25,6 +25,7 @@ struct raw_network {
     uint16_t vlan;
     struct doc_array subnets; /* struct ip_addr */
     uint16_t mtu;
+    bool has_guard;
     struct raw_dhcp {
         const struct doc_node *node;
         bool is_given;

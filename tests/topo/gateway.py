@@ -20,7 +20,7 @@ from rig import Inside, OpenVSwitch, Rig, TramaSwitch, run, until  # pylint: dis
 DOCUMENT = """
 networks:
   office: {vlan: 10, subnet: 10.0.10.0/24, mtu: 1400, dhcp: {range: [10.0.10.100, 10.0.10.101], lease: 1h, dns: 9.9.9.9, domain: office.example}}
-  lab: {vlan: 20, subnet: 10.0.20.0/24}
+  lab: {vlan: 20, subnet: 10.0.20.0/24, guard: true}
   world: {vlan: 100, subnet: 198.51.100.0/24}
 switches:
   s1: {datapath_id: 1}
@@ -219,6 +219,24 @@ def check_router(r):
     until("a route by a router that is not declared", lambda: "1 received" in ping(h["web"], "203.0.113.1"))
 
 
+def check_guard(r):
+    """lab is guarded: its hosts speak for themselves only."""
+    bench = r.hosts["bench"]
+    run("ip", "-n", bench.netns, "addr", "add", "10.0.20.7/24", "dev", "bench")
+    assert "1 received" in ping(bench, "10.0.20.254"), "its own address"
+    assert "1 received" not in ping(bench, "-I", "10.0.20.7", "10.0.20.254"), "an address that nobody gave it"
+    assert "1 received" not in ping(bench, "-I", "10.0.20.7", "10.0.10.2"), "an address that nobody gave it"
+    with Inside(bench.netns):
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        s.bind(("bench", 0))
+    mac = bytes.fromhex(bench.mac.replace(":", ""))
+    with s:  # ARP that says that another's address is here: the router goes on to know better
+        s.send(b"\xff" * 6 + mac + bytes.fromhex("0806 0001 0800 0604 0002") + mac + bytes([10, 0, 20, 99]) + b"\xff" * 6 + bytes([10, 0, 20, 254]))
+    assert "1 received" in ping(bench, "10.0.20.254")
+    assert not any(n["address"] == "10.0.20.99" for n in r.call("net/show")["neighbors"])
+    run("ip", "-n", bench.netns, "addr", "del", "10.0.20.7/24", "dev", "bench")
+
+
 def check_dhcp(r):
     h = r.hosts["anna"]
     script = f"{r.dir}/dhcp.sh"
@@ -266,7 +284,7 @@ def check(r):
     for name, host in r.hosts.items():
         if name not in OUTSIDE:
             run("ip", "-n", host.netns, "route", "add", "default", "via", host.address.rpartition(".")[0] + ".254")
-    for step in (check_router, check_translation, check_policies):
+    for step in (check_router, check_translation, check_policies, check_guard):
         step(r)
         print(f"{step.__name__}: passed", flush=True)
     # What the switches say that they hold is what they were told: nothing is left to do, also for a new controller.

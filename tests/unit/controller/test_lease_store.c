@@ -46,9 +46,17 @@ static struct lease_store *open_store(void)
 
 static void test_round_trip(void **state)
 {
-    struct dhcp_lease a = { .vlan = 10, .client = "\x01" "abcdef", .n_client = 7, .mac = UINT64_C(0x0261626364ff),
-                            .address = 0xfe000a64, .end_ns = 3600 * (uint64_t)NSEC_PER_S, .name = "it's \"me\"" };
-    struct dhcp_lease b = { .vlan = 20, .client = "\0\0", .n_client = 2, .mac = 2, .address = 5, .end_ns = 60 * (uint64_t)NSEC_PER_S };
+    struct dhcp_lease a = { .vlan = 10,
+                            .client = "\x01"
+                                      "abcdef",
+                            .n_client = 7,
+                            .mac = UINT64_C(0x0261626364ff),
+                            .address = 0xfe000a64,
+                            .end_ns = 3600 * (uint64_t)NSEC_PER_S,
+                            .name = "it's \"me\"" };
+    struct dhcp_lease b = {
+        .vlan = 20, .client = "\0\0", .n_client = 2, .mac = 2, .address = 5, .end_ns = 60 * (uint64_t)NSEC_PER_S
+    };
     struct lease_store *s = open_store();
     const struct dhcp_lease *found;
     struct dhcp_server server;
