@@ -7,6 +7,7 @@ import random
 import re
 import statistics
 import struct
+import sys
 import time
 
 from system import ROOT, Hugepages, Scope, run, wait_for
@@ -337,6 +338,15 @@ def measure(args):
         return check(cases, args) if args.check else measure_all(cases, names, args, has_huge)
 
 
+def ceiling_text(case, args):
+    """A ceiling that cannot be had costs nobody what was measured before it."""
+    try:
+        return round(ceiling(case, args))
+    except RuntimeError as e:
+        print(f"script/bench: {e}", file=sys.stderr)
+        return "-"
+
+
 def measure_all(cases, names, args, has_huge):
     samples = {(case, name): [] for case in cases for name in names}
     for _ in range(args.rounds):
@@ -347,7 +357,7 @@ def measure_all(cases, names, args, has_huge):
     for case in cases:
         kpps = [statistics.median(samples[case, name]) for name in names]
         ratio = [round(kpps[0] / kpps[1], 2)] if len(kpps) == 2 and kpps[1] else []
-        rows.append([case, *(round(v) for v in kpps), *ratio, round(ceiling(CASES[case], args)) if has_huge else "-"])
+        rows.append([case, *(round(v) for v in kpps), *ratio, ceiling_text(CASES[case], args) if has_huge else "-"])
     ratio = [f"{names[0]}/{names[1]}"] if len(names) == 2 else []
     return {"columns": ["case", *(f"{name} kpps" for name in names), *ratio, "testpmd kpps"], "hugepages": has_huge, "rows": rows,
             "samples": {f"{case} {name}": values for (case, name), values in samples.items()}}
