@@ -18,6 +18,7 @@
 #include "datapath/conn_tuple.h"
 
 struct conn_table;
+struct port_pools;
 
 enum conn_dir { CONN_ORIGINAL, CONN_REPLY, CONN_DIRS };
 
@@ -140,11 +141,11 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c);
 /* A new connection, not locked, which nobody else knows yet.  NULL: there is no room, in all or in its zone, not even by pushing
  * one out (conn_table.c, Theory). */
 struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns);
-/* Puts it into the table with these answers, and returns 0: it is locked now.  -EEXIST: a connection has one of the tuples:
- * try with other answers, or conn_drop().  -ENOSPC: no room. */
+/* Puts it into the table with these answers, and returns 0: it is locked now.  -EEXIST: a connection has the original
+ * tuple; -EADDRINUSE: one has the answers: try others, or conn_drop().  -ENOSPC: no room. */
 int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply);
-/* Is the tuple somebody's? */
-bool conn_has(struct conn_table *t, const struct conn_tuple *tuple);
+/* What is known of the ports that are taken. */
+struct port_pools *conn_ports(const struct conn_table *t);
 /* A random number. */
 uint64_t conn_draw(struct conn_table *t, unsigned worker);
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c);
@@ -176,6 +177,7 @@ void conn_doom(struct conn_table *t, const struct conn_info *info);
 
 struct conn_stats {
     uint64_t made, removed, expired, pushed_out, no_room, limited; /* since the start */
+    uint64_t tries;                                                /* conn_insert() */
 };
 uint32_t conn_count(const struct conn_table *t);
 uint32_t conn_zone_count(const struct conn_table *t, uint16_t zone);

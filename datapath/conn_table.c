@@ -35,6 +35,7 @@
 #include <rte_prefetch.h>
 
 #include "base/clock.h"
+#include "datapath/port_pool.h"
 
 enum {
     BUCKET_WORDS = 16,
@@ -62,7 +63,7 @@ struct free_cache {
     uint32_t sweep; /* where this worker's walk goes on */
     uint64_t random;
     uint64_t sweep_tick;
-    _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited;
+    _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited, tries;
 };
 
 /* As struct conn_zone_conf; made once, and changed in place. */
@@ -80,6 +81,7 @@ struct conn_table {
     _Atomic uint8_t *is_weak;    /* by index: not answered yet */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
     _Atomic(struct zone *) *zones;
+    struct port_pools *pools;
     size_t buckets_size, conns_size;
     alignas(64) _Atomic uint32_t n_conns;
     alignas(64) _Atomic uint32_t stripe[STRIPES];
@@ -199,7 +201,7 @@ int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
     t->free = calloc(conf->max, sizeof *t->free);
     t->workers = aligned_alloc(64, conf->n_workers * sizeof *t->workers);
     if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free ||
-        !t->workers) {
+        !t->workers || port_pools_new(&t->pools, conf->max, conf->seed)) {
         conn_table_free(t);
         return -ENOMEM;
     }
@@ -230,6 +232,7 @@ void conn_table_free(struct conn_table *t)
     free((void *)t->zones);
     free(t->free);
     free(t->workers);
+    port_pools_free(t->pools);
     free(t);
 }
 
@@ -457,6 +460,7 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
 {
     struct conn_tuple tuple[CONN_DIRS] = { c->original, c->reply };
     struct place p[CONN_DIRS];
+    uint8_t nat = c->nat;
 
     if (c->is_dead) { /* by another worker */
         conn_unlock(c);
@@ -470,6 +474,10 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
     for (unsigned d = 0; d < CONN_DIRS; d++)
         take_word(&p[d], word_of(c, (enum conn_dir)d, p[d].tag));
     unlock_stripes(t, &p[0], &p[1]);
+    for (unsigned d = 0; d < CONN_DIRS; d++)
+        port_pools_forget(t->pools, &tuple[d]);
+    if (nat)
+        port_pools_remove(t->pools, &tuple[CONN_REPLY], port_side_of(&tuple[CONN_REPLY], nat & CT_SNAT));
     count(&t->workers[worker].removed);
     release(t, worker, c, tuple[0].zone);
 }
@@ -499,6 +507,11 @@ static uint64_t draw(struct free_cache *f)
     f->random ^= f->random >> 7;
     f->random ^= f->random << 17;
     return f->random;
+}
+
+struct port_pools *conn_ports(const struct conn_table *t)
+{
+    return t->pools;
 }
 
 uint64_t conn_draw(struct conn_table *t, unsigned worker)
@@ -646,21 +659,17 @@ static bool is_taken(struct conn_table *t, const struct place *p, const struct c
     return c;
 }
 
-bool conn_has(struct conn_table *t, const struct conn_tuple *tuple)
-{
-    struct place p = place_of(t, tuple);
-
-    return is_taken(t, &p, tuple);
-}
-
 int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply)
 {
     struct place p[CONN_DIRS] = { place_of(t, &c->original), place_of(t, reply) };
     int err = 0;
 
+    count(&t->workers[worker].tries);
     lock_stripes(t, &p[0], &p[1]);
-    if (is_taken(t, &p[0], &c->original) || is_taken(t, &p[1], reply)) {
+    if (is_taken(t, &p[0], &c->original)) {
         err = -EEXIST;
+    } else if (is_taken(t, &p[1], reply)) {
+        err = -EADDRINUSE;
     } else {
         lock(&c->lock);
         c->reply = *reply;
@@ -678,9 +687,12 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
         }
     }
     unlock_stripes(t, &p[0], &p[1]);
-    if (!err)
-        count(&t->workers[worker].made);
-    return err;
+    if (err)
+        return err;
+    count(&t->workers[worker].made);
+    if (c->nat)
+        port_pools_add(t->pools, reply, port_side_of(reply, c->nat & CT_SNAT));
+    return 0;
 }
 
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)
@@ -854,5 +866,6 @@ void conn_table_stats(const struct conn_table *t, struct conn_stats *out)
         out->pushed_out += atomic_load_explicit(&f->pushed_out, memory_order_relaxed);
         out->no_room += atomic_load_explicit(&f->no_room, memory_order_relaxed);
         out->limited += atomic_load_explicit(&f->limited, memory_order_relaxed);
+        out->tries += atomic_load_explicit(&f->tries, memory_order_relaxed);
     }
 }

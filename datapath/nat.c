@@ -6,9 +6,9 @@
  * nobody else's is what the table of connections knows, since no two share a tuple.  So a choice is tried by inserting.
  *
  * The address is chosen by a hash of the host alone, so a host keeps its address (RFC 4787, REQ-2: "paired").  The port stays
- * when it may (REQ-7 by nature of ports: parity is kept too); else some others of the same parity are tried, from a place that
- * the hash or chance gives, then of any.  A port is taken only towards one remote address and port, so these few tries
- * fail only when that remote end is talked to from nearly all ports of an address. */
+ * when it may (REQ-7 by nature of ports: parity is kept too); else a few of the same parity are tried, from a place that the hash
+ * or chance gives.  Where many are taken, a pool (port_pool.h) says which are not, of the same parity, then of any: so the last
+ * free port of a range costs no more tries than the first, and a range without one costs none. */
 #include "datapath/nat.h"
 
 #include <errno.h>
@@ -18,9 +18,15 @@
 #include "datapath/checksum.h"
 #include "datapath/conn_packet.h"
 #include "datapath/pkt.h"
+#include "datapath/port_pool.h"
 #include "datapath/rewrite.h"
 
-enum { TRIES = 128, ADDRESSES_TRIED = 8, PORT_WELL_KNOWN_LAST = 1023 };
+enum {
+    TRIES = 16,
+    POOL_TRIES = PORT_POOL_MIN, /* for ports that a pool does not know yet */
+    ADDRESSES_TRIED = 8,
+    PORT_WELL_KNOWN_LAST = 1023
+};
 
 /* --- the choice --- */
 
@@ -84,9 +90,75 @@ static void target_init(struct target *g, const struct conn_tuple *original, uin
     }
 }
 
-static int try(struct conn_table *t, unsigned worker, struct conn *c, const struct target *g)
+/* What is tried for one connection. */
+struct attempt {
+    struct conn_table *table;
+    unsigned worker;
+    struct conn *conn;
+    struct target *target;
+    struct port_pool *pool; /* held; NULL: none */
+};
+
+/* Tries a port; whether it is taken is known to the pool then. */
+static int try(const struct attempt *a, uint16_t port)
 {
-    return conn_insert(t, worker, c, &g->reply);
+    int err;
+
+    *a->target->port = port;
+    err = conn_insert(a->table, a->worker, a->conn, &a->target->reply);
+    if (a->pool && (!err || err == -EADDRINUSE))
+        port_pool_take(a->pool, port);
+    return err;
+}
+
+/* Looks for a free port without a pool: neighbors of the same parity first. */
+static int try_some(const struct attempt *a, struct ports r, uint32_t at)
+{
+    int err = -EADDRINUSE;
+
+    for (unsigned i = 0; i < TRIES && i < r.n && err == -EADDRINUSE; i++)
+        err = try(a, (uint16_t)(r.min + (at + (r.n <= TRIES ? i : 2 * i)) % r.n));
+    return err;
+}
+
+/* ... with a pool: of this parity, as long as there are some. */
+static int try_pool(const struct attempt *a, struct ports r, uint32_t at, enum port_parity parity)
+{
+    uint32_t last = r.min + r.n - 1;
+
+    for (unsigned i = 0; i < POOL_TRIES; i++) {
+        int port = port_pool_next(a->pool, r.min + at, last, parity), err;
+
+        if (port < 0)
+            port = port_pool_next(a->pool, r.min, last, parity);
+        if (port < 0)
+            return -EADDRINUSE;
+        err = try(a, (uint16_t)port);
+        if (err != -EADDRINUSE)
+            return err;
+        at = (uint32_t)(conn_draw(a->table, a->worker) >> 32) %
+             r.n; /* out of a row that somebody holds unknown to the pool */
+    }
+    return -EADDRINUSE;
+}
+
+static int search(struct attempt *a, struct ports r, uint32_t at, enum port_parity parity)
+{
+    struct port_pools *pp = conn_ports(a->table);
+    enum port_side side = port_side_of(&a->target->reply, a->conn->nat & CT_SNAT);
+    int err = -EADDRINUSE;
+
+    if (!a->pool) {
+        err = try_some(a, r, at);
+        if (err != -EADDRINUSE || r.n <= TRIES)
+            return err;
+        a->pool = port_pool_hold(pp, &a->target->reply, side);
+    }
+    if (a->pool)
+        err = try_pool(a, r, at, parity);
+    if (a->pool && err == -EADDRINUSE && parity != PORT_ANY)
+        err = try_pool(a, r, at, PORT_ANY);
+    return err;
 }
 
 /* Tries ports with the address that is in `g`. */
@@ -98,26 +170,27 @@ static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, cons
     uint16_t own = spec->kind == CT_SNAT && !has_ids ? plain.dst_port : plain.src_port;
     struct ports r = ports_of(spec, own, has_ids);
     bool is_own_good = spec->order == NAT_ORDER_KEEP && own >= r.min && own < r.min + r.n;
+    bool is_fixed = !g->has_ports || (spec->kind == CT_DNAT && !r.are_given);
+    enum port_parity parity = spec->order == NAT_ORDER_KEEP ? own & 1 ? PORT_ODD : PORT_EVEN : PORT_ANY;
+    enum port_side side = port_side_of(&g->reply, spec->kind == CT_SNAT);
+    struct attempt a = { .table = t, .worker = worker, .conn = c, .target = g };
     uint32_t at = (uint32_t)((hash >> 32) % r.n);
-    int err;
+    int err = -EADDRINUSE;
 
-    *g->port = own;
-    if (!g->has_ports || (spec->kind == CT_DNAT && !r.are_given) || is_own_good) {
-        err = try(t, worker, c, g);
-        if (err != -EEXIST || !g->has_ports || (spec->kind == CT_DNAT && !r.are_given))
-            return err;
-    }
+    if (is_fixed)
+        return try(&a, own);
+    if (r.n > TRIES &&
+        port_pools_count(conn_ports(t), &g->reply, side) >= (r.n < 2 * PORT_POOL_MIN ? r.n / 2 : PORT_POOL_MIN))
+        a.pool = port_pool_hold(conn_ports(t), &g->reply, side);
+    if (is_own_good && !(a.pool && port_pool_is_taken(a.pool, own)))
+        err = try(&a, own);
     if (r.n > 1 && spec->order == NAT_ORDER_KEEP)
         at = (at & ~1u) | ((own ^ r.min) & 1u); /* of the same parity */
-    for (unsigned i = 0; i < TRIES && i < r.n; i++) {
-        uint32_t step = i < TRIES / 2 ? 2 * i : 2 * (i - TRIES / 2) + 1;
-
-        *g->port = (uint16_t)(r.min + (at + (r.n < TRIES ? i : step)) % r.n);
-        err = try(t, worker, c, g);
-        if (err != -EEXIST)
-            return err;
-    }
-    return -EADDRINUSE;
+    if (err == -EADDRINUSE)
+        err = search(&a, r, at, parity);
+    if (a.pool)
+        port_pool_release(conn_ports(t), a.pool);
+    return err;
 }
 
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
@@ -130,7 +203,8 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
     target_init(&g, original, spec->kind);
     if (!spec->kind || (spec->family && spec->family != original->family)) {
         c->nat = 0;
-        return conn_insert(t, worker, c, &g.reply);
+        err = conn_insert(t, worker, c, &g.reply);
+        return err == -EADDRINUSE ? -EEXIST : err;
     }
     c->nat = spec->kind;
     host = hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
@@ -144,10 +218,8 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
         if (spec->family && (addr.hi | addr.lo)) /* all zero: the address stays, only ports may change */
             *g.addr = addr;
         err = try_ports(t, worker, c, spec, &g, hash);
-        if (err != -EADDRINUSE && err != -EEXIST)
+        if (err != -EADDRINUSE)
             return err;
-        if (conn_has(t, original))
-            return -EEXIST;
     }
     return -EADDRINUSE;
 }

@@ -24,7 +24,8 @@ struct nat_spec {
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
  * -EEXIST: there is one already with the same original tuple, or, without translation, with the same answers; -ENOSPC: no
- * room; -EADDRINUSE: no port is free. */
+ * room; -EADDRINUSE: no port is free.  The cost of a port does not grow as
+ * a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 
 /* Makes the frame, which belongs to a connection with these tuples on side `dir`, one as the other side shall see it.  0, or as

@@ -298,6 +298,7 @@ static void add_stats(json_t *o, const struct conn_table *t)
     json_object_set_new(o, "pushed_out", json_integer((json_int_t)st.pushed_out));
     json_object_set_new(o, "no_room", json_integer((json_int_t)st.no_room));
     json_object_set_new(o, "limited", json_integer((json_int_t)st.limited));
+    json_object_set_new(o, "tries", json_integer((json_int_t)st.tries));
 }
 
 void conn_counts(struct rpc_request *r, json_t *params, void *arg)

@@ -119,7 +119,7 @@ static void test_no_tuple_twice(void **state)
     conn_unlock(c);
     assert_null(make(t, 0, a, START));
     d = conn_make(t, 0, &b, START);
-    assert_int_equal(conn_insert(t, 0, d, &reply), -EEXIST); /* as a translation would have it */
+    assert_int_equal(conn_insert(t, 0, d, &reply), -EADDRINUSE); /* as a translation would have it */
     reply.dst_port++;
     assert_int_equal(conn_insert(t, 0, d, &reply), 0);
     conn_set_timer(t, d, CONN_UDP_FIRST, START);
