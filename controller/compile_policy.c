@@ -11,7 +11,7 @@
  *                      it had allowed.
  *   table 10, nat      see compile_router.c.
  *
- * Whole prefixes of ports need no port range match: a range is cut into the fewest value/mask pairs. */
+ * A range of ports is cut into the fewest value/mask pairs, since a match has no ranges. */
 #include "controller/compiler_impl.h"
 
 enum {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nat.h - network address and port translation: what a new connection's answers are to look like, and the rewriting of frames.
  * Flow: conn_track -> [nat_begin] (new connections), [nat_frame] (every frame of one that is translated).
- * Spec: RFC 4787, 5382, 5508, 7857 (docs/nat.md says what of them holds).  Thread: W. */
+ * Spec: RFC 4787, of which REQ-2 (paired) and REQ-4 (parity) hold while ports last; mapping depends on the remote end, and a
+ * port serves several of these (not REQ-1 and REQ-3); RFC 5508 for the inside of ICMP errors.  Thread: W. */
 #ifndef DATAPATH_NAT_H
 #define DATAPATH_NAT_H
 
@@ -24,8 +25,7 @@ struct nat_spec {
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
  * -EEXIST: there is one already with the same original tuple, or, without translation, with the same answers; -ENOSPC: no
- * room; -EADDRINUSE: no port is free.  The cost of a port does not grow as
- * a range fills (port_pool.h). */
+ * room; -EADDRINUSE: no port is free.  The cost of a port does not grow as a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 
 /* Makes the frame, which belongs to a connection with these tuples on side `dir`, one as the other side shall see it.  0, or as

@@ -264,6 +264,11 @@ static int inside_find(struct maker *m, const struct raw_word *w, struct ip_addr
     return 0;
 }
 
+static uint32_t ipv4_of(const struct ip_addr *ip)
+{
+    return (uint32_t)ip->bytes[0] << 24 | (uint32_t)ip->bytes[1] << 16 | (uint32_t)ip->bytes[2] << 8 | ip->bytes[3];
+}
+
 /* An address that the router may use outside: IPv4, in a subnet there, and nobody's. */
 static int outside_check(struct maker *m, const struct raw_address *a)
 {
@@ -315,6 +320,35 @@ static int source_nat_from(struct maker *m, struct net_source_nat *s, const stru
     return 0;
 }
 
+/* Every address of the range is the router's to use: in one subnet, and no host's. */
+static int source_nat_range(struct maker *m, const struct net_source_nat *s, const struct raw_source_nat *raw)
+{
+    const struct net_network *n = &m->c->doc->networks[m->legs[leg_of(m, &s->first)].network];
+    const struct raw_address *to = raw->to.items;
+    uint32_t first = ipv4_of(&s->first), last = ipv4_of(&s->last);
+
+    if (first > last)
+        return doc_error(raw->node, m->c->e, "router %s: source_nat: the first address is above the last",
+                         m->raw->name);
+    if (!ip_is_in(&s->last, net_subnet_of(n, &s->first)))
+        return doc_error(raw->node, m->c->e, "router %s: source_nat: the first and the last address are in two subnets",
+                         m->raw->name);
+    if (last - first >= NET_NAT_ADDRESSES_MAX)
+        return doc_error(raw->node, m->c->e, "router %s: source_nat: %u addresses are too many; %d are possible",
+                         m->raw->name, last - first + 1, NET_NAT_ADDRESSES_MAX);
+    for (uint32_t k = 0; k <= last - first; k++) {
+        struct raw_address one = { .node = to->node, .ip = s->first };
+        int err;
+
+        for (int i = 0; i < 4; i++)
+            one.ip.bytes[i] = (uint8_t)((first + k) >> (24 - 8 * i));
+        err = outside_check(m, &one);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
 static int source_nat_make(struct maker *m, struct net_source_nat *s, const struct raw_source_nat *raw)
 {
     const struct raw_address *to = raw->to.items;
@@ -329,9 +363,9 @@ static int source_nat_make(struct maker *m, struct net_source_nat *s, const stru
     if (raw->to.n) {
         s->first = to[0].ip;
         s->last = to[raw->to.n - 1].ip;
-        if (memcmp(s->first.bytes, s->last.bytes, 4) > 0)
-            return doc_error(raw->node, m->c->e, "router %s: source_nat: the first address is above the last",
-                             m->raw->name);
+        err = source_nat_range(m, s, raw);
+        if (err)
+            return err;
     }
     if (raw->ports.n) {
         s->port_min = ports[0];
@@ -379,12 +413,8 @@ static int forward_make(struct maker *m, struct net_forward *f, const struct raw
     if (err)
         return err;
     words = (uint64_t)f->protocol << 16 | f->port | (uint64_t)m->index << 24;
-    err = net_use(m->c,
-                  (struct net_using){ .a = net_thing(NET_THING_FORWARD, words),
-                                      .b = (uint64_t)f->at.bytes[0] << 24 | f->at.bytes[1] << 16 | f->at.bytes[2] << 8 |
-                                           f->at.bytes[3],
-                                      .who = raw },
-                  &other);
+    err = net_use(
+        m->c, (struct net_using){ .a = net_thing(NET_THING_FORWARD, words), .b = ipv4_of(&f->at), .who = raw }, &other);
     if (!err && other)
         err = doc_error(raw->node, m->c->e, "router %s: port %u is forwarded already (line %u)", m->raw->name, f->port,
                         ((const struct raw_forward *)other)->node->line);
@@ -580,6 +610,13 @@ static int dhcp_range_make(struct net_check *c, const struct net_network *n, str
     if (!ip_is_in(&d->last, net_subnet_of(n, &d->first)) || memcmp(d->first.bytes, d->last.bytes, 4) > 0)
         return doc_error(raw->node, c->e,
                          "network %s: dhcp: the range goes from an address up to another of one subnet", n->name);
+    if (d->first.prefix_len <= 30 && (net_host_bits_are(&d->first, 0) || net_host_bits_are(&d->last, 1)))
+        return doc_error(raw->node, c->e,
+                         "network %s: dhcp: the range has the address of the subnet itself or its broadcast address",
+                         n->name);
+    if (ipv4_of(&d->last) - ipv4_of(&d->first) >= NET_DHCP_ADDRESSES_MAX)
+        return doc_error(raw->node, c->e, "network %s: dhcp: %u addresses are too many; %d are possible", n->name,
+                         ipv4_of(&d->last) - ipv4_of(&d->first) + 1, NET_DHCP_ADDRESSES_MAX);
     return 0;
 }
 
@@ -611,6 +648,45 @@ static int dhcp_make(struct net_check *c, struct net_network *n, const struct ra
     return dhcp_range_make(c, n, d, raw);
 }
 
+/* Who asks by DHCP must have somebody to answer. */
+static int dhcp_hosts_check(struct net_check *c, const struct doc_array *raw)
+{
+    const struct raw_host *r = raw->items;
+
+    for (size_t i = 0; i < raw->n; i++) {
+        const struct net_host *h = &c->doc->hosts[i];
+        const struct net_network *n = &c->doc->networks[h->network];
+
+        if (!h->has_dhcp)
+            continue;
+        if (h->kind != NET_HOST_NETNS)
+            return doc_error(r[i].node, c->e, "host %s: dhcp: true is for hosts of kind netns", h->name);
+        if (!n->dhcp)
+            return doc_error(r[i].node, c->e, "host %s: dhcp: network %s has no dhcp", h->name, n->name);
+    }
+    return 0;
+}
+
+/* All of layer 3 is the controller's. */
+static int controlled_check(struct net_check *c, const struct raw_doc *raw)
+{
+    const struct raw_network *n = raw->networks.items;
+    const struct raw_router *r = raw->routers.items;
+    const struct raw_policy *p = raw->policies.items;
+
+    if (c->doc->is_controlled)
+        return 0;
+    if (raw->routers.n)
+        return doc_error(r->node, c->e, "routers need a controller; the document says controller: none");
+    if (raw->policies.n)
+        return doc_error(p->node, c->e, "policies need a controller; the document says controller: none");
+    for (size_t i = 0; i < raw->networks.n; i++)
+        if (n[i].has_guard)
+            return doc_error(n[i].node, c->e,
+                             "network %s: guard needs a controller; the document says controller: none", n[i].name);
+    return 0;
+}
+
 /* --- the whole --- */
 int net_routers_make(struct net_check *c, const struct raw_doc *raw)
 {
@@ -618,8 +694,10 @@ int net_routers_make(struct net_check *c, const struct raw_doc *raw)
     const struct raw_policy *p = raw->policies.items;
     const struct raw_network *n = raw->networks.items;
     struct net_policy *policies = net_need(c, raw->policies.n, sizeof *policies);
-    int err = policies ? 0 : -ENOMEM;
+    int err = policies ? controlled_check(c, raw) : -ENOMEM;
 
+    if (err)
+        return err;
     c->doc->routers = net_need(c, raw->routers.n, sizeof *c->doc->routers);
     if (!c->doc->routers)
         return -ENOMEM;
@@ -634,5 +712,5 @@ int net_routers_make(struct net_check *c, const struct raw_doc *raw)
     for (size_t i = 0; i < raw->networks.n && !err; i++)
         if (n[i].dhcp.is_given)
             err = dhcp_make(c, network_at(c, (int)i), &n[i].dhcp);
-    return err;
+    return err ? err : dhcp_hosts_check(c, &raw->hosts);
 }

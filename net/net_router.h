@@ -38,6 +38,7 @@
 #include "io/addr.h"
 
 enum { NET_MTU = 1500, NET_MTU_MIN = 1280, NET_MTU_MAX = 9000 };
+enum { NET_NAT_ADDRESSES_MAX = 256, NET_DHCP_ADDRESSES_MAX = 65536 }; /* of one range */
 
 /* An Ethernet address as a number: the first byte on the wire is bits 47..40. */
 typedef uint64_t net_mac;

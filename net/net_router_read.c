@@ -3,7 +3,12 @@
 #include "base/clock.h"
 #include "net/net_doc_read.h"
 
-enum { POLICIES_MAX = 10000, ROUTERS_MAX = 1024 };
+enum {
+    POLICIES_MAX = 10000,
+    ROUTERS_MAX = 1024,
+    NATS_MAX = 1024,
+    FORWARDS_MAX = 10000
+}; /* priorities and cookies have room */
 
 static const char *const protocols[] = {
     [NET_PROTOCOL_ANY] = "any",   [NET_PROTOCOL_TCP] = "tcp",   [NET_PROTOCOL_UDP] = "udp",
@@ -67,6 +72,7 @@ static const struct doc_items source_nat_items = {
     .read = doc_read_fields,
     .arg = source_nat_fields,
     .node_offset = offsetof(struct raw_source_nat, node),
+    .max = NATS_MAX,
 };
 
 static const struct doc_field forward_fields[] = {
@@ -82,6 +88,7 @@ static const struct doc_items forward_items = {
     .read = doc_read_fields,
     .arg = forward_fields,
     .node_offset = offsetof(struct raw_forward, node),
+    .max = FORWARDS_MAX,
 };
 
 static const struct doc_field one_to_one_fields[] = {
@@ -94,6 +101,7 @@ static const struct doc_items one_to_one_items = {
     .read = doc_read_fields,
     .arg = one_to_one_fields,
     .node_offset = offsetof(struct raw_one_to_one, node),
+    .max = FORWARDS_MAX,
 };
 
 static const struct doc_field router_fields[] = {

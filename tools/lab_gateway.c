@@ -66,7 +66,10 @@ static int start_client(const struct lab *lab, size_t i, const char *path, struc
     snprintf(command, sizeof command,
              "exec busybox udhcpc -b -t 5 -T 1 -A 1 -i %s -x hostname:%s -s %s >/dev/null 2>&1", lab->hosts[i].ifname,
              lab->doc->hosts[i].name, path);
-    return lab_process_run(lab->name, lab->hosts[i].netns, argv, e);
+    if (lab_process_run(lab->name, lab->hosts[i].netns, argv, NULL))
+        return errbuf_set(e, -ENOENT, "host %s: the DHCP client cannot be run; `busybox udhcpc` is needed",
+                          lab->doc->hosts[i].name);
+    return 0;
 }
 
 int lab_gateway_start(const struct lab *lab, struct errbuf *e)

@@ -323,6 +323,12 @@ def case_daemon_fails(lab, tmp):
     check_nothing(lab, "a port whose name is taken")
 
 
+def case_no_dhcp_client(lab, tmp):
+    """What a host needs and this machine has not is named, and nothing is left."""
+    refused(["host anna", "busybox udhcpc"], "lab", "up", "-n", lab, topology("nat-gateway"), env={"PATH": tmp})
+    check_nothing(lab, "a DHCP client that is not there")
+
+
 def case_documents(lab, tmp):
     """What cannot be built is refused before anything is made."""
     head = "networks: {n: {vlan: 1, subnet: 10.0.0.0/24}}\nswitches:\n  s1: {datapath_id: 1}\n  s2: {datapath_id: 2}\n"

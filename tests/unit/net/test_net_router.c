@@ -17,7 +17,7 @@ static const char base_text[] =
     "networks:\n" /* 1 */
     "  red: {vlan: 10, subnet: [10.0.10.0/24, 'fd00:10::/64'], mtu: 1400}\n"
     "  blue: {vlan: 20, subnet: 10.0.20.0/24, dhcp: {range: [10.0.20.100, 10.0.20.199], lease: 2h, dns: [9.9.9.9]}}\n"
-    "  out: {vlan: 30, subnet: 192.0.2.0/24}\n"
+    "  out: {vlan: 30, subnet: [192.0.2.0/24, 198.51.100.0/22]}\n"
     "  alone: {vlan: 40, subnet: 10.0.40.0/24}\n"
     "switches:\n"
     "  s1: {datapath_id: 1}\n"
@@ -47,6 +47,8 @@ static const struct {
     { "range outside", "10.0.20.199]", "10.0.21.199]",
       "3: network blue: dhcp: 10.0.21.199 is no IPv4 address of its subnet" },
     { "range backwards", "10.0.20.199]", "10.0.20.99]", "3: network blue: dhcp: the range goes from an address up" },
+    { "range with the broadcast address", "10.0.20.199]", "10.0.20.255]",
+      "3: network blue: dhcp: the range has the address of the subnet itself or its broadcast address" },
     { "short lease", "lease: 2h", "lease: 1s", "3: lease: " },
     { "dhcp without router", "subnet: 10.0.40.0/24", "subnet: 10.0.40.0/24, dhcp: {}",
       "5: network alone: dhcp needs a router" },
@@ -86,6 +88,18 @@ static const struct {
       "18: router r1: 192.0.2.3 is the address of host h3" },
     { "source_nat backwards", "[192.0.2.8, 192.0.2.9]", "[192.0.2.9, 192.0.2.8]",
       "18: router r1: source_nat: the first address is above the last" },
+    { "source_nat over two subnets", "[192.0.2.8, 192.0.2.9]", "[192.0.2.8, 198.51.100.9]",
+      "18: router r1: source_nat: the first and the last address are in two subnets" },
+    { "source_nat over a host", "[192.0.2.8, 192.0.2.9]", "[192.0.2.2, 192.0.2.9]",
+      "18: router r1: 192.0.2.3 is the address of host h3" },
+    { "source_nat too wide", "[192.0.2.8, 192.0.2.9]", "[198.51.100.1, 198.51.101.1]",
+      "18: router r1: source_nat: 257 addresses are too many; 256 are possible" },
+    { "dhcp of a vm", "h2: {network: blue,", "h2: {dhcp: true, kind: vm, network: blue,",
+      "10: host h2: dhcp: true is for hosts of kind netns" },
+    { "dhcp where there is none", "h1: {network: red,", "h1: {dhcp: true, network: red,",
+      "9: host h1: dhcp: network red has no dhcp" },
+    { "routers without controller",
+      "policies:", "controller: none\npolicies:", "14: routers need a controller; the document says controller: none" },
     { "ports backwards", "[1024, 2047]", "[2048, 2047]", "18: router r1: source_nat: port 2048 is above port 2047" },
     { "nothing outside", "    outside: out\n", "", "17: router r1: source_nat needs a network outside" },
 
@@ -179,6 +193,29 @@ static void test_mistakes(void **state)
     }
 }
 
+/* Without a router, each of its own: a document that is refused for one thing only. */
+static void test_more_mistakes(void **state)
+{
+    static const char *const texts[][2] = {
+        { "networks: {n: {vlan: 1, subnet: 10.0.0.0/8, dhcp: {range: [10.0.1.0, 10.1.1.0]}}}\nswitches: {s1: {datapath_id: 1}}\n"
+          "routers: {r: {networks: {n: 10.0.0.1}}}\n",
+          "n.yaml:1: network n: dhcp: 65537 addresses are too many; 65536 are possible" },
+        { "controller: none\nnetworks: {n: {vlan: 1, guard: true}}\nswitches: {s1: {datapath_id: 1}}\n",
+          "n.yaml:2: network n: guard needs a controller; the document says controller: none" },
+        { "controller: none\nnetworks: {n: {vlan: 1}}\nswitches: {s1: {datapath_id: 1}}\n"
+          "policies: [{name: p, from: any, to: any, action: deny}]\n",
+          "n.yaml:4: policies need a controller; the document says controller: none" },
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct errbuf e = { 0 };
+        struct net_doc *doc = NULL;
+
+        assert_int_equal(net_doc_parse(&doc, "n.yaml", texts[i][0], strlen(texts[i][0]), &e), -EINVAL);
+        assert_string_equal(e.text, texts[i][1]);
+    }
+}
+
 static void test_every_prefix(void **state)
 {
     for (size_t len = 0; len < sizeof base_text; len++) {
@@ -195,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_more_mistakes),
         cmocka_unit_test(test_every_prefix),
     };
 
