@@ -160,6 +160,15 @@ def check_translation(r):
                 pass
 
 
+def is_answered(connection):
+    connection.settimeout(1)
+    try:
+        connection.sendall(b"x")
+        return bool(connection.recv(10))
+    except TimeoutError:
+        return False
+
+
 def check_policies(r):
     h = r.hosts
     with Server(h["web"], 80), Server(h["web"], 81), Server(h["web"], 91), Server(h["anna"], 80), Server(h["bench"], 80):
@@ -176,12 +185,11 @@ def check_policies(r):
             other.recv(100)
             r.call("net/apply", "net.yaml", DOCUMENT.replace("port: [80, 90], action: allow", "port: [80, 90], action: deny"))
             r.wait()
-            s.settimeout(1)
-            try:
-                s.sendall(b"x")
-                raise AssertionError(f"still allowed: {s.recv(10)}")
-            except TimeoutError:
-                pass
+            # Open vSwitch answers a barrier before its caches follow: there it is only to come to pass.
+            if r.kind is OpenVSwitch:
+                until("what was withdrawn ends", lambda: not is_answered(s))
+            else:
+                assert not is_answered(s), "still allowed"
             other.settimeout(5)
             other.sendall(b"on")
             same(other.recv(10), b"on", "what was not touched")
