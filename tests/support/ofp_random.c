@@ -154,6 +154,7 @@ void random_match(struct ofp_random *r, struct ofp_match *m)
     size_t n = next(r) % 8;
 
     m->oxms = random_room(r, MATCH_FIELDS * sizeof *m->oxms);
+    m->n_oxms = 0;
     while (n--)
         add_random(r, m);
 }
