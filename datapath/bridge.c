@@ -20,6 +20,7 @@
 #include "datapath/mac_table.h"
 #include "datapath/mask_close.h"
 #include "datapath/meter.h"
+#include "datapath/path.h"
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
 #include "datapath/rcu.h"
@@ -256,6 +257,7 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
         memcpy(acts, code->apply, code->n_apply * sizeof *acts);
     if (code->n_write)
         memcpy(acts + code->n_apply, code->write, code->n_write * sizeof *acts);
+    r->way = path_rule_way(code);
     r->code.apply = acts;
     r->code.write = acts + code->n_apply;
     atomic_store(&r->removed_in, RULE_FOREVER);

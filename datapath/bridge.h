@@ -35,6 +35,11 @@ struct entry_mask {
 enum { ENTRY_NO_PLACE = UINT8_MAX };
 static_assert(KEY_WORDS <= UINT8_MAX, "key words are numbered by a byte");
 
+static inline bool entry_reads_in_port(const struct entry_mask *m)
+{
+    return m->n_meta && m->word[0] == field_place[FIELD_IN_PORT].word;
+}
+
 struct shaper;
 
 /* A port as workers see it. */

@@ -24,6 +24,7 @@
 
 enum {
     WAYS = 8,
+    WAYS_ASKED = 2, /* of a full set, for their age, before one is taken: each is a cache line */
     LINE = 64,
     WINDOW = 1 << 15,
     HIT_PART = 4, /* fewer hits than a quarter: step aside */
@@ -268,6 +269,21 @@ static ALWAYS_INLINE unsigned compare(const struct cache *c, const struct cache_
     return hits;
 }
 
+/* Do all frames have one key? */
+static bool is_one_key(const struct key_columns *k, unsigned n)
+{
+    uint64_t difference = 0;
+
+    for (unsigned i = 1; i < n; i++)
+        difference |= k->hash[i] ^ k->hash[0];
+    if (likely(difference))
+        return false;
+    for (unsigned j = 0; j < k->n_words; j++)
+        for (unsigned i = 1; i < n; i++)
+            difference |= k->word[j][i] ^ k->word[j][0];
+    return !difference;
+}
+
 unsigned cache_find(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned n,
                     struct program **out)
 {
@@ -280,6 +296,16 @@ unsigned cache_find(struct cache *c, const struct cache_point *p, const struct k
     if (c->aside || k->n_words > c->key_room) {
         memset(out, 0, n * sizeof out[0]);
         return 0;
+    }
+    if (is_one_key(k, n)) {
+        struct entry *e = search(c, p, k, 0);
+
+        out[0] = e ? program_of(c, p, e) : NULL;
+        for (unsigned i = 1; i < n; i++)
+            out[i] = out[0];
+        hits = out[0] ? n : 0;
+        c->hits += hits;
+        return hits;
     }
     for (unsigned i = 0; i < n; i++)
         rte_prefetch0(&c->tags[set_of(c, k->hash[i])]);
@@ -372,14 +398,32 @@ static void take_entry(struct cache *c, const struct cache_point *p, const struc
             is_good = false;
         }
     }
-    for (unsigned n = 0; n < WAYS && is_good; n++)
-        if (entry_at(c, set, n)->version != p->version) {
-            way = n;
+    for (unsigned n = 0; n < WAYS_ASKED && is_good; n++)
+        if (entry_at(c, set, (way + n) % WAYS)->version != p->version) {
+            way = (way + n) % WAYS;
             is_good = false;
         }
     c->evicted += is_good;
     c->tags[set][way] = tag_of(k->hash[i]);
     *out = entry_at(c, set, way);
+}
+
+void cache_put(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+               const struct program *program)
+{
+    struct entry *e;
+
+    if (c->aside)
+        return;
+    if (k->n_words > c->key_room)
+        lay_out(c, k->n_words);
+    take_entry(c, p, k, i, &e);
+    e->program = (uint32_t)((const uint64_t *)(const void *)program - c->pool);
+    e->in_port = p->in_port;
+    e->space = p->space;
+    e->version = p->version;
+    for (unsigned j = 0; j < k->n_words; j++)
+        e->key[j] = k->word[j][i];
 }
 
 struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
@@ -389,19 +433,11 @@ struct program *cache_store(struct cache *c, const struct cache_point *p, const 
 
     if (at == UINT32_MAX)
         return NULL;
-    if (!c->aside) {
-        if (k->n_words > c->key_room)
-            lay_out(c, k->n_words);
-
-        struct entry *e;
-
-        take_entry(c, p, k, i, &e);
-        e->program = at;
-        e->in_port = p->in_port;
-        e->space = p->space;
-        e->version = p->version;
-        for (unsigned j = 0; j < k->n_words; j++)
-            e->key[j] = k->word[j][i];
-    }
+    cache_put(c, p, k, i, program_at(c, at));
     return program_at(c, at);
+}
+
+uint64_t cache_round(const struct cache *c)
+{
+    return c->epoch;
 }

@@ -65,7 +65,12 @@ struct program *cache_find_again(struct cache *c, const struct cache_point *p, c
 /* Remembers a program for the key of frame `i`.  NULL: there is no room before a cache_clear, or never. */
 struct program *cache_store(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
                             const struct program_buf *made);
+/* Remembers one that was stored before, since the last cache_clear, for another key. */
+void cache_put(struct cache *c, const struct cache_point *p, const struct key_columns *k, unsigned i,
+               const struct program *program);
 /* Forgets everything. */
 void cache_clear(struct cache *c);
+/* Changes with every cache_clear. */
+uint64_t cache_round(const struct cache *c);
 
 #endif

@@ -353,9 +353,9 @@ static struct conn *hold(struct worker *w, struct conn_table *t, const struct co
 }
 
 bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                      uint32_t n_bytes, struct ct_seen *s, struct conn **held)
+                      uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held)
 {
-    struct conn *c = hold(w, t, cp, hash, s, held);
+    struct conn *c = is_held ? *held : hold(w, t, cp, hash, s, held);
     bool is_over;
 
     if (!c || !update(c, s->dir, cp, &is_over))

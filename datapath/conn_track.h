@@ -48,10 +48,11 @@ struct ct_seen {
 
 /* For frames that go together (quick_ct.c): as conn_track() without a commit, but for the translation, which is the caller's;
  * `hash`: conn_hash().  False: it is not as simple as that, and nothing has changed.
- * Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for the caller to unlock.
+ * Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for the caller to unlock;
+ * `is_held`: the caller knows that it is this frame's, and its direction, s->dir.
  * Thread: W. */
 bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                      uint32_t n_bytes, struct ct_seen *s, struct conn **held);
+                      uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held);
 /* CT_SNAT and CT_DNAT, as a translated frame shows them. */
 unsigned conn_track_nat_bits(const struct ct_seen *s);
 /* Writes the fields of such a frame. */

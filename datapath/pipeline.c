@@ -7,6 +7,7 @@
  * order in which they came: quick programs only change them at first, and where each is sent is seen to at the end, frame
  * by frame, in turn with those that go alone. */
 #include "datapath/datapath_impl.h"
+#include "datapath/path.h"
 #include "datapath/pause.h"
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
@@ -109,16 +110,11 @@ static void run_alone(struct worker *w, const struct bridge *b, struct rte_mbuf 
 
 /* --- frames together: their programs --- */
 
-static bool reads_in_port(const struct entry_mask *m)
-{
-    return m->n_meta && m->word[0] == field_place[FIELD_IN_PORT].word;
-}
-
 /* What frames that come in by a port have in common: all that LAYER_META holds follows from the port. */
 static struct cache_point point_of(const struct worker *w, const struct bridge *b, const struct entry_mask *m,
                                    uint32_t in_port)
 {
-    uint64_t mask = reads_in_port(m) ? m->mask[0] : 0;
+    uint64_t mask = entry_reads_in_port(m) ? m->mask[0] : 0;
 
     return (struct cache_point){ .space = cache_space(m->serial, DP_TABLES),
                                  .version = w->version,
@@ -132,13 +128,36 @@ static struct cache_point point_of(const struct worker *w, const struct bridge *
 static void translate_one(struct worker *w, const struct bridge *b, const struct entry_mask *m, const struct burst *f,
                           unsigned i)
 {
-    struct key key = { 0 };
+    struct key key;
 
-    if (reads_in_port(m))
-        key.w[0] = ((uint64_t)f->in_port << 32 | f->in_port) & m->mask[0];
-    plain_key(f, m, i, &key);
+    plain_key_common(f, m, &key);
+    plain_key_own(f, m, i, &key);
     resume_begin(&w->resume);
     translate(w, b, &key);
+}
+
+/* Makes the programs of the frames `which`.  Returns of how many; the next one's is in w->scratch, as there was no room for it. */
+static unsigned make_programs(struct worker *w, const struct bridge *b, const struct entry_mask *m,
+                              const struct cache_point *at, struct burst *f, const uint8_t *which, unsigned n)
+{
+    paths_find(w->paths, b, m, w->version, cache_round(w->cache), f, which, n);
+    for (unsigned k = 0; k < n; k++) {
+        unsigned i = which[k];
+
+        if (likely(f->program[i])) {
+            cache_put(w->cache, at, &f->keys, i, f->program[i]);
+            continue;
+        }
+        f->program[i] = cache_find_again(w->cache, at, &f->keys, i); /* others of this burst may have its key */
+        if (f->program[i])
+            continue;
+        translate_one(w, b, m, f, i);
+        f->program[i] = cache_store(w->cache, at, &f->keys, i, &w->scratch);
+        if (!f->program[i])
+            return k;
+        paths_keep(w->paths, k, f->program[i]);
+    }
+    return n;
 }
 
 /* Finds or makes the programs of the burst; NULL for frames that are not plain, and go alone all the way.  Returns of how many
@@ -148,35 +167,29 @@ static unsigned find_programs(struct worker *w, const struct bridge *b, struct b
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     struct cache_point at = point_of(w, b, m, f->in_port);
     bool is_port_all = m->n == m->n_meta; /* then frames need not be plain: their one key is that of the port */
-    unsigned n = is_port_all ? 1 : f->n, n_others = is_port_all ? 0 : plain_look_over(f), n_made = 0, n_alone = 0,
-             i = 0;
+    unsigned n = is_port_all ? 1 : f->n, n_others = is_port_all ? 0 : plain_look_over(f), n_missing = 0, n_made,
+             n_found = 0;
+    uint8_t missing[PORT_BURST];
 
     plain_keys(f, m, cache_hash_begin(&at));
     stage_end(w, STAGE_KEY);
-    if (n_others < n && cache_find(w->cache, &at, &f->keys, n, f->program) == n && !n_others)
-        i = n;
-    for (; i < n; i++) {
-        if (n_others && !f->l3_ofs[i]) {
+    if (n_others < n)
+        n_found = cache_find(w->cache, &at, &f->keys, n, f->program);
+    for (unsigned i = 0; i < n && (n_others || n_found < n); i++) {
+        if (n_others && !f->l3_ofs[i])
             f->program[i] = NULL;
-            n_alone++;
-            continue;
-        }
-        if (!f->program[i])
-            f->program[i] = cache_find_again(w->cache, &at, &f->keys, i);
-        if (f->program[i])
-            continue;
-        n_made++;
-        translate_one(w, b, m, f, i);
-        f->program[i] = cache_store(w->cache, &at, &f->keys, i, &w->scratch);
-        if (!f->program[i])
-            break;
+        else if (!f->program[i])
+            missing[n_missing++] = (uint8_t)i;
     }
-    if (unlikely(n_made))
-        counter_add(&w->cache_misses, n_made);
-    counter_add(&w->cache_hits, (is_port_all && i ? f->n : i) + (i < n) - n_alone - n_made);
-    if (i < n)
-        return i;
-    for (; i < f->n; i++)
+    n_made = n_missing ? make_programs(w, b, m, &at, f, missing, n_missing) : 0;
+    if (unlikely(n_made < n_missing)) { /* those behind it are asked for once more */
+        counter_add(&w->cache_misses, n_made + 1);
+        return missing[n_made];
+    }
+    if (unlikely(n_missing))
+        counter_add(&w->cache_misses, n_missing);
+    counter_add(&w->cache_hits, (is_port_all ? f->n : n - n_others) - n_missing);
+    for (unsigned i = n; i < f->n; i++)
         f->program[i] = f->program[0];
     return f->n;
 }

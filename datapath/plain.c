@@ -132,11 +132,18 @@ void plain_choose(struct entry_mask *m)
             }
 }
 
-void plain_key(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key)
+void plain_key_common(const struct burst *b, const struct entry_mask *m, struct key *key)
 {
+    *key = (struct key){ 0 };
+    if (entry_reads_in_port(m))
+        key->w[0] = ((uint64_t)b->in_port << 32 | b->in_port) & m->mask[0];
     for (unsigned j = 0; j < m->n; j++)
         if (m->word[j] == field_place[FIELD_ETH_TYPE].word)
             key->w[m->word[j]] = at(FIELD_ETH_TYPE, ETH_TYPE_IPV4) & m->mask[j];
+}
+
+void plain_key_own(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key)
+{
     for (unsigned j = 0; j < m->n_plain; j++)
         key->w[field_place[columns[m->plain[j]].field].word] |= b->keys.word[j][i];
 }

@@ -14,27 +14,45 @@
 #include "datapath/plain_edit.h"
 #include "datapath/quick.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* --- frames --- */
 
-static uint16_t sum_of(const uint8_t *p, unsigned n)
+/* Adds a word, and the carry back in at the bottom. */
+static ALWAYS_INLINE uint64_t add_word(uint64_t sum, uint64_t v)
 {
-    uint64_t sum = 0;
+    uint64_t out;
+    bool carry = __builtin_add_overflow(sum, v, &out);
+
+    return out + carry;
+}
+
+/* Over words as memory has them: their sum is that of words in network order, its bytes the other way around. */
+static ALWAYS_INLINE uint64_t sum_of(const uint8_t *p, unsigned n)
+{
+    uint64_t sum = 0, v = 0;
 
     for (; n >= 8; p += 8, n -= 8) {
-        uint64_t v;
-
         memcpy(&v, p, sizeof v);
-        sum += v & 0xffffffff;
-        sum += v >> 32;
+        sum = add_word(sum, v);
     }
-    for (; n >= 2; p += 2, n -= 2) {
-        uint16_t v;
+    v = 0;
+    if (n & 4) {
+        uint32_t v32;
 
-        memcpy(&v, p, sizeof v);
-        sum += v;
+        memcpy(&v32, p, sizeof v32);
+        sum = add_word(sum, v32);
+        p += 4;
     }
-    if (n)
-        sum += *p; /* sums are over words as memory has them */
+    for (unsigned i = 0; i < (n & 3); i++)
+        v |= (uint64_t)p[i] << 8 * i;
+    return add_word(sum, v);
+}
+
+static ALWAYS_INLINE uint16_t fold(uint64_t sum)
+{
+    sum = (sum >> 32) + (sum & 0xffffffff);
+    sum = (sum >> 32) + (sum & 0xffffffff);
     return csum_fold(sum);
 }
 
@@ -44,32 +62,23 @@ static bool is_summed_right(const struct rte_mbuf *m, const uint8_t *ip, unsigne
     uint64_t flags = m->ol_flags;
     uint64_t sum;
 
-    if (sum_of(ip, 20) != 0xffff)
+    if (fold(sum_of(ip, 20)) != 0xffff)
         return false;
     if ((flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
         (ip[9] == IP_PROTO_UDP && !be16_load(ip + 26)))
         return true;
-    sum = (uint64_t)sum_of(ip + 12, 8 + n_l4) + __builtin_bswap16((uint16_t)n_l4) + __builtin_bswap16(ip[9]);
-    return csum_fold(sum) == 0xffff;
+    sum = __builtin_bswap16((uint16_t)n_l4) + (uint64_t)__builtin_bswap16(ip[9]);
+    return fold(add_word(sum_of(ip + 12, 8 + n_l4), sum)) == 0xffff;
 }
 
-/* Of a plain frame.  False: for conn_packet_read() to look at. */
-static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const uint8_t *ip, uint16_t zone)
+/* Of a plain frame, all but the tuple.  False: for conn_packet_read() to look at. */
+static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const uint8_t *ip)
 {
     const uint8_t *h = ip + 20;
     unsigned n_l4 = be16_load(ip + 2) - 20u, header = (h[12] >> 4) * 4u;
 
     if (!plain_is_own(m) || !is_summed_right(m, ip, n_l4))
         return false;
-    cp->tuple = (struct conn_tuple){
-        .src = value_of(be32_load(ip + 12)),
-        .dst = value_of(be32_load(ip + 16)),
-        .src_port = be16_load(h),
-        .dst_port = be16_load(h + 2),
-        .zone = zone,
-        .proto = ip[9],
-        .family = 4,
-    };
     if (ip[9] == IP_PROTO_UDP) {
         cp->kind = CONN_KIND_UDP;
         return be16_load(h + 4) >= 8 && be16_load(h + 4) <= n_l4;
@@ -86,19 +95,44 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
     return header >= 20 && header <= n_l4 && !(h[13] & TCP_SYN); /* a SYN has options */
 }
 
-static void translate(uint8_t *ip, const struct ct_seen *s)
+static struct conn_tuple tuple_of(const uint8_t *ip, uint16_t zone)
 {
-    const struct conn_tuple *is = &s->tuple[s->dir],
-                            *answer = &s->tuple[!s->dir]; /* wanted is the inverse of the answer */
+    return (struct conn_tuple){
+        .src = value_of(be32_load(ip + 12)),
+        .dst = value_of(be32_load(ip + 16)),
+        .src_port = be16_load(ip + 20),
+        .dst_port = be16_load(ip + 22),
+        .zone = zone,
+        .proto = ip[9],
+        .family = 4,
+    };
+}
 
-    if (answer->dst.lo != is->src.lo)
-        plain_set_address(ip, 12, (uint32_t)answer->dst.lo);
-    if (answer->src.lo != is->dst.lo)
-        plain_set_address(ip, 16, (uint32_t)answer->src.lo);
-    if (answer->dst_port != is->src_port)
-        plain_set_port(ip, 0, answer->dst_port);
-    if (answer->src_port != is->dst_port)
-        plain_set_port(ip, 2, answer->src_port);
+/* What a translation does to the frames of one side: addresses and ports as they shall be, and how the checksums change. */
+struct edit {
+    uint8_t is[12];
+    uint16_t ip_delta, l4_delta;
+};
+
+static struct edit edit_of(const uint8_t *ip, const struct ct_seen *s)
+{
+    const struct conn_tuple *answer = &s->tuple[!s->dir]; /* wanted is its inverse */
+    struct edit e;
+
+    be32_store(e.is, (uint32_t)answer->dst.lo);
+    be32_store(e.is + 4, (uint32_t)answer->src.lo);
+    be16_store(e.is + 8, answer->dst_port);
+    be16_store(e.is + 10, answer->src_port);
+    e.ip_delta = csum_delta(csum_words(ip + 12, 8), csum_words(e.is, 8));
+    e.l4_delta = csum_delta(csum_words(ip + 12, 12), csum_words(e.is, 12));
+    return e;
+}
+
+static void translate(uint8_t *ip, const struct edit *e)
+{
+    memcpy(ip + 12, e->is, sizeof e->is);
+    plain_fix_ip(ip, e->ip_delta);
+    plain_fix_l4(ip, e->l4_delta);
 }
 
 /* --- keys --- */
@@ -162,41 +196,108 @@ static void make_keys(struct quick_ct *q, const struct entry_mask *m, const stru
 
 /* --- all of it --- */
 
+enum { NOT_ALIKE = UINT8_MAX };
+
+/* Frames that have been read, and what their connections are. */
+struct reading {
+    unsigned n;
+    struct conn_packet packet[PORT_BURST];
+    uint64_t addresses[PORT_BURST], ports[PORT_BURST]; /* and protocol: as the frame has them, to be compared */
+    uint64_t hash[PORT_BURST];
+    uint8_t from[PORT_BURST];
+    uint8_t like[PORT_BURST]; /* an earlier one of the same tuple; NOT_ALIKE: none was found */
+    struct conn *conn[PORT_BURST];
+    uint32_t
+        serial[PORT_BURST]; /* of the connection: another one may have taken its place when it was let go meanwhile */
+    enum conn_dir dir[PORT_BURST];
+    struct edit edit[PORT_BURST]; /* of those that are translated */
+};
+
+/* Frames of one connection come in runs, and often in both directions: one of the last two may have been alike. */
+static uint8_t find_like(const struct reading *r, unsigned k)
+{
+    for (unsigned back = 1; back <= 2 && back <= k; back++)
+        if (r->addresses[k] == r->addresses[k - back] && r->ports[k] == r->ports[k - back])
+            return (uint8_t)(k - back);
+    return NOT_ALIKE;
+}
+
+/* Reads frame `i`; false: it is not simple. */
+static bool read_frame(struct reading *r, const struct conn_table *t, const struct burst *f, unsigned i, uint16_t zone)
+{
+    const uint8_t *ip = f->p[i] + f->l3_ofs[i];
+    unsigned k = r->n;
+    uint32_t ports;
+
+    if (!f->l3_ofs[i] || !read_packet(&r->packet[k], f->m[i], ip))
+        return false;
+    memcpy(&r->addresses[k], ip + 12, sizeof r->addresses[k]);
+    memcpy(&ports, ip + 20, sizeof ports);
+    r->ports[k] = (uint64_t)ip[9] << 32 | ports;
+    r->like[k] = find_like(r, k);
+    if (r->like[k] != NOT_ALIKE) {
+        r->hash[k] = r->hash[r->like[k]];
+    } else {
+        r->packet[k].tuple = tuple_of(ip, zone);
+        r->hash[k] = conn_hash(t, &r->packet[k].tuple);
+        conn_expect_bucket(t, r->hash[k]);
+    }
+    r->from[r->n++] = (uint8_t)i;
+    return true;
+}
+
+/* The k-th frame's connection is found, counted and locked (`*held`); false: it is not as simple as that. */
+static bool track_one(struct worker *w, struct conn_table *t, struct reading *r, unsigned k, const struct burst *f,
+                      struct ct_seen *s, struct conn **held)
+{
+    uint8_t like = r->like[k];
+    bool is_held = like != NOT_ALIKE && *held && r->conn[like] == *held && r->serial[like] == (*held)->serial;
+    uint32_t n_bytes = rte_pktmbuf_pkt_len(f->m[r->from[k]]);
+
+    if (is_held)
+        s->dir = r->dir[like];
+    else if (like != NOT_ALIKE)
+        r->packet[k].tuple = r->packet[like].tuple;
+    r->conn[k] = NULL;
+    if (!conn_track_quick(w, t, &r->packet[k], r->hash[k], n_bytes, s, held, is_held))
+        return false;
+    r->conn[k] = *held;
+    r->serial[k] = (*held)->serial;
+    r->dir[k] = s->dir;
+    return true;
+}
+
 /* Finds connections; fills the burst and what is seen of its frames. */
 static void track(struct worker *w, struct burst *f, const struct ct_action *a, const uint8_t *which, unsigned n,
                   struct quick_ct_rest *rest)
 {
     struct conn_table *t = conn_track_table(w->dp);
     struct quick_ct *q = w->ct;
-    struct conn_packet packets[PORT_BURST];
-    uint64_t hash[PORT_BURST];
-    uint8_t from[PORT_BURST];
+    struct reading r;
     struct conn *held = NULL;
-    unsigned n_read = 0, n_known = 0;
+    unsigned n_known = 0;
 
-    for (unsigned k = 0; k < n; k++) {
-        unsigned i = which[k];
-
-        if (!t || !f->l3_ofs[i] || !read_packet(&packets[n_read], f->m[i], f->p[i] + f->l3_ofs[i], a->zone)) {
-            rest->others[rest->n_others++] = (uint8_t)i;
-            continue;
-        }
-        hash[n_read] = conn_hash(t, &packets[n_read].tuple);
-        conn_expect_bucket(t, hash[n_read]);
-        from[n_read++] = (uint8_t)i;
-    }
-    for (unsigned k = 0; k < n_read; k++)
-        conn_expect(t, hash[k]);
-    for (unsigned k = 0; k < n_read; k++) {
+    r.n = 0;
+    for (unsigned k = 0; k < n; k++)
+        if (!t || !read_frame(&r, t, f, which[k], a->zone))
+            rest->others[rest->n_others++] = which[k];
+    for (unsigned k = 0; k < r.n; k++)
+        if (r.like[k] == NOT_ALIKE)
+            conn_expect(t, r.hash[k]);
+    for (unsigned k = 0; k < r.n; k++) {
         struct ct_seen *s = &q->seen[n_known];
-        unsigned i = from[k];
+        unsigned i = r.from[k];
 
-        if (!conn_track_quick(w, t, &packets[k], hash[k], rte_pktmbuf_pkt_len(f->m[i]), s, &held)) {
+        if (!track_one(w, t, &r, k, f, s, &held)) {
             rest->others[rest->n_others++] = (uint8_t)i;
             continue;
         }
         if (s->nat && a->flags & CT_NAT) {
-            translate(f->p[i] + f->l3_ofs[i], s);
+            bool is_known =
+                r.like[k] != NOT_ALIKE && r.conn[r.like[k]] == r.conn[k] && r.serial[r.like[k]] == r.serial[k];
+
+            r.edit[k] = is_known ? r.edit[r.like[k]] : edit_of(f->p[i] + f->l3_ofs[i], s);
+            translate(f->p[i] + f->l3_ofs[i], &r.edit[k]);
             s->state |= conn_track_nat_bits(s);
         }
         q->burst.m[n_known] = f->m[i];

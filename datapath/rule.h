@@ -141,6 +141,14 @@ struct rule_code {
     uint64_t metadata, metadata_mask;
 };
 
+/* Where frames that meet a rule go on (path.c). */
+enum rule_way {
+    WAY_OTHER,     /* not for the rule alone to say */
+    WAY_END,       /* nowhere */
+    WAY_ON,        /* to its goto_table, with the key that they have */
+    WAY_ON_EDITED, /* likewise, with another */
+};
+
 static const uint64_t RULE_FOREVER = UINT64_MAX;
 
 struct tuple;
@@ -154,7 +162,8 @@ struct rule {
     uint64_t cookie;                /* told to the controller in packet-ins */
     uint16_t priority;
     uint8_t table_id;
-    bool is_table_miss;  /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    bool is_table_miss; /* priority 0, no match: OpenFlow 1.3.5, 5.4 */
+    enum rule_way way;
     uint32_t space;      /* table.c: the tuple space that it was put into */
     uint32_t place[2];   /* table.c: where it is in a forest */
     struct tuple *tuple; /* tuple.c: its subtable */

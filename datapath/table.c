@@ -78,10 +78,9 @@ void table_find_burst(const struct table *t, const struct key *const *keys, unsi
         out[i] = NULL;
     if (v->forest)
         forest_find(v->forest, keys, n, version, out);
-    for (unsigned i = 0; v->frozen && i < n; i++)
-        out[i] = tuple_space_find(v->frozen, keys[i], version, out[i]);
-    for (unsigned i = 0; i < n; i++)
-        out[i] = tuple_space_find(v->fresh, keys[i], version, out[i]);
+    if (v->frozen)
+        tuple_space_find_burst(v->frozen, keys, n, version, out);
+    tuple_space_find_burst(v->fresh, keys, n, version, out);
 }
 
 const struct rule *table_find(const struct table *t, const struct key *key, uint64_t version)

@@ -124,24 +124,69 @@ static inline bool is_wanted(const struct rule *r, const struct rule *best, enum
     return (!best || is_behind(best, r)) && (!last || is_behind(r, last));
 }
 
-/* Returns the best of `best` and the subtable's rules. */
-static inline const struct rule *search(const struct tuple *t, const struct key *key, uint64_t version,
-                                        const struct rule *best, enum walk walk, const struct rule *last)
+/* Returns the best of `best` and the rules of a chain of generation `g`. */
+__attribute__((always_inline)) static inline const struct rule *search_chain(const struct tuple *t,
+                                                                             const struct rule *r, uint32_t g,
+                                                                             uint32_t hash, const struct key *key,
+                                                                             uint64_t version, const struct rule *best,
+                                                                             enum walk walk, const struct rule *last)
 {
-    const struct buckets *b = atomic_load_explicit(&t->buckets, memory_order_acquire);
-    uint32_t hash = masked_hash(t, key), g = b->generation;
-
-    for (const struct rule *r = atomic_load_explicit(&b->head[hash & b->mask], memory_order_acquire); r;
-         r = atomic_load_explicit(&r->next[g], memory_order_acquire))
+    for (; r; r = atomic_load_explicit(&r->next[g], memory_order_acquire))
         if (r->hash == hash && is_wanted(r, best, walk, last) && rule_is_visible(r, version) && is_equal(t, r, key))
             best = r;
     return best;
 }
 
-__attribute__((always_inline)) static inline const struct rule *walk_order(const struct tuple_space *s,
-                                                                           const struct key *key, uint64_t version,
-                                                                           const struct rule *best, enum walk walk,
-                                                                           const struct rule *last)
+/* One subtable for the frames `which`, in passes that each fetch ahead what the next reads. */
+static void search_burst(const struct tuple *t, const struct key *const *keys, const uint8_t *which, unsigned n,
+                         uint64_t version, const struct rule **best)
+{
+    const struct buckets *b = atomic_load_explicit(&t->buckets, memory_order_acquire);
+    const struct rule *first[TUPLE_BURST];
+    uint32_t hash[TUPLE_BURST];
+
+    for (unsigned j = 0; j < n; j++) {
+        hash[j] = masked_hash(t, keys[which[j]]);
+        __builtin_prefetch((const void *)&b->head[hash[j] & b->mask]);
+    }
+    for (unsigned j = 0; j < n; j++) {
+        first[j] = atomic_load_explicit(&b->head[hash[j] & b->mask], memory_order_acquire);
+        __builtin_prefetch(first[j]);
+    }
+    for (unsigned j = 0; j < n; j++)
+        best[which[j]] =
+            search_chain(t, first[j], b->generation, hash[j], keys[which[j]], version, best[which[j]], WALK_BEST, NULL);
+}
+
+void tuple_space_find_burst(const struct tuple_space *s, const struct key *const *keys, unsigned n, uint64_t version,
+                            const struct rule **best)
+{
+    const struct order *o = atomic_load_explicit(&s->order, memory_order_acquire);
+    uint8_t which[TUPLE_BURST];
+    unsigned n_left = n;
+
+    for (unsigned i = 0; i < n; i++)
+        which[i] = (uint8_t)i;
+    for (uint32_t i = 0; o && i < o->n; i++) {
+        const struct order_chunk *c = o->chunk[i];
+
+        for (uint32_t k = 0; k < c->n; k++) {
+            uint16_t bound = order_bound(&c->entry[k]);
+            unsigned n_before = n_left;
+
+            n_left = 0;
+            for (unsigned j = 0; j < n_before; j++)
+                if (!best[which[j]] || best[which[j]]->priority < bound)
+                    which[n_left++] = which[j];
+            if (!n_left)
+                return;
+            search_burst(c->entry[k].tuple, keys, which, n_left, version, best);
+        }
+    }
+}
+
+const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
+                                    const struct rule *last, const struct rule *best)
 {
     const struct order *o = atomic_load_explicit(&s->order, memory_order_acquire);
 
@@ -149,26 +194,17 @@ __attribute__((always_inline)) static inline const struct rule *walk_order(const
         const struct order_chunk *c = o->chunk[i];
 
         for (uint32_t k = 0; k < c->n; k++) {
-            uint16_t bound = order_bound(&c->entry[k]);
+            const struct tuple *t = c->entry[k].tuple;
+            const struct buckets *b = atomic_load_explicit(&t->buckets, memory_order_acquire);
+            uint32_t hash = masked_hash(t, key);
 
-            if (best && (walk == WALK_BEST ? best->priority >= bound : best->priority > bound))
+            if (best && best->priority > order_bound(&c->entry[k]))
                 return best;
-            best = search(c->entry[k].tuple, key, version, best, walk, last);
+            best = search_chain(t, atomic_load_explicit(&b->head[hash & b->mask], memory_order_acquire), b->generation,
+                                hash, key, version, best, WALK_NEXT, last);
         }
     }
     return best;
-}
-
-const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version,
-                                    const struct rule *best)
-{
-    return walk_order(s, key, version, best, WALK_BEST, NULL);
-}
-
-const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
-                                    const struct rule *last, const struct rule *best)
-{
-    return walk_order(s, key, version, best, WALK_NEXT, last);
 }
 
 /* --- the writer: one subtable --- */

@@ -35,9 +35,10 @@ void tuple_space_expect(const struct tuple_space *s, const struct compact_match 
 int tuple_space_insert(struct tuple_space *s, struct rule *r); /* 0 or -ENOMEM */
 void tuple_space_unlink(struct tuple_space *s, struct rule *r);
 
-/* The best of what is visible and `best` (which may be NULL). */
-const struct rule *tuple_space_find(const struct tuple_space *s, const struct key *key, uint64_t version,
-                                    const struct rule *best);
+/* For each of `n` keys, TUPLE_BURST at most, the best of what is visible and `best[i]` (which may be NULL) becomes `best[i]`. */
+enum { TUPLE_BURST = 32 };
+void tuple_space_find_burst(const struct tuple_space *s, const struct key *const *keys, unsigned n, uint64_t version,
+                            const struct rule **best);
 /* The first match behind `last`, in falling priority, and of equal ones by address; NULL for `last`: the first of all.
  * `best`, unless it is NULL, if that comes first. */
 const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,

@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
+#include "datapath/path.h"
 #include "datapath/pkt.h"
 #include "datapath/plain.h"
 #include "datapath/quick.h"
@@ -86,6 +87,8 @@ int worker_open(struct worker **out, struct datapath *dp, unsigned id, const str
         err = ring_open(&w->handover, "hand", w, sizeof(struct handover), RING_F_SC_DEQ);
     if (!err)
         err = cache_new(&w->cache, conf->cache_bytes ? conf->cache_bytes : (size_t)16 << 20);
+    if (!err)
+        err = paths_new(&w->paths);
     w->learned = err ? NULL : calloc(1, sizeof *w->learned);
     if (!err && !w->learned)
         err = -ENOMEM;
@@ -118,6 +121,7 @@ void worker_close(struct worker *w)
     rte_ring_free(w->jobs);
     rte_ring_free(w->handover);
     cache_free(w->cache);
+    paths_free(w->paths);
     free(w->learned);
     reassembly_free(atomic_load(&w->reassembly));
     free(w->scratch.w);

@@ -19,6 +19,7 @@
 #include "datapath/translate.h"
 
 struct burst;
+struct paths;
 struct pause_point;
 struct pkt;
 struct quick_ct;
@@ -86,6 +87,7 @@ struct worker {
     alignas(64) uint64_t version; /* of the burst under way */
     uint64_t now_ns;
     struct cache *cache;
+    struct paths *paths;
     struct learn_memo *learned;
     struct program_buf scratch;
     struct resume resume;
