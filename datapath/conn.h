@@ -119,7 +119,9 @@ struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_
  * conn_find(). */
 uint64_t conn_hash(const struct conn_table *t, const struct conn_tuple *tuple);
 void conn_expect_bucket(const struct conn_table *t, uint64_t hash);
-void conn_expect(const struct conn_table *t, uint64_t hash);
+bool conn_expect(const struct conn_table *t, uint64_t hash); /* false: it is likely that there is no such connection */
+/* A connection will be made, after `n_before` others. */
+void conn_expect_place(const struct conn_table *t, unsigned worker, unsigned n_before);
 struct conn *conn_find_hashed(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t hash,
                               uint64_t now_ns, enum conn_dir *dir);
 void conn_unlock(struct conn *c);

@@ -15,9 +15,10 @@
  * their part of that array once a tick, some steps a round: sixteen in a cache line, so that a million cost 62,500 lines.
  * A frame touches it only when its tick differs.
  *
- * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet: of those met among
- * some random places the one that has the least time left goes.  So a flood of new sources pushes out itself, and with each other
- * host's new connections live on as long as the table is large; one that was answered is never touched.  Random places, as a list
+ * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet, or that both sides have
+ * closed: of those met among some random places the one that has the least time left goes.  So a flood of new sources pushes out
+ * itself, and with each other host's new connections live on as long as the table is large; one that was answered and is
+ * open is never touched.  Random places, as a list
  * of the oldest would be one more line that all workers write for each frame. */
 #include "datapath/conn.h"
 
@@ -39,6 +40,7 @@
 
 enum {
     BUCKET_WORDS = 16,
+    BUCKET_SPARE = 4, /* the first bucket of a tuple takes it as long as so many are free: most are found there */
     INDEX_BITS = 22,
     INDEX_MASK = (1 << INDEX_BITS) - 1,
     DIR_SHIFT = INDEX_BITS,
@@ -78,7 +80,7 @@ struct conn_table {
     struct bucket *buckets;
     struct conn *conns;          /* conf.max + 1; the first is none */
     _Atomic uint32_t *expiry;    /* by index */
-    _Atomic uint8_t *is_weak;    /* by index: not answered yet */
+    _Atomic uint8_t *is_weak;    /* by index: not answered yet, or closed */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
     _Atomic(struct zone *) *zones;
     struct port_pools *pools;
@@ -268,7 +270,6 @@ void conn_expect_bucket(const struct conn_table *t, uint64_t hash)
     struct place p = place_at(t, hash);
 
     rte_prefetch0(p.bucket[0]);
-    rte_prefetch0(p.bucket[1]);
 }
 
 /* Which words have the tag, as bits.  A word that changes meanwhile is looked at again by whoever follows it. */
@@ -300,20 +301,31 @@ static inline uint32_t candidates(const struct bucket *b, uint32_t tag)
 }
 #endif
 
-void conn_expect(const struct conn_table *t, uint64_t hash)
+bool conn_expect(const struct conn_table *t, uint64_t hash)
 {
     struct place p = place_at(t, hash);
+    uint32_t bits = candidates(p.bucket[0], p.tag), w;
 
-    for (unsigned k = 0; k < 2; k++) {
-        uint32_t bits = candidates(p.bucket[k], p.tag), w;
-
-        if (!bits)
-            continue;
-        w = atomic_load_explicit(&p.bucket[k]->word[__builtin_ctz(bits)], memory_order_relaxed) & INDEX_MASK;
-        for (unsigned line = 0; line < 2; line++)
-            rte_prefetch0((const uint8_t *)&t->conns[w] + (size_t)line * 64);
-        return;
+    if (!bits) {
+        rte_prefetch0(p.bucket[1]);
+        return false;
     }
+    w = atomic_load_explicit(&p.bucket[0]->word[__builtin_ctz(bits)], memory_order_relaxed) & INDEX_MASK;
+    rte_prefetch0(&t->conns[w]);
+    rte_prefetch0(&t->conns[w].reply);
+    return true;
+}
+
+void conn_expect_place(const struct conn_table *t, unsigned worker, unsigned n_before)
+{
+    const struct free_cache *f = &t->workers[worker];
+    const uint8_t *c;
+
+    if (n_before >= f->n)
+        return;
+    c = (const uint8_t *)&t->conns[f->index[f->n - 1 - n_before]];
+    for (unsigned line = 0; line < sizeof(struct conn); line += 64)
+        __builtin_prefetch(c + line, 1);
 }
 
 static bool is_doomed(const struct conn *c)
@@ -359,7 +371,8 @@ static unsigned n_free_words(const struct bucket *b)
 /* Under its stripe; but other stripes may share the bucket. */
 static bool put_word(const struct place *p, uint32_t word)
 {
-    unsigned second = n_free_words(p->bucket[1]) > n_free_words(p->bucket[0]);
+    unsigned n_free = n_free_words(p->bucket[0]);
+    unsigned second = n_free < BUCKET_SPARE && n_free_words(p->bucket[1]) > n_free;
 
     for (unsigned k = 0; k < 2; k++) {
         struct bucket *b = p->bucket[k ^ second];
@@ -529,7 +542,7 @@ static bool is_of_zone(struct conn *c, int zone)
     return is;
 }
 
-/* Removes a connection that nobody has answered, of the zone if `zone` is not negative.  False: none was met. */
+/* Removes a connection that is weak, of the zone if `zone` is not negative.  False: none was met. */
 static bool push_out(struct conn_table *t, unsigned worker, int zone)
 {
     struct free_cache *f = &t->workers[worker];
@@ -553,7 +566,7 @@ static bool push_out(struct conn_table *t, unsigned worker, int zone)
         return false;
     c = &t->conns[best];
     lock(&c->lock);
-    if (c->is_dead || c->is_answered || (zone >= 0 && c->original.zone != zone)) {
+    if (c->is_dead || !c->is_weak || (zone >= 0 && c->original.zone != zone)) {
         unlock(&c->lock);
         return false;
     }
@@ -699,7 +712,8 @@ void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer,
 {
     uint64_t at = now_ns + timeout_of(t, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
-    bool is_weak = !c->is_answered;
+    bool is_weak =
+        !c->is_answered || timer == CONN_TCP_TIME_WAIT || timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
 
     c->timer = (uint8_t)timer;
     if (expiry != c->expiry) {

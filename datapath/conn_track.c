@@ -11,6 +11,7 @@
 #include "datapath/conn_packet.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
+#include "datapath/quick_ct.h"
 
 enum { CONNS_DEFAULT = 1 << 18, INSERT_TRIES = 3 };
 
@@ -201,7 +202,8 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     c->helper = a->helper;
     conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
     set_marks(c, p, a);
-    err = nat_begin(t, w->id, c, a->flags & CT_NAT ? &a->nat : &none);
+    w->ct->expected = a->flags & CT_NAT ? a->nat : none;
+    err = nat_begin(t, w->id, c, &w->ct->expected);
     if (err) {
         conn_drop(t, w->id, c);
         return err;

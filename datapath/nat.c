@@ -193,6 +193,12 @@ static int try_ports(struct conn_table *t, unsigned worker, struct conn *c, cons
     return err;
 }
 
+/* The hash that a host's address is chosen by. */
+static uint64_t host_of(const struct conn_tuple *original)
+{
+    return hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
+}
+
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
 {
     const struct conn_tuple *original = &c->original;
@@ -207,7 +213,7 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
         return err == -EADDRINUSE ? -EEXIST : err;
     }
     c->nat = spec->kind;
-    host = hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
+    host = host_of(original);
     hash = conn_tuple_hash(original, spec->order == NAT_ORDER_RANDOM ? conn_draw(t, worker) : 11);
     n = spec->family ? n_addresses(spec) : 1;
     if (!spec->is_persistent && spec->kind == CT_DNAT)
@@ -222,6 +228,16 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
             return err;
     }
     return -EADDRINUSE;
+}
+
+void nat_expect(const struct conn_table *t, const struct conn_tuple *original, const struct nat_spec *spec)
+{
+    struct target g;
+
+    target_init(&g, original, spec->kind);
+    if (spec->kind && spec->family == original->family)
+        *g.addr = value_plus(spec->addr_min, host_of(original) % n_addresses(spec));
+    conn_expect_bucket(t, conn_hash(t, &g.reply));
 }
 
 /* --- frames --- */

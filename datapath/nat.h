@@ -28,6 +28,9 @@ struct nat_spec {
  * room; -EADDRINUSE: no port is free.  The cost of a port does not grow as a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 
+/* A connection like this will begin: asks memory for what nat_begin() reads first. */
+void nat_expect(const struct conn_table *t, const struct conn_tuple *original, const struct nat_spec *spec);
+
 /* Makes the frame, which belongs to a connection with these tuples on side `dir`, one as the other side shall see it.  0, or as
  * pkt_set_field(). */
 int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple tuple[CONN_DIRS], enum conn_dir dir);

@@ -65,8 +65,8 @@ void paths_free(struct paths *p)
 /* Its key-side is for edit() to do. */
 static bool is_edit(const struct act *a)
 {
-    return a->type == ACT_SET_FIELD || a->type == ACT_PUSH_VLAN || a->type == ACT_POP_VLAN || a->type == ACT_SET_IP_TTL ||
-           a->type == ACT_DEC_IP_TTL;
+    return a->type == ACT_SET_FIELD || a->type == ACT_PUSH_VLAN || a->type == ACT_POP_VLAN ||
+           a->type == ACT_SET_IP_TTL || a->type == ACT_DEC_IP_TTL;
 }
 
 /* Leaves the key alone, whatever it does. */

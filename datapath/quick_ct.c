@@ -95,9 +95,9 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
     return header >= 20 && header <= n_l4 && !(h[13] & TCP_SYN); /* a SYN has options */
 }
 
-static struct conn_tuple tuple_of(const uint8_t *ip, uint16_t zone)
+static ALWAYS_INLINE void read_tuple(struct conn_tuple *out, const uint8_t *ip, uint16_t zone)
 {
-    return (struct conn_tuple){
+    *out = (struct conn_tuple){
         .src = value_of(be32_load(ip + 12)),
         .dst = value_of(be32_load(ip + 16)),
         .src_port = be16_load(ip + 20),
@@ -110,27 +110,30 @@ static struct conn_tuple tuple_of(const uint8_t *ip, uint16_t zone)
 
 /* What a translation does to the frames of one side: addresses and ports as they shall be, and how the checksums change. */
 struct edit {
-    uint8_t is[12];
+    uint64_t addresses;
+    uint32_t ports;
     uint16_t ip_delta, l4_delta;
 };
 
 static struct edit edit_of(const uint8_t *ip, const struct ct_seen *s)
 {
     const struct conn_tuple *answer = &s->tuple[!s->dir]; /* wanted is its inverse */
-    struct edit e;
+    uint64_t src = (uint32_t)answer->dst.lo, dst = (uint32_t)answer->src.lo;
+    uint32_t ports = (uint32_t)answer->dst_port << 16 | answer->src_port;
+    uint64_t was = (uint64_t)be32_load(ip + 12) + be32_load(ip + 16);
 
-    be32_store(e.is, (uint32_t)answer->dst.lo);
-    be32_store(e.is + 4, (uint32_t)answer->src.lo);
-    be16_store(e.is + 8, answer->dst_port);
-    be16_store(e.is + 10, answer->src_port);
-    e.ip_delta = csum_delta(csum_words(ip + 12, 8), csum_words(e.is, 8));
-    e.l4_delta = csum_delta(csum_words(ip + 12, 12), csum_words(e.is, 12));
-    return e;
+    return (struct edit){
+        .addresses = src << 32 | dst,
+        .ports = ports,
+        .ip_delta = csum_delta(csum_fold(was), csum_fold(src + dst)),
+        .l4_delta = csum_delta(csum_fold(was + be32_load(ip + 20)), csum_fold(src + dst + ports)),
+    };
 }
 
 static void translate(uint8_t *ip, const struct edit *e)
 {
-    memcpy(ip + 12, e->is, sizeof e->is);
+    be64_store(ip + 12, e->addresses);
+    be32_store(ip + 20, e->ports);
     plain_fix_ip(ip, e->ip_delta);
     plain_fix_l4(ip, e->l4_delta);
 }
@@ -238,12 +241,36 @@ static bool read_frame(struct reading *r, const struct conn_table *t, const stru
     if (r->like[k] != NOT_ALIKE) {
         r->hash[k] = r->hash[r->like[k]];
     } else {
-        r->packet[k].tuple = tuple_of(ip, zone);
+        read_tuple(&r->packet[k].tuple, ip, zone);
         r->hash[k] = conn_hash(t, &r->packet[k].tuple);
         conn_expect_bucket(t, r->hash[k]);
     }
     r->from[r->n++] = (uint8_t)i;
     return true;
+}
+
+static bool is_syn(const struct burst *f, unsigned i)
+{
+    const uint8_t *ip = f->p[i] + f->l3_ofs[i];
+
+    return f->l3_ofs[i] && ip[9] == IP_PROTO_TCP && (ip[20 + 13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* A connection is likely to begin, after `n_before` others: its waits for memory begin now. */
+static void expect_new(struct worker *w, const struct conn_table *t, const struct conn_tuple *tuple, unsigned n_before)
+{
+    conn_expect_place(t, w->id, n_before);
+    nat_expect(t, tuple, &w->ct->expected);
+}
+
+static void expect_syn(struct worker *w, const struct conn_table *t, const uint8_t *ip, uint16_t zone,
+                       unsigned n_before)
+{
+    struct conn_tuple tuple;
+
+    read_tuple(&tuple, ip, zone);
+    conn_expect_bucket(t, conn_hash(t, &tuple));
+    expect_new(w, t, &tuple, n_before);
 }
 
 /* The k-th frame's connection is found, counted and locked (`*held`); false: it is not as simple as that. */
@@ -275,15 +302,19 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     struct quick_ct *q = w->ct;
     struct reading r;
     struct conn *held = NULL;
-    unsigned n_known = 0;
+    unsigned n_known = 0, n_new = 0;
 
     r.n = 0;
-    for (unsigned k = 0; k < n; k++)
-        if (!t || !read_frame(&r, t, f, which[k], a->zone))
-            rest->others[rest->n_others++] = which[k];
+    for (unsigned k = 0; k < n; k++) {
+        if (t && read_frame(&r, t, f, which[k], a->zone))
+            continue;
+        if (t && is_syn(f, which[k]))
+            expect_syn(w, t, f->p[which[k]] + f->l3_ofs[which[k]], a->zone, n_new++);
+        rest->others[rest->n_others++] = which[k];
+    }
     for (unsigned k = 0; k < r.n; k++)
-        if (r.like[k] == NOT_ALIKE)
-            conn_expect(t, r.hash[k]);
+        if (r.like[k] == NOT_ALIKE && !conn_expect(t, r.hash[k]))
+            expect_new(w, t, &r.packet[k].tuple, n_new++);
     for (unsigned k = 0; k < r.n; k++) {
         struct ct_seen *s = &q->seen[n_known];
         unsigned i = r.from[k];

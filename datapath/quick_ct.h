@@ -14,6 +14,7 @@ struct worker;
 struct quick_ct {
     struct burst burst; /* frames that go on, with their programs */
     struct ct_seen seen[PORT_BURST];
+    struct nat_spec expected; /* as the last new connection was to be translated: the next one may be like it */
 };
 
 /* Tracks the frames numbered in `which`, which share the program `p` (QUICK_CT).  Leaves those that go on with a quick program

@@ -4,6 +4,11 @@
  *   generate SOCKET new 1 SECONDS           every frame is of a flow that was never seen before
  *   generate SOCKET connections N SECONDS   connections of N frames, a thousand at a time, each flow new
  *   generate SOCKET flood 1 SECONDS         TCP SYNs from addresses and ports without end to one service
+ *   generate SOCKET answered N SECONDS      a datagram of each of N hosts' connections and its answer, in turn, the answer as it
+ *                                           is addressed when a translation to 192.0.2.1 keeps the host's port
+ *   generate SOCKET begun 1 SECONDS         the first datagram of such connections, without end
+ *   generate SOCKET handshakes 6 SECONDS    likewise new TCP connections, a thousand at a time: each is opened and closed by
+ *                                           six segments, of both sides
  *   generate SOCKET play FILE PER_S         what a capture holds, once, every frame of it, at that rate; and waits
  *                                           to be ended: what the peer has not taken by then is lost
  * The peer is the server on the socket.  Frames of 60 bytes, sent as fast as it takes them; prints one JSON object: how many
@@ -26,8 +31,19 @@
 
 enum { FRAME = 60, BURST = 64, AT_ONCE = 1000, POOL = 8191, RING_LOG2 = 11, LINK_SECONDS = 20 };
 
-enum kind { KIND_FLOWS, KIND_NEW, KIND_CONNECTIONS, KIND_FLOOD, KIND_PLAY, KINDS };
-static const char *const kind_name[KINDS] = { "flows", "new", "connections", "flood", "play" };
+enum kind {
+    KIND_FLOWS,
+    KIND_NEW,
+    KIND_CONNECTIONS,
+    KIND_FLOOD,
+    KIND_ANSWERED,
+    KIND_BEGUN,
+    KIND_HANDSHAKES,
+    KIND_PLAY,
+    KINDS
+};
+static const char *const kind_name[KINDS] = { "flows",    "new",   "connections", "flood",
+                                              "answered", "begun", "handshakes",  "play" };
 
 static double now_s(void)
 {
@@ -49,10 +65,14 @@ static uint64_t flow_of(enum kind kind, uint64_t i, uint64_t n)
     switch (kind) {
     case KIND_FLOWS:
         return i % n;
+    case KIND_ANSWERED:
+        return i / 2 % n;
     case KIND_CONNECTIONS:
+    case KIND_HANDSHAKES:
         return i / (AT_ONCE * n) * AT_ONCE + i % AT_ONCE;
     case KIND_NEW:
     case KIND_FLOOD:
+    case KIND_BEGUN:
     case KIND_PLAY:
     case KINDS:
         break;
@@ -60,29 +80,28 @@ static uint64_t flow_of(enum kind kind, uint64_t i, uint64_t n)
     return i;
 }
 
-static uint16_t ip_sum(const uint8_t *ip)
+static uint16_t sum_of(const uint8_t *p, int n, uint32_t sum)
 {
-    uint32_t sum = 0;
-
-    for (int i = 0; i < 20; i += 2)
-        sum += be16_load(ip + i);
+    for (int i = 0; i < n; i += 2)
+        sum += be16_load(p + i);
     sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t) ~(sum + (sum >> 16));
 }
 
+static const uint8_t udp_head[] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17 };
+
 /* Source address and port are the flow's own; it goes to one of 1000 addresses, those of the other benchmarks. */
 static void write_frame(uint8_t *f, enum kind kind, uint64_t flow)
 {
-    static const uint8_t head[] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17 };
     uint32_t to = (uint32_t)(flow % 1000), dst = 10u << 24 | to % 16 << 16 | (to >> 8) << 8 | (to & 255);
     uint32_t scrambled = (uint32_t)flow * 0x9e3779b1; /* odd: each number comes once */
 
     memset(f, 0, FRAME);
-    memcpy(f, head, sizeof head);
+    memcpy(f, udp_head, sizeof udp_head);
     f[23] = kind == KIND_FLOOD ? 6 : 17;
     be32_store(f + 26, 11u << 24 | scrambled >> 8);
     be32_store(f + 30, kind == KIND_FLOOD ? 10u << 24 | 9 : dst);
-    be16_store(f + 24, ip_sum(f + 14));
+    be16_store(f + 24, sum_of(f + 14, 20, 0));
     be16_store(f + 34, (uint16_t)(1024 + (scrambled & 255) + (flow >> 32 << 8)));
     be16_store(f + 36, kind == KIND_FLOOD ? 80 : 2048);
     if (kind == KIND_FLOOD) {
@@ -92,6 +111,43 @@ static void write_frame(uint8_t *f, enum kind kind, uint64_t flow)
     } else {
         be16_store(f + 38, 26);
     }
+}
+
+/* The n-th segment of a connection's six. */
+static void write_segment(uint8_t *f, unsigned n, uint32_t first)
+{
+    static const struct {
+        uint8_t flags, seq, ack; /* beyond the first number of its side, and of the other */
+    } segment[] = { { 2, 0, 0 }, { 0x12, 0, 1 }, { 0x10, 1, 1 }, { 0x11, 1, 1 }, { 0x11, 1, 2 }, { 0x10, 2, 2 } };
+
+    f[17] = 40; /* no payload */
+    f[23] = 6;
+    be32_store(f + 38, first + segment[n].seq);
+    be32_store(f + 42, segment[n].flags & 0x10 ? first + segment[n].ack : 0);
+    be16_store(f + 46, (uint16_t)(0x5000 | segment[n].flags));
+    be16_store(f + 48, 0xffff);
+    be16_store(f + 50, sum_of(f + 26, 28, 6 + 20));
+}
+
+/* A frame of a host's connection, or of what answers it.  Its port and the remote address belong to no other of 16 million. */
+static void write_conversation(uint8_t *f, enum kind kind, uint64_t flow, unsigned n)
+{
+    static const bool is_answer[] = { false, true, false, false, true, false };
+    uint32_t host = 11u << 24 | (uint32_t)(flow & 0xffffff),
+             remote = 10u << 24 | 7u << 16 | (uint32_t)(flow / 60000 & 0xffff);
+    uint16_t port = (uint16_t)(2000 + flow % 60000);
+
+    memset(f, 0, FRAME);
+    memcpy(f, udp_head, sizeof udp_head);
+    be32_store(f + 26, is_answer[n] ? remote : host);
+    be32_store(f + 30, is_answer[n] ? 192u << 24 | 2u << 8 | 1 : remote);
+    be16_store(f + 34, is_answer[n] ? 2048 : port);
+    be16_store(f + 36, is_answer[n] ? port : 2048);
+    if (kind == KIND_HANDSHAKES)
+        write_segment(f, n, (uint32_t)flow);
+    else
+        be16_store(f + 38, 26);
+    be16_store(f + 24, sum_of(f + 14, 20, 0));
 }
 
 static uint16_t open_port(const char *socket, struct rte_mempool *pool)
@@ -157,6 +213,18 @@ static uint64_t play(uint16_t port, struct rte_mempool *pool, const char *path, 
     return sent;
 }
 
+static void fill(uint8_t *f, enum kind kind, uint64_t i, uint64_t n)
+{
+    uint64_t flow = flow_of(kind, i, n);
+
+    if (kind == KIND_ANSWERED || kind == KIND_BEGUN)
+        write_conversation(f, kind, flow, kind == KIND_ANSWERED && i % 2);
+    else if (kind == KIND_HANDSHAKES)
+        write_conversation(f, kind, flow, (unsigned)(i / AT_ONCE % 6));
+    else
+        write_frame(f, kind, flow);
+}
+
 static uint64_t make(uint16_t port, struct rte_mempool *pool, enum kind kind, uint64_t n, double seconds)
 {
     struct rte_mbuf *frames[BURST];
@@ -170,7 +238,7 @@ static uint64_t make(uint16_t port, struct rte_mempool *pool, enum kind kind, ui
             fail("no frames");
         for (unsigned i = 0; i < BURST; i++) {
             frames[i]->pkt_len = frames[i]->data_len = FRAME;
-            write_frame(rte_pktmbuf_mtod(frames[i], uint8_t *), kind, flow_of(kind, sent + i, n));
+            fill(rte_pktmbuf_mtod(frames[i], uint8_t *), kind, sent + i, n);
         }
         took = rte_eth_tx_burst(port, 0, frames, BURST);
         rte_pktmbuf_free_bulk(frames + took, BURST - took);
@@ -193,8 +261,11 @@ int main(int argc, char **argv)
     while (argc == 5 && kind < KINDS && strcmp(argv[2], kind_name[kind]))
         kind++;
     n = argc == 5 ? strtoull(argv[3], NULL, 10) : 0;
+    if (kind == KIND_HANDSHAKES)
+        n = 6;
     if (argc != 5 || kind == KINDS || (!n && kind != KIND_PLAY)) {
-        fprintf(stderr, "usage: generate SOCKET flows|new|connections|flood N SECONDS, or SOCKET play FILE PER_S\n");
+        fprintf(stderr, "usage: generate SOCKET flows|new|connections|flood|answered|begun|handshakes N SECONDS, "
+                        "or SOCKET play FILE PER_S\n");
         return 2;
     }
     snprintf(lcores, sizeof lcores, "--lcores=0@%d", sched_getcpu());

@@ -35,7 +35,7 @@ static unsigned below(unsigned n)
 /* Few values, so that frames and rules meet. */
 static struct match random_match(void)
 {
-    static const enum field_id fields[] = { FIELD_IPV4_SRC, FIELD_UDP_SRC, FIELD_IP_DSCP,  FIELD_VLAN_VID,
+    static const enum field_id fields[] = { FIELD_IPV4_SRC, FIELD_UDP_SRC, FIELD_IP_DSCP, FIELD_VLAN_VID,
                                             FIELD_METADATA, FIELD_ETH_SRC, FIELD_IN_PORT, FIELD_IP_TTL };
     struct match m = { 0 };
 
