@@ -120,6 +120,8 @@ struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_
 uint64_t conn_hash(const struct conn_table *t, const struct conn_tuple *tuple);
 void conn_expect_bucket(const struct conn_table *t, uint64_t hash);
 bool conn_expect(const struct conn_table *t, uint64_t hash); /* false: it is likely that there is no such connection */
+void conn_expect_none(const struct conn_table *t,
+                      uint64_t hash); /* it will be asked for, and is likely not to be there */
 /* A connection will be made, after `n_before` others. */
 void conn_expect_place(const struct conn_table *t, unsigned worker, unsigned n_before);
 struct conn *conn_find_hashed(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t hash,

@@ -62,7 +62,8 @@ struct bucket {
 struct free_cache {
     alignas(64) uint32_t n;
     uint32_t index[FREE_CACHE];
-    uint32_t sweep; /* where this worker's walk goes on */
+    uint32_t sweep;       /* where this worker's walk goes on */
+    uint32_t next_victim; /* to be pushed out, if it still may be; 0: not chosen */
     uint64_t random;
     uint64_t sweep_tick;
     _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited, tries;
@@ -267,9 +268,15 @@ uint64_t conn_hash(const struct conn_table *t, const struct conn_tuple *tuple)
 
 void conn_expect_bucket(const struct conn_table *t, uint64_t hash)
 {
+    rte_prefetch0(place_at(t, hash).bucket[0]);
+}
+
+void conn_expect_none(const struct conn_table *t, uint64_t hash)
+{
     struct place p = place_at(t, hash);
 
     rte_prefetch0(p.bucket[0]);
+    rte_prefetch0(p.bucket[1]);
 }
 
 /* Which words have the tag, as bits.  A word that changes meanwhile is looked at again by whoever follows it. */
@@ -542,37 +549,72 @@ static bool is_of_zone(struct conn *c, int zone)
     return is;
 }
 
-/* Removes a connection that is weak, of the zone if `zone` is not negative.  False: none was met. */
-static bool push_out(struct conn_table *t, unsigned worker, int zone)
+/* Random places, of which memory is asked for all at once. */
+static void draw_places(const struct conn_table *t, struct free_cache *f, uint32_t *at, unsigned n)
 {
-    struct free_cache *f = &t->workers[worker];
-    uint32_t best = 0, best_expiry = UINT32_MAX;
-    struct conn *c;
+    for (unsigned i = 0; i < n; i++) {
+        at[i] = 1 + (uint32_t)((draw(f) >> 32) * t->conf.max >> 32);
+        rte_prefetch0((const void *)&t->expiry[at[i]]);
+        rte_prefetch0((const void *)&t->is_weak[at[i]]);
+    }
+}
+
+/* Of some random places that of a weak connection, of the zone if `zone` is not negative, that has the least time left; 0: none. */
+static uint32_t choose_weak(struct conn_table *t, struct free_cache *f, int zone)
+{
+    uint32_t best = 0, best_expiry = UINT32_MAX, at[PUSH_ENOUGH];
 
     for (unsigned i = 0, n = 0; i < PUSH_TRIES && n < PUSH_ENOUGH; i++) {
-        uint32_t at = 1 + (uint32_t)((draw(f) >> 32) * t->conf.max >> 32);
-        uint32_t expiry = atomic_load_explicit(&t->expiry[at], memory_order_relaxed);
+        uint32_t expiry, here;
 
-        if (!expiry || !atomic_load_explicit(&t->is_weak[at], memory_order_relaxed) ||
-            (zone >= 0 && !is_of_zone(&t->conns[at], zone)))
+        if (i % PUSH_ENOUGH == 0)
+            draw_places(t, f, at, PUSH_ENOUGH);
+        here = at[i % PUSH_ENOUGH];
+        expiry = atomic_load_explicit(&t->expiry[here], memory_order_relaxed);
+        if (!expiry || !atomic_load_explicit(&t->is_weak[here], memory_order_relaxed) ||
+            (zone >= 0 && !is_of_zone(&t->conns[here], zone)))
             continue;
         n++;
         if (expiry < best_expiry) {
-            best = at;
+            best = here;
             best_expiry = expiry;
         }
     }
-    if (!best)
-        return false;
-    c = &t->conns[best];
+    return best;
+}
+
+/* False: it is not there, or not weak, or not of the zone, any more. */
+static bool remove_weak(struct conn_table *t, unsigned worker, uint32_t index, int zone)
+{
+    struct conn *c = &t->conns[index];
+
     lock(&c->lock);
     if (c->is_dead || !c->is_weak || (zone >= 0 && c->original.zone != zone)) {
         unlock(&c->lock);
         return false;
     }
     conn_remove(t, worker, c);
-    count(&f->pushed_out);
+    count(&t->workers[worker].pushed_out);
     return true;
+}
+
+/* Removes a weak connection, of the zone if `zone` is not negative.  False: none was met. */
+static bool push_out(struct conn_table *t, unsigned worker, int zone)
+{
+    struct free_cache *f = &t->workers[worker];
+    uint32_t victim = zone < 0 ? f->next_victim : 0;
+    bool is_done = victim && remove_weak(t, worker, victim, zone);
+
+    if (!is_done) {
+        victim = choose_weak(t, f, zone);
+        is_done = victim && remove_weak(t, worker, victim, zone);
+    }
+    if (zone < 0) { /* the next one is chosen now, so that it is there when it is wanted */
+        f->next_victim = choose_weak(t, f, zone);
+        rte_prefetch0(&t->conns[f->next_victim]);
+        rte_prefetch0(&t->conns[f->next_victim].reply);
+    }
+    return is_done;
 }
 
 /* --- zones --- */

@@ -220,9 +220,9 @@ static enum drop drop_of(int err)
 }
 
 /* The frame went through this zone before, as its fields say: its connection has counted it, and may have translated it, so that
- * it is the other side's tuple that leads there.  False: there is none. */
+ * it is the other side's tuple that leads there.  False: there is none; `*is_absent`: of the frame's own tuple, as it is. */
 static bool take_again(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                       const struct ct_action *a, struct ct_seen *s)
+                       const struct ct_action *a, struct ct_seen *s, bool *is_absent)
 {
     unsigned state = (unsigned)key_get(&p->key, FIELD_CT_STATE).lo;
     bool is_translated = state & (CT_SNAT | CT_DNAT);
@@ -233,6 +233,7 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
         (a->flags & CT_FORCE && state & CT_RPL))
         return false;
     c = conn_find(t, w->id, &tuple, w->now_ns, &s->dir);
+    *is_absent = !c && !is_translated;
     if (!c)
         return false;
     if (is_translated)
@@ -249,12 +250,13 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
 static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                          const struct ct_action *a, struct ct_seen *s)
 {
+    bool is_absent = false;
     int err = 0;
 
-    if (take_again(w, t, p, cp, a, s))
+    if (take_again(w, t, p, cp, a, s, &is_absent))
         return DROP_NONE;
     for (unsigned i = 0; i < INSERT_TRIES; i++) {
-        struct conn *c = conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
+        struct conn *c = is_absent && !i ? NULL : conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
 
         if (c && take_known(w, t, c, p, cp, a, s))
             return DROP_NONE;
@@ -354,21 +356,25 @@ static struct conn *hold(struct worker *w, struct conn_table *t, const struct co
     return c;
 }
 
-bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                      uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held)
+enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
+                               uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held)
 {
     struct conn *c = is_held ? *held : hold(w, t, cp, hash, s, held);
     bool is_over;
 
-    if (!c || !update(c, s->dir, cp, &is_over))
-        return false;
+    if (!c) {
+        *s = (struct ct_seen){ .state = CT_TRK | CT_NEW, .tuple[CONN_ORIGINAL] = cp->tuple };
+        return may_begin(cp) ? CT_QUICK_NEW : CT_QUICK_OTHER;
+    }
+    if ((cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) || !update(c, s->dir, cp, &is_over))
+        return CT_QUICK_OTHER;
     conn_count_frame(c, s->dir, n_bytes);
     c->is_answered |= s->dir == CONN_REPLY;
     s->state = CT_TRK | (c->is_answered ? CT_EST : CT_NEW) | (c->is_related ? CT_REL : 0) |
                (s->dir == CONN_REPLY ? CT_RPL : 0);
     conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
     see(s, c);
-    return true;
+    return CT_QUICK_KNOWN;
 }
 
 unsigned conn_track_nat_bits(const struct ct_seen *s)

@@ -51,8 +51,13 @@ struct ct_seen {
  * Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for the caller to unlock;
  * `is_held`: the caller knows that it is this frame's, and its direction, s->dir.
  * Thread: W. */
-bool conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                      uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held);
+enum ct_quick {
+    CT_QUICK_OTHER,
+    CT_QUICK_NEW, /* there is no connection, and the frame may begin one */
+    CT_QUICK_KNOWN
+};
+enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
+                               uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held);
 /* CT_SNAT and CT_DNAT, as a translated frame shows them. */
 unsigned conn_track_nat_bits(const struct ct_seen *s);
 /* Writes the fields of such a frame. */

@@ -237,7 +237,7 @@ void nat_expect(const struct conn_table *t, const struct conn_tuple *original, c
     target_init(&g, original, spec->kind);
     if (spec->kind && spec->family == original->family)
         *g.addr = value_plus(spec->addr_min, host_of(original) % n_addresses(spec));
-    conn_expect_bucket(t, conn_hash(t, &g.reply));
+    conn_expect_none(t, conn_hash(t, &g.reply));
 }
 
 /* --- frames --- */

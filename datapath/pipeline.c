@@ -237,15 +237,16 @@ static void group(struct groups *g, const struct burst *f, unsigned n)
 
 enum way { WAY_ALONE, WAY_OUTPUT, WAY_DONE };
 
-/* A frame whose connection is found goes on alone. */
+/* A frame whose connection is found goes on alone; `words`: its next program, NULL: not known yet. */
 static void go_on(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
-                  const struct ct_seen *seen, uint8_t table_id)
+                  const struct ct_seen *seen, uint8_t table_id, const uint64_t *words)
 {
     pkt_init(w->pkt, m, in_port);
     conn_track_fields(w->pkt, seen);
     resume_begin(&w->resume);
     w->resume.table_id = table_id;
-    run_tables(w, b, w->pkt);
+    if (!words || exec_program(w, b, w->pkt, words))
+        run_tables(w, b, w->pkt);
 }
 
 static void run_programs(struct worker *w, const struct bridge *b, struct burst *f, unsigned n);
@@ -273,7 +274,7 @@ static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, co
     if (w->ct->burst.n)
         run_programs(w, b, &w->ct->burst, w->ct->burst.n);
     for (unsigned k = 0; k < rest.n_alone; k++)
-        go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], (uint8_t)p->out);
+        go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], (uint8_t)p->out, rest.words[k]);
 }
 
 /* Runs a group's program on the frames that it is quick for; notes what is left to do with these. */

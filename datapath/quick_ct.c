@@ -92,7 +92,7 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
         .flags = h[13] & 0x3f,
         .scale = -1,
     };
-    return header >= 20 && header <= n_l4 && !(h[13] & TCP_SYN); /* a SYN has options */
+    return header >= 20 && header <= n_l4; /* a SYN's options are not looked at: only what begins with it is ours */
 }
 
 static ALWAYS_INLINE void read_tuple(struct conn_tuple *out, const uint8_t *ip, uint16_t zone)
@@ -249,13 +249,6 @@ static bool read_frame(struct reading *r, const struct conn_table *t, const stru
     return true;
 }
 
-static bool is_syn(const struct burst *f, unsigned i)
-{
-    const uint8_t *ip = f->p[i] + f->l3_ofs[i];
-
-    return f->l3_ofs[i] && ip[9] == IP_PROTO_TCP && (ip[20 + 13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-}
-
 /* A connection is likely to begin, after `n_before` others: its waits for memory begin now. */
 static void expect_new(struct worker *w, const struct conn_table *t, const struct conn_tuple *tuple, unsigned n_before)
 {
@@ -263,17 +256,7 @@ static void expect_new(struct worker *w, const struct conn_table *t, const struc
     nat_expect(t, tuple, &w->ct->expected);
 }
 
-static void expect_syn(struct worker *w, const struct conn_table *t, const uint8_t *ip, uint16_t zone,
-                       unsigned n_before)
-{
-    struct conn_tuple tuple;
-
-    read_tuple(&tuple, ip, zone);
-    conn_expect_bucket(t, conn_hash(t, &tuple));
-    expect_new(w, t, &tuple, n_before);
-}
-
-/* The k-th frame's connection is found, counted and locked (`*held`); false: it is not as simple as that. */
+/* The k-th frame's connection, counted and locked (`*held`), or that it would begin one; false: it is not as simple as that. */
 static bool track_one(struct worker *w, struct conn_table *t, struct reading *r, unsigned k, const struct burst *f,
                       struct ct_seen *s, struct conn **held)
 {
@@ -286,8 +269,14 @@ static bool track_one(struct worker *w, struct conn_table *t, struct reading *r,
     else if (like != NOT_ALIKE)
         r->packet[k].tuple = r->packet[like].tuple;
     r->conn[k] = NULL;
-    if (!conn_track_quick(w, t, &r->packet[k], r->hash[k], n_bytes, s, held, is_held))
+    switch (conn_track_quick(w, t, &r->packet[k], r->hash[k], n_bytes, s, held, is_held)) {
+    case CT_QUICK_OTHER:
         return false;
+    case CT_QUICK_NEW:
+        return like == NOT_ALIKE; /* it is for the first frame to begin it: later ones then find it */
+    case CT_QUICK_KNOWN:
+        break;
+    }
     r->conn[k] = *held;
     r->serial[k] = (*held)->serial;
     r->dir[k] = s->dir;
@@ -305,13 +294,9 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     unsigned n_known = 0, n_new = 0;
 
     r.n = 0;
-    for (unsigned k = 0; k < n; k++) {
-        if (t && read_frame(&r, t, f, which[k], a->zone))
-            continue;
-        if (t && is_syn(f, which[k]))
-            expect_syn(w, t, f->p[which[k]] + f->l3_ofs[which[k]], a->zone, n_new++);
-        rest->others[rest->n_others++] = which[k];
-    }
+    for (unsigned k = 0; k < n; k++)
+        if (!t || !read_frame(&r, t, f, which[k], a->zone))
+            rest->others[rest->n_others++] = which[k];
     for (unsigned k = 0; k < r.n; k++)
         if (r.like[k] == NOT_ALIKE && !conn_expect(t, r.hash[k]))
             expect_new(w, t, &r.packet[k].tuple, n_new++);
@@ -353,6 +338,7 @@ static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
 
         if (!p || p->kind == QUICK_NONE || p->kind == QUICK_CT) {
             rest->frames[rest->n_alone] = f->m[i];
+            rest->words[rest->n_alone] = p ? program_words(p) : NULL;
             rest->alone[rest->n_alone++] = (uint8_t)i;
             continue;
         }

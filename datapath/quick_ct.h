@@ -24,6 +24,7 @@ struct quick_ct {
 struct quick_ct_rest {
     unsigned n_alone, n_others;
     struct rte_mbuf *frames[PORT_BURST];
+    const uint64_t *words[PORT_BURST]; /* of these, their programs; NULL: none is remembered */
     uint8_t alone[PORT_BURST], others[PORT_BURST];
 };
 void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
