@@ -27,8 +27,9 @@ enum {
     WAYS_ASKED = 2, /* of a full set, for their age, before one is taken: each is a cache line */
     LINE = 64,
     WINDOW = 1 << 15,
-    HIT_PART = 4, /* fewer hits than a quarter: step aside */
-    ASIDE_WINDOWS = 15,
+    HIT_PART = 4,     /* fewer hits than a quarter: step aside */
+    ASIDE_FIRST = 15, /* windows; twice as many each time, up to ASIDE_LAST */
+    ASIDE_LAST = 63,
     INDEX_SIZE = 1 << 16, /* of interned programs; a power of two */
     HUGE_PAGE = 2 << 20,
 };
@@ -57,7 +58,8 @@ struct cache {
     uint32_t n_interned, epoch;      /* of the index */
     uint32_t lookups, hits, evicted; /* in this window; evicted: good entries, for others */
     uint32_t aside;                  /* windows still to be stood aside */
-    uint32_t victim;                 /* counts replacements */
+    uint32_t next_aside;
+    uint32_t victim; /* counts replacements */
 };
 
 enum { FIRST_KEY_ROOM = 5 };
@@ -123,6 +125,7 @@ int cache_new(struct cache **out, size_t bytes)
         return -ENOMEM;
     }
     c->key_room = FIRST_KEY_ROOM;
+    c->next_aside = ASIDE_FIRST;
     cache_clear(c);
     *out = c;
     return 0;
@@ -244,10 +247,14 @@ static inline struct program *program_of(const struct cache *c, const struct cac
 /* At the end of a window: did looking things up pay? */
 static void window_end(struct cache *c)
 {
-    if (c->aside)
+    if (c->aside) {
         c->aside--;
-    else if (c->hits < c->lookups / HIT_PART && c->evicted > c->lookups / HIT_PART)
-        c->aside = ASIDE_WINDOWS;
+    } else if (c->hits < c->lookups / HIT_PART && c->evicted > c->lookups / HIT_PART) {
+        c->aside = c->next_aside;
+        c->next_aside = c->next_aside * 2 > ASIDE_LAST ? ASIDE_LAST : c->next_aside * 2;
+    } else {
+        c->next_aside = ASIDE_FIRST;
+    }
     c->lookups = c->hits = c->evicted = 0;
 }
 

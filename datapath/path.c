@@ -39,6 +39,8 @@ struct paths {
     uint32_t round; /* of the slots that mean something */
     uint64_t version, outer_round;
     const struct bridge *bridge;
+    uint64_t mask_serial; /* of the mask beyond which `key` is zero, unless is_edited */
+    bool is_edited;
     /* of the frames last asked for */
     struct key key[PORT_BURST];
     struct path path[PORT_BURST];
@@ -135,14 +137,17 @@ static bool edit(struct key *key, const struct rule_code *c, uint64_t *edits)
 }
 
 /* The frame has met its rule; returns the table where it goes on, NO_GOTO: nowhere. */
-static uint8_t meet(struct path *way, struct key *key, const struct rule *r)
+static uint8_t meet(struct paths *p, unsigned k, const struct rule *r)
 {
+    struct path *way = &p->path[k];
+
     if (r->way == WAY_OTHER || way->n == PATH_RULES) {
         way->is_straight = false;
         return NO_GOTO;
     }
     way->rule[way->n++] = r;
-    if (r->way == WAY_ON_EDITED && !edit(key, &r->code, &way->edits))
+    p->is_edited |= r->way == WAY_ON_EDITED;
+    if (r->way == WAY_ON_EDITED && !edit(&p->key[k], &r->code, &way->edits))
         way->is_straight = false;
     return r->way == WAY_END || !way->is_straight ? NO_GOTO : r->code.goto_table;
 }
@@ -156,13 +161,13 @@ static void walk_table(struct paths *p, const struct bridge *b, uint64_t version
     uint8_t here[PORT_BURST];
     unsigned n_here = 0;
 
+    if (!t)
+        return; /* as a table that has no rule for them */
     for (unsigned k = 0; k < n; k++)
         if (p->at_table[k] == table_id && p->path[k].is_straight) {
             keys[n_here] = &p->key[k];
             here[n_here++] = (uint8_t)k;
         }
-    if (!t)
-        return; /* as a table that has no rule for them */
     if (table_has_conjunctions(t)) {
         for (unsigned j = 0; j < n_here; j++)
             p->path[here[j]].is_straight = false;
@@ -171,7 +176,7 @@ static void walk_table(struct paths *p, const struct bridge *b, uint64_t version
     table_find_burst(t, keys, n_here, version, found);
     for (unsigned j = 0; j < n_here; j++)
         if (found[j])
-            p->at_table[here[j]] = meet(&p->path[here[j]], &p->key[here[j]], found[j]);
+            p->at_table[here[j]] = meet(p, here[j], found[j]);
 }
 
 /* The lowest table behind `table_id` that a frame has come to; NO_GOTO: none. */
@@ -223,15 +228,17 @@ static void turn(struct paths *p, uint64_t version, uint64_t outer_round)
 void paths_find(struct paths *p, const struct bridge *b, const struct entry_mask *m, uint64_t version, uint64_t round,
                 struct burst *f, const uint8_t *which, unsigned n)
 {
-    struct key common;
     struct slot *slot[PORT_BURST];
 
     turn(p, version, round);
     p->bridge = b;
-    plain_key_common(f, m, &common);
+    if (p->is_edited || p->mask_serial != m->serial) {
+        memset(p->key, 0, sizeof p->key);
+        p->is_edited = false;
+        p->mask_serial = m->serial;
+    }
+    plain_whole_keys(f, m, which, n, p->key);
     for (unsigned k = 0; k < n; k++) {
-        p->key[k] = common;
-        plain_key_own(f, m, which[k], &p->key[k]);
         p->path[k].n = 0;
         p->path[k].edits = 0;
         p->path[k].is_straight = true;

@@ -128,10 +128,10 @@ static struct cache_point point_of(const struct worker *w, const struct bridge *
 static void translate_one(struct worker *w, const struct bridge *b, const struct entry_mask *m, const struct burst *f,
                           unsigned i)
 {
-    struct key key;
+    struct key key = { 0 };
+    uint8_t which = (uint8_t)i;
 
-    plain_key_common(f, m, &key);
-    plain_key_own(f, m, i, &key);
+    plain_whole_keys(f, m, &which, 1, &key);
     resume_begin(&w->resume);
     translate(w, b, &key);
 }

@@ -132,20 +132,24 @@ void plain_choose(struct entry_mask *m)
             }
 }
 
-void plain_key_common(const struct burst *b, const struct entry_mask *m, struct key *key)
+void plain_whole_keys(const struct burst *b, const struct entry_mask *m, const uint8_t *which, unsigned n,
+                      struct key *keys)
 {
-    *key = (struct key){ 0 };
-    if (entry_reads_in_port(m))
-        key->w[0] = ((uint64_t)b->in_port << 32 | b->in_port) & m->mask[0];
-    for (unsigned j = 0; j < m->n; j++)
-        if (m->word[j] == field_place[FIELD_ETH_TYPE].word)
-            key->w[m->word[j]] = at(FIELD_ETH_TYPE, ETH_TYPE_IPV4) & m->mask[j];
-}
+    for (unsigned j = 0; j < m->n; j++) {
+        unsigned word = m->word[j], place = m->plain_place[word];
+        uint64_t common = 0;
 
-void plain_key_own(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key)
-{
-    for (unsigned j = 0; j < m->n_plain; j++)
-        key->w[field_place[columns[m->plain[j]].field].word] |= b->keys.word[j][i];
+        if (word == field_place[FIELD_ETH_TYPE].word)
+            common = at(FIELD_ETH_TYPE, ETH_TYPE_IPV4) & m->mask[j];
+        else if (word == field_place[FIELD_IN_PORT].word)
+            common = ((uint64_t)b->in_port << 32 | b->in_port) & m->mask[j];
+        if (place == ENTRY_NO_PLACE)
+            for (unsigned k = 0; k < n; k++)
+                keys[k].w[word] = common;
+        else
+            for (unsigned k = 0; k < n; k++)
+                keys[k].w[word] = common | b->keys.word[place][which[k]];
+    }
 }
 
 /* One word of every frame's key, under the mask. */

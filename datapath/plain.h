@@ -30,8 +30,8 @@ void plain_choose(struct entry_mask *m);
 void plain_keys(struct burst *b, const struct entry_mask *m, uint64_t basis);
 /* Word `word` of every plain frame's key, under the mask; of one that plain frames do not differ in, what they all have. */
 void plain_word(const struct burst *b, unsigned word, uint64_t mask, uint64_t *out);
-/* The whole masked key of a frame whose columns were made: what it has in common with the others, then what is its own. */
-void plain_key_common(const struct burst *b, const struct entry_mask *m, struct key *key);
-void plain_key_own(const struct burst *b, const struct entry_mask *m, unsigned i, struct key *key);
+/* The masked keys of the frames `which`, whose columns were made: every word of the mask is written, and no other. */
+void plain_whole_keys(const struct burst *b, const struct entry_mask *m, const uint8_t *which, unsigned n,
+                      struct key *keys);
 
 #endif

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 
 enum {
+    SUBTABLES_PROBED = 2,  /* so many are probed whatever there is: a rule for all, and others of one mask */
     SUBTABLES_FEW = 8,     /* so many are probed rather than compiled ... */
     COMPILED_RULES = 4096, /* ... when the table has more rules than this */
     CHANGES_FEW = 256,     /* do not start a build by themselves while they go on */
@@ -261,7 +262,7 @@ static bool is_slow(const struct table *t)
     const struct view *v = view_of(t);
     size_t n = tuple_space_subtables(v->fresh) + (v->frozen ? tuple_space_subtables(v->frozen) : 0);
 
-    return n > SUBTABLES_FEW || v->forest || (n > 1 && t->n_rules <= COMPILED_RULES);
+    return n > SUBTABLES_FEW || v->forest || (n > SUBTABLES_PROBED && t->n_rules <= COMPILED_RULES);
 }
 
 static void tend(struct table *t, size_t n_changes_needed)

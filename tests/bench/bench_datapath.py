@@ -315,6 +315,7 @@ def ceiling(case, args):
                     "--auto-start", "--nb-cores=1", "--stats-period=1", "--total-num-mbufs=262144", "--no-flush-rx",
                     f"--burst={32}")
         if kind.startswith("memif"):
+            wait_for("dpdk-testpmd's socket", lambda: os.path.exists(f"{scope.dir}/memif"))
             generate(scope, args, kind, n_flows, args.seconds + 30)
         rates = []
 

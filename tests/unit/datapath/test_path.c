@@ -153,10 +153,9 @@ static unsigned run_burst(uint64_t round)
     paths_find(paths, w.b, m, version, round, &f, which, f.n);
     for (unsigned k = 0; k < f.n; k++) {
         struct program_buf made = { .w = words, .size = WORDS };
-        struct key key;
+        struct key key = { 0 };
 
-        plain_key_common(&f, m, &key);
-        plain_key_own(&f, m, k, &key);
+        plain_whole_keys(&f, m, &which[k], 1, &key);
         resume_begin(&at);
         translate_tables(&made, w.b, &key, version, &at);
         assert_false(made.is_full);

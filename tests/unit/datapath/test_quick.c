@@ -71,8 +71,7 @@ static void keys_are_the_parsers(void **state)
                 struct key key = { 0 };
                 struct pkt p;
 
-                plain_key_common(&f, &m, &key);
-                plain_key_own(&f, &m, k, &key);
+                plain_whole_keys(&f, &m, &(uint8_t){ (uint8_t)k }, 1, &key);
                 pkt_init(&p, f.m[k], IN_PORT);
                 pkt_parse(&p, PKT_LAYERS_ALL);
                 CHECK(!f.l3_ofs[k] || (f.l3_ofs[k] == p.l3_ofs && p.l4_ofs == p.l3_ofs + 20 && !p.is_fragment),
