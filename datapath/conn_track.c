@@ -25,7 +25,9 @@ int conn_track_open(struct datapath *dp)
 
     if (conn_track_table(dp))
         return 0;
-    err = conn_table_new(&t, &conf);
+    err = reassembly_open(dp);
+    if (!err)
+        err = conn_table_new(&t, &conf);
     if (!err)
         atomic_store_explicit(&dp->conns, t, memory_order_release);
     return err;

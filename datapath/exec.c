@@ -446,12 +446,27 @@ static void output(struct worker *w, const struct bridge *b, struct pkt *p, cons
 }
 
 /* False: the frame may not go on, and is gone. */
+/* A fragment is of no connection; its datagram is.  False: it waits for others, or is lost. */
+static bool join(struct worker *w, struct pkt *p, const struct ct_action *a)
+{
+    uint16_t zone = a->zone_src ? (uint16_t)pkt_take(p, subfield_unpack(a->zone_src)).lo : a->zone;
+    uint64_t among = hash_mix((uint64_t)p->in_port << 16 | zone);
+
+    if (reassembly_join(w, p, (uint32_t)among | UINT32_C(1) << 31)) /* numbers of ports are lower */
+        return true;
+    p->m = NULL;
+    return false;
+}
+
 __attribute__((noinline)) static bool track(struct worker *w, struct pkt *p, const uint64_t *payload)
 {
     struct ct_action a;
     enum drop why;
 
     memcpy(&a, payload, sizeof a);
+    pkt_parse(p, 1u << LAYER_L3);
+    if (unlikely(p->is_fragment) && atomic_load_explicit(&w->reassembly, memory_order_acquire) && !join(w, p, &a))
+        return false;
     why = conn_track(w, p, &a);
     if (likely(why == DROP_NONE))
         return true;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reassembly.c - a worker puts IP fragments together as they come in, and cuts what it has put together on its way out.
  * Flow: pipeline_burst -> [reassembly_add] -> tables ... worker_send -> [reassembly_send] -> worker_send, by piece.
+ *       exec (OP_CT) -> [reassembly_join] -> conn_track: a connection is known of a whole datagram only.
  *
  * Theory.  Fragments of one datagram may come in by queues of several workers.  The one that its hash chooses, the owner, has
  * them all: the others hand theirs to it by the ring that also has frames for other workers' ports, and the owner does all
- * that is left to do for the frame.  Memory is bounded: all tables together hold an eighth of the frames' pool.
+ * that is left to do for the frame.  Not so where the action ct meets fragments: what tables have done to the frame so far cannot
+ * go to another worker with it, so there each has its own, and devices that spread frames by addresses send them all to one.
+ * Memory is bounded: all tables together hold an eighth of the frames' pool.
  * A worker whose table holds something wakes up to let go of it in time. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -106,15 +110,34 @@ static void hand_to(struct worker *w, struct worker *owner, const struct dp_port
     worker_kick(owner);
 }
 
-bool reassembly_add(struct worker *w, struct dp_port *dp)
+/* Takes a fragment; returns the frame of its datagram, when that is whole. */
+static struct rte_mbuf *add(struct worker *w, const struct fragment_key *key, uint32_t hash, const struct fragment *f)
 {
     struct reassembly *r = reassembly_of(w);
+    unsigned n = fragment_table_add(r->table, key, hash, f, w->now_ns, r->parts);
+    struct rte_mbuf *m;
+    enum drop why;
+
+    w->n_datagrams = fragment_table_length(r->table);
+    if (!n)
+        return NULL;
+    m = fragment_join(r->parts, n, &r->scratch, &why);
+    if (!m) {
+        counter_add(&w->drops[why], n);
+        return NULL;
+    }
+    counter_add(&w->joined, 1);
+    w->has_joined = true;
+    return m;
+}
+
+bool reassembly_add(struct worker *w, struct dp_port *dp)
+{
     struct fragment_key key;
     struct fragment f;
     struct rte_mbuf *m;
-    enum drop why;
     uint32_t hash;
-    unsigned n, owner;
+    unsigned owner;
 
     if (!fragment_read(w->pkt, dp->serial, &key, &f)) {
         lose(w, w->pkt->m, DROP_FRAGMENT_BAD);
@@ -126,18 +149,43 @@ bool reassembly_add(struct worker *w, struct dp_port *dp)
         hand_to(w, w->dp->workers[owner], dp, f.m);
         return false;
     }
-    n = fragment_table_add(r->table, &key, hash, &f, w->now_ns, r->parts);
-    w->n_datagrams = fragment_table_length(r->table);
-    if (!n)
-        return false;
-    m = fragment_join(r->parts, n, &r->scratch, &why);
-    if (!m) {
-        counter_add(&w->drops[why], n);
+    m = add(w, &key, hash, &f);
+    if (m)
+        pkt_init(w->pkt, m, dp->number);
+    return m;
+}
+
+/* What is known of the last fragment beside its bytes is known of the datagram. */
+static void become(struct pkt *p, struct rte_mbuf *m)
+{
+    struct pkt was = { .layers = p->layers & (1u << LAYER_TUNNEL), .queue = p->queue };
+    unsigned n_words = field_place[was.layers ? FIELD_CT_STATE : FIELD_TUNNEL_ID].word;
+
+    memcpy(was.key.w, p->key.w, n_words * sizeof was.key.w[0]);
+    pkt_init(p, m, p->in_port);
+    memcpy(p->key.w, was.key.w, n_words * sizeof was.key.w[0]);
+    p->layers |= was.layers;
+    p->queue = was.queue;
+}
+
+bool reassembly_join(struct worker *w, struct pkt *p, uint32_t among)
+{
+    struct fragment_key key;
+    struct fragment f;
+    struct rte_mbuf *m;
+
+    if (pkt_writable(p)) {
+        lose(w, p->m, DROP_NO_ROOM);
         return false;
     }
-    counter_add(&w->joined, 1);
-    pkt_init(w->pkt, m, dp->number);
-    return true;
+    if (!fragment_read(p, among, &key, &f)) {
+        lose(w, p->m, DROP_FRAGMENT_BAD);
+        return false;
+    }
+    m = add(w, &key, fragment_hash(&key, w->dp->fragment_seed), &f);
+    if (m)
+        become(p, m);
+    return m;
 }
 
 bool reassembly_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue)

@@ -219,7 +219,7 @@ void worker_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint3
 {
     uint32_t snaplen = atomic_load_explicit(&dp->snaplen, memory_order_relaxed);
 
-    if (unlikely(joins_fragments(dp->bridge)) && reassembly_send(w, dp, m, queue))
+    if (unlikely(w->has_joined) && reassembly_send(w, dp, m, queue))
         return;
     if (snaplen)
         event_capture(w, dp, m, EVENT_CAPTURE_TX, snaplen);

@@ -114,6 +114,7 @@ struct worker {
     bool is_shaped[DP_PORTS_MAX];
     _Atomic(struct reassembly *) reassembly; /* C makes it; NULL: no bridge has ever put fragments together */
     unsigned n_datagrams;                    /* that wait for fragments */
+    bool has_joined;                         /* ever: some frames may have to be cut again */
     unsigned sweep_rounds;                   /* since the start */
     /* W writes, C reads */
     alignas(64) _Atomic uint64_t drops[DROP_N];
@@ -188,6 +189,9 @@ uint64_t shaped_next_ns(const struct worker *w); /* when there will be more; UIN
 /* reassembly.c.  w->pkt is a fragment that came in by `dp`, LAYER_L3 parsed: takes its frame, or makes it that of its
  * datagram, which is now whole, and returns true: as if that had come in. */
 bool reassembly_add(struct worker *w, struct dp_port *dp);
+/* Likewise a fragment that has come to the action ct, as `p`, of which every layer but L2 and L3 may be unknown then; `among`:
+ * fragments go together only with those of the same number. */
+bool reassembly_join(struct worker *w, struct pkt *p, uint32_t among);
 /* Sends a joined frame in pieces, if it must be; false: send it as it is. */
 bool reassembly_send(struct worker *w, struct dp_port *dp, struct rte_mbuf *m, uint32_t queue);
 void reassembly_expire(struct worker *w);            /* at w->now_ns */

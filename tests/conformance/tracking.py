@@ -113,6 +113,53 @@ class Tracking(OfctlTest):
                 self.assertEqual(outer.setdefault(host, seen.src), seen.src)
         self.assertGreater(len({bytes(a) for a in outer.values()}), 20)
 
+    def fragments(self, packet, sizes, ident):
+        """The packet in pieces: of so many bytes each, a multiple of eight, and the rest."""
+        body, pieces, at = packet[20:], [], 0
+        for size in [*sizes, None]:
+            part = body[at:] if size is None else body[at:at + size]
+            flags = (0 if size is None else 0x2000) | at // 8
+            h = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(part), ident, flags, 64, packet[9], 0) + packet[12:20]
+            pieces.append(h[:10] + struct.pack(">H", total(h)) + h[12:] + part)
+            at += len(part)
+        return pieces
+
+    def test_rfc4787_req_14_fragments_in_any_order(self):
+        self.nat()
+        for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+            payload = bytes(range(200))
+            pieces = self.fragments(udp(HOST, SERVER, 5000, 53, payload), [64, 64], order[0] + 7)
+            for i in order:
+                self.assertEqual(self.sw.take("out"), [])
+                self.sw.give("in", ether(pieces[i]))
+            seen = Seen(self.sw.take_some("out", 1)[0])  # it fits the link
+            self.assertEqual((seen.src, seen.sport, seen.l4[8:]), (OUTER, 5000, payload))
+            back = self.fragments(udp(SERVER, OUTER, 53, 5000, payload), [104], order[0])
+            for piece in reversed(back):
+                self.sw.give("out", ether(piece))
+            seen = Seen(self.sw.take_some("in", 1)[0])
+            self.assertEqual((seen.dst, seen.dport, seen.l4[8:]), (HOST, 5000, payload))
+
+    def test_overlapping_fragments_are_dropped(self):
+        """RFC 5722; and what is not a datagram's makes no connection."""
+        self.nat()
+        before = self.drops("fragment-overlap")
+        first, _, last = self.fragments(udp(HOST, SERVER, 5000, 53, bytes(200)), [64, 64], 99)
+        other = self.fragments(udp(HOST, SERVER, 5000, 53, bytes(range(200))), [56], 99)[1]
+        for piece in (first, other, last):
+            self.sw.give("in", ether(piece))
+        self.assertEqual(self.sw.take("out"), [])
+        self.assertGreater(self.drops("fragment-overlap"), before)
+        self.assertEqual(self.sw.call("conn/list")["connections"], [])
+
+    def test_what_tables_did_to_fragments_stays_done(self):
+        self.flow("table=0,ip,actions=load:9->NXM_NX_REG1[],dec_ttl,ct(table=1,zone=1,nat)",
+                  "table=1,ct_state=+new+trk,reg1=9,udp,tp_dst=53,actions=ct(commit,zone=1,nat(src=198.51.100.7)),output:2")
+        for piece in self.fragments(udp(HOST, SERVER, 5000, 53, bytes(100)), [64], 98):
+            self.sw.give("in", ether(piece))
+        seen = Seen(self.sw.take_some("out", 1)[0])
+        self.assertEqual((seen.src, seen.ip[8]), (OUTER, 63))
+
     def test_ports_are_used_up(self):
         self.nat("src=198.51.100.7:2000-2003")
         before = self.drops("nat-ports")
