@@ -358,10 +358,11 @@ static struct conn *hold(struct worker *w, struct conn_table *t, const struct co
     return c;
 }
 
-enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                               uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held)
+enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct ct_frame *f, struct ct_seen *s,
+                               struct conn **held)
 {
-    struct conn *c = is_held ? *held : hold(w, t, cp, hash, s, held);
+    const struct conn_packet *cp = f->packet;
+    struct conn *c = f->is_held ? *held : hold(w, t, cp, f->hash, s, held);
     bool is_over;
 
     if (!c) {
@@ -370,7 +371,7 @@ enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const str
     }
     if ((cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) || !update(c, s->dir, cp, &is_over))
         return CT_QUICK_OTHER;
-    conn_count_frame(c, s->dir, n_bytes);
+    conn_count_frame(c, s->dir, f->n_bytes);
     c->is_answered |= s->dir == CONN_REPLY;
     s->state = CT_TRK | (c->is_answered ? CT_EST : CT_NEW) | (c->is_related ? CT_REL : 0) |
                (s->dir == CONN_REPLY ? CT_RPL : 0);

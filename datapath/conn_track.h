@@ -46,18 +46,23 @@ struct ct_seen {
     struct value label;
 };
 
-/* For frames that go together (quick_ct.c): as conn_track() without a commit, but for the translation, which is the caller's;
- * `hash`: conn_hash().  False: it is not as simple as that, and nothing has changed.
- * Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for the caller to unlock;
- * `is_held`: the caller knows that it is this frame's, and its direction, s->dir.
- * Thread: W. */
+/* A frame of those that go together (quick_ct.c). */
+struct ct_frame {
+    const struct conn_packet *packet;
+    uint64_t hash; /* conn_hash() */
+    uint32_t n_bytes;
+    bool is_held; /* the caller knows that `*held` is the frame's connection, and its direction, s->dir */
+};
 enum ct_quick {
     CT_QUICK_OTHER,
     CT_QUICK_NEW, /* there is no connection, and the frame may begin one */
     CT_QUICK_KNOWN
 };
-enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint64_t hash,
-                               uint32_t n_bytes, struct ct_seen *s, struct conn **held, bool is_held);
+/* As conn_track() without a commit, but for the translation, which is the caller's.  OTHER: it is not as simple as that, and
+ * nothing has changed.  Frames of one connection often come together: it stays locked, as `*held` (NULL at first), for
+ * the caller to unlock.  Thread: W. */
+enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct ct_frame *f, struct ct_seen *s,
+                               struct conn **held);
 /* CT_SNAT and CT_DNAT, as a translated frame shows them. */
 unsigned conn_track_nat_bits(const struct ct_seen *s);
 /* Writes the fields of such a frame. */

@@ -225,12 +225,13 @@ static void turn(struct paths *p, uint64_t version, uint64_t outer_round)
     }
 }
 
-void paths_find(struct paths *p, const struct bridge *b, const struct entry_mask *m, uint64_t version, uint64_t round,
-                struct burst *f, const uint8_t *which, unsigned n)
+void paths_find(struct paths *p, const struct bridge *b, const struct cache_point *at, uint64_t round, struct burst *f,
+                const uint8_t *which, unsigned n)
 {
+    const struct entry_mask *m = at->mask;
     struct slot *slot[PORT_BURST];
 
-    turn(p, version, round);
+    turn(p, at->version, round);
     p->bridge = b;
     if (p->is_edited || p->mask_serial != m->serial) {
         memset(p->key, 0, sizeof p->key);
@@ -245,7 +246,7 @@ void paths_find(struct paths *p, const struct bridge *b, const struct entry_mask
         p->at_table[k] = 0;
     }
     for (uint8_t table_id = 0; table_id != NO_GOTO; table_id = next_table(p, table_id, n))
-        walk_table(p, b, version, table_id, n);
+        walk_table(p, b, at->version, table_id, n);
     for (unsigned k = 0; k < n; k++) {
         slot[k] = slot_of(p, &p->path[k], p->at_table[k]);
         __builtin_prefetch(slot[k]);

@@ -21,8 +21,8 @@ enum rule_way path_rule_way(const struct rule_code *code);
 /* Walks the tables for the `n` frames `which` of the burst, whose keys were made: `f->program` of each becomes that of its path,
  * or NULL when there is none yet.  `round` changes with whatever else programs depend on: they must have been kept in the same.
  * Thread: W, inside an RCU section. */
-void paths_find(struct paths *p, const struct bridge *b, const struct entry_mask *m, uint64_t version, uint64_t round,
-                struct burst *f, const uint8_t *which, unsigned n);
+void paths_find(struct paths *p, const struct bridge *b, const struct cache_point *at, uint64_t round, struct burst *f,
+                const uint8_t *which, unsigned n);
 /* Keeps the program that a translation made for the k-th of the frames just asked for, if its way is straight. */
 void paths_keep(struct paths *p, unsigned k, struct program *program);
 

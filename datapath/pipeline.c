@@ -140,7 +140,7 @@ static void translate_one(struct worker *w, const struct bridge *b, const struct
 static unsigned make_programs(struct worker *w, const struct bridge *b, const struct entry_mask *m,
                               const struct cache_point *at, struct burst *f, const uint8_t *which, unsigned n)
 {
-    paths_find(w->paths, b, m, w->version, cache_round(w->cache), f, which, n);
+    paths_find(w->paths, b, at, cache_round(w->cache), f, which, n);
     for (unsigned k = 0; k < n; k++) {
         unsigned i = which[k];
 

@@ -261,15 +261,19 @@ static bool track_one(struct worker *w, struct conn_table *t, struct reading *r,
                       struct ct_seen *s, struct conn **held)
 {
     uint8_t like = r->like[k];
-    bool is_held = like != NOT_ALIKE && *held && r->conn[like] == *held && r->serial[like] == (*held)->serial;
-    uint32_t n_bytes = rte_pktmbuf_pkt_len(f->m[r->from[k]]);
+    struct ct_frame frame = {
+        .packet = &r->packet[k],
+        .hash = r->hash[k],
+        .n_bytes = rte_pktmbuf_pkt_len(f->m[r->from[k]]),
+        .is_held = like != NOT_ALIKE && *held && r->conn[like] == *held && r->serial[like] == (*held)->serial,
+    };
 
-    if (is_held)
+    if (frame.is_held)
         s->dir = r->dir[like];
     else if (like != NOT_ALIKE)
         r->packet[k].tuple = r->packet[like].tuple;
     r->conn[k] = NULL;
-    switch (conn_track_quick(w, t, &r->packet[k], r->hash[k], n_bytes, s, held, is_held)) {
+    switch (conn_track_quick(w, t, &frame, s, held)) {
     case CT_QUICK_OTHER:
         return false;
     case CT_QUICK_NEW:

@@ -124,15 +124,23 @@ static inline bool is_wanted(const struct rule *r, const struct rule *best, enum
     return (!best || is_behind(best, r)) && (!last || is_behind(r, last));
 }
 
+/* What is looked for. */
+struct wanted {
+    const struct key *key;
+    uint64_t version;
+    enum walk walk;
+    const struct rule *last;
+};
+
 /* Returns the best of `best` and the rules of a chain of generation `g`. */
 __attribute__((always_inline)) static inline const struct rule *search_chain(const struct tuple *t,
                                                                              const struct rule *r, uint32_t g,
-                                                                             uint32_t hash, const struct key *key,
-                                                                             uint64_t version, const struct rule *best,
-                                                                             enum walk walk, const struct rule *last)
+                                                                             uint32_t hash, struct wanted want,
+                                                                             const struct rule *best)
 {
     for (; r; r = atomic_load_explicit(&r->next[g], memory_order_acquire))
-        if (r->hash == hash && is_wanted(r, best, walk, last) && rule_is_visible(r, version) && is_equal(t, r, key))
+        if (r->hash == hash && is_wanted(r, best, want.walk, want.last) && rule_is_visible(r, want.version) &&
+            is_equal(t, r, want.key))
             best = r;
     return best;
 }
@@ -153,9 +161,11 @@ static void search_burst(const struct tuple *t, const struct key *const *keys, c
         first[j] = atomic_load_explicit(&b->head[hash[j] & b->mask], memory_order_acquire);
         __builtin_prefetch(first[j]);
     }
-    for (unsigned j = 0; j < n; j++)
-        best[which[j]] =
-            search_chain(t, first[j], b->generation, hash[j], keys[which[j]], version, best[which[j]], WALK_BEST, NULL);
+    for (unsigned j = 0; j < n; j++) {
+        struct wanted want = { .key = keys[which[j]], .version = version, .walk = WALK_BEST };
+
+        best[which[j]] = search_chain(t, first[j], b->generation, hash[j], want, best[which[j]]);
+    }
 }
 
 void tuple_space_find_burst(const struct tuple_space *s, const struct key *const *keys, unsigned n, uint64_t version,
@@ -188,6 +198,7 @@ void tuple_space_find_burst(const struct tuple_space *s, const struct key *const
 const struct rule *tuple_space_next(const struct tuple_space *s, const struct key *key, uint64_t version,
                                     const struct rule *last, const struct rule *best)
 {
+    const struct wanted want = { .key = key, .version = version, .walk = WALK_NEXT, .last = last };
     const struct order *o = atomic_load_explicit(&s->order, memory_order_acquire);
 
     for (uint32_t i = 0; o && i < o->n; i++) {
@@ -201,7 +212,7 @@ const struct rule *tuple_space_next(const struct tuple_space *s, const struct ke
             if (best && best->priority > order_bound(&c->entry[k]))
                 return best;
             best = search_chain(t, atomic_load_explicit(&b->head[hash & b->mask], memory_order_acquire), b->generation,
-                                hash, key, version, best, WALK_NEXT, last);
+                                hash, want, best);
         }
     }
     return best;

@@ -150,7 +150,7 @@ static unsigned run_burst(uint64_t round)
     }
     assert_int_equal(plain_look_over(&f), 0);
     plain_keys(&f, m, 0);
-    paths_find(paths, w.b, m, version, round, &f, which, f.n);
+    paths_find(paths, w.b, &(struct cache_point){ .version = version, .mask = m }, round, &f, which, f.n);
     for (unsigned k = 0; k < f.n; k++) {
         struct program_buf made = { .w = words, .size = WORDS };
         struct key key = { 0 };
