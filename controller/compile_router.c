@@ -33,6 +33,7 @@ enum {
     PROTO_ICMPV6 = 58,
     PROTO_SCTP = 132,
     DHCP_SERVER_PORT = 67,
+    DNS_SERVER_PORT = 53,
     TTL_OWN = 64,
     ROUTE_BASE = 1000,
     PORT16_NONE = 0xffff, /* OFPP_NONE of OpenFlow 1.0 */
@@ -226,6 +227,14 @@ static void emit_services(struct compiler *c, const struct net_router *r, const 
         match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
         match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
         match_set(&d.m, FIELD_UDP_DST, DHCP_SERVER_PORT);
+        emit_service(c, &d, n->vlan);
+    }
+    for (size_t i = 0; r->dns && !leg->is_outside && i < leg->n_addresses; i++) {
+        d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
+        match_set(&d.m, FIELD_ETH_DST, r->mac);
+        draft_match_ip(&d, DRAFT_DST, &leg->addresses[i], leg->addresses[i].family == 4 ? 32 : 128);
+        match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+        match_set(&d.m, FIELD_UDP_DST, DNS_SERVER_PORT);
         emit_service(c, &d, n->vlan);
     }
     for (size_t i = 0; i < leg->n_addresses; i++) {

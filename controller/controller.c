@@ -621,7 +621,7 @@ int controller_init(struct controller *c, struct ev_loop *loop, const struct clo
 {
     *c = (struct controller){ .loop = loop, .clock = clock, .start_ns = clock_now(clock) };
     hosts_init(&c->hosts);
-    services_init(&c->services);
+    services_init(c);
     list_init(&c->sessions);
     ev_timer_init(&c->touch, on_touch, 0., 0.);
     ev_timer_init(&c->tick, on_tick, LINK_PERIOD_MS / 1000., LINK_PERIOD_MS / 1000.);

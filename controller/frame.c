@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { TYPE_VLAN = 0x8100, IPV4_HEADER = 20, IPV6_HEADER = 40, MIN_FRAME = 60 };
+enum { TYPE_VLAN = 0x8100, IPV4_HEADER = 20, IPV6_HEADER = 40, UDP_HEADER = 8, MIN_FRAME = 60 };
 
 static net_mac rd_mac(struct rd *r)
 {
@@ -217,6 +217,40 @@ void ip_write(struct wr *w, const struct ip_write *how, const uint8_t *payload, 
         be16_store(w->p + at + how->sum_at, sum || how->proto == FRAME_ICMP ? (uint16_t)sum : UINT16_MAX);
     }
     frame_end(w, start, how->vlan);
+}
+
+bool udp_read(struct udp *out, const struct ip_packet *ip)
+{
+    struct rd r = rd_init(ip->data, ip->n_data);
+    size_t n;
+
+    out->src = rd_u16(&r);
+    out->dst = rd_u16(&r);
+    n = rd_u16(&r);
+    rd_skip(&r, 2);
+    out->data = r.p;
+    out->n_data = n - UDP_HEADER;
+    return ip->proto == FRAME_UDP && !ip->is_later_fragment && !r.bad && n >= UDP_HEADER && out->n_data <= r.left;
+}
+
+void udp_write(struct wr *w, const struct ip_write *how, const struct udp *u)
+{
+    struct ip_write whole = *how;
+    struct wr m;
+
+    whole.proto = FRAME_UDP;
+    whole.sum_at = 6;
+    wr_init(&m);
+    wr_u16(&m, u->src);
+    wr_u16(&m, u->dst);
+    wr_u16(&m, (uint16_t)(UDP_HEADER + u->n_data));
+    wr_u16(&m, 0);
+    wr_bytes(&m, u->data, u->n_data);
+    if (m.bad)
+        w->bad = true;
+    else
+        ip_write(w, &whole, m.p, m.len);
+    wr_fini(&m);
 }
 
 struct ip_addr ip_link_local(net_mac mac)

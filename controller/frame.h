@@ -46,6 +46,13 @@ struct ip_packet {
     size_t n_data, n_whole;      /* of what is there, padding left out */
 };
 bool ip_read(struct ip_packet *out, const struct frame *f);
+/* The payload of a UDP datagram, which is all there. */
+struct udp {
+    uint16_t src, dst;
+    const uint8_t *data; /* borrowed */
+    size_t n_data;
+};
+bool udp_read(struct udp *out, const struct ip_packet *ip);
 /* Appends a whole frame with that payload, whose checksum field at `sum_at` (none: SIZE_MAX) is filled in. */
 struct ip_write {
     net_mac dst_mac, src_mac;
@@ -55,6 +62,9 @@ struct ip_write {
     size_t sum_at;
 };
 void ip_write(struct wr *w, const struct ip_write *how, const uint8_t *payload, size_t n);
+
+/* The same with a UDP header before the payload; `proto` and `sum_at` of `how` are not looked at. */
+void udp_write(struct wr *w, const struct ip_write *how, const struct udp *u);
 
 /* fe80:: with the interface identifier that RFC 4291, appendix A, makes of a MAC address. */
 struct ip_addr ip_link_local(net_mac mac);

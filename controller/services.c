@@ -4,41 +4,35 @@
 
 #include "base/log.h"
 #include "controller/compiler_impl.h"
+#include "controller/dns.h"
 #include "controller/domain.h"
-#include "controller/frame.h"
 #include "controller/lease_store.h"
+#include "controller/services_impl.h"
 #include "openflow/ofp.h"
 
 #include <string.h>
 
 enum {
-    ND_ROUTER_SOLICITATION = 133,
-    ND_ROUTER_ADVERTISEMENT,
-    ND_SOLICITATION,
-    ND_ADVERTISEMENT,
-    OPTION_SOURCE = 1,
-    OPTION_TARGET,
-    OPTION_PREFIX,
-    OPTION_MTU = 5,
-    OPTION_RDNSS = 25,
     ERROR_BYTES = 548,     /* of an IPv4 error, RFC 1812, 4.3.2.3: 576 with its headers */
     ERROR_BYTES_V6 = 1232, /* 1280 with its headers, RFC 4443, 2.4 (c) */
-    SUM_AT = 2,
 };
-#define ALL_NODES_MAC UINT64_C(0x333300000001)
 #define BROADCAST_MAC UINT64_C(0xffffffffffff)
 
-void services_init(struct services *s)
+void services_init(struct controller *c)
 {
+    struct services *s = &c->services;
+
     *s = (struct services){ 0 };
     neighbors_init(&s->neighbors);
     dhcp_init(&s->dhcp);
+    services_dns_init(c);
 }
 
 void services_fini(struct services *s)
 {
     neighbors_fini(&s->neighbors);
     dhcp_fini(&s->dhcp);
+    dns_forward_fini(&s->dns);
 }
 
 static uint64_t now(const struct controller *c)
@@ -46,14 +40,14 @@ static uint64_t now(const struct controller *c)
     return clock_now(c->clock);
 }
 
-static const struct net_router *router_of(const struct controller *c, int network)
+const struct net_router *services_router(const struct controller *c, int network)
 {
     const struct net_doc *doc = c->domain->doc;
 
     return doc->networks[network].router == NET_NONE ? NULL : &doc->routers[doc->networks[network].router];
 }
 
-static void send_out(struct controller *c, int sw, uint32_t port, struct wr *w)
+void services_send(struct controller *c, int sw, uint32_t port, struct wr *w)
 {
     if (!w->bad && domain_is_connected(c->domain, sw))
         session_packet_out(c->domain->members[sw].session, port, w->p, w->len);
@@ -62,10 +56,10 @@ static void send_out(struct controller *c, int sw, uint32_t port, struct wr *w)
 
 /* --- asking --- */
 /* A switch from where a flood of the network reaches all of it. */
-static int flood_switch(const struct controller *c, int network)
+int services_flood_switch(const struct controller *c, int network)
 {
     const struct domain *d = c->domain;
-    const struct net_router *r = router_of(c, network);
+    const struct net_router *r = services_router(c, network);
 
     if (r && r->gateway != NET_NONE && domain_is_connected(d, r->gateway))
         return r->gateway;
@@ -91,7 +85,7 @@ static void solicit_write(struct wr *w, const struct net_router *r, uint16_t vla
         .dst = &dst,
         .proto = FRAME_ICMPV6,
         .ttl = FRAME_ND_TTL,
-        .sum_at = SUM_AT,
+        .sum_at = ICMP_SUM_AT,
     };
 
     memcpy(dst.bytes + 13, of->bytes + 13, 3);
@@ -108,11 +102,11 @@ static void ask(void *arg, const struct neighbor *of)
 {
     struct controller *c = arg;
     int network = domain_network_of_vlan(c->domain, of->vlan), sw;
-    const struct net_router *r = network == NET_NONE ? NULL : router_of(c, network);
+    const struct net_router *r = network == NET_NONE ? NULL : services_router(c, network);
     const struct ip_addr *own = r ? net_doc_gateway(c->domain->doc, network, of->ip.family) : NULL;
     struct wr w;
 
-    sw = own ? flood_switch(c, network) : NET_NONE;
+    sw = own ? services_flood_switch(c, network) : NET_NONE;
     if (sw == NET_NONE)
         return;
     wr_init(&w);
@@ -120,7 +114,7 @@ static void ask(void *arg, const struct neighbor *of)
         solicit_write(&w, r, of->vlan, own, &of->ip);
     else
         arp_write(&w, BROADCAST_MAC, of->vlan, &(struct arp){ .op = 1, .sha = r->mac, .spa = *own, .tpa = of->ip });
-    send_out(c, sw, OFPP_TABLE, &w);
+    services_send(c, sw, OFPP_TABLE, &w);
 }
 
 static void want(struct controller *c, int network, const struct ip_addr *ip)
@@ -248,131 +242,6 @@ void services_recall(struct controller *c, const struct flow_set *held)
     }
 }
 
-/* --- neighbor discovery and router advertisement --- */
-static bool is_own(const struct controller *c, int network, const struct ip_addr *ip)
-{
-    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
-    struct ip_addr local = ip_link_local(router_of(c, network)->mac);
-
-    for (size_t i = 0; i < leg->n_addresses; i++)
-        if (ip_equal(&leg->addresses[i], ip))
-            return true;
-    return ip_equal(&local, ip);
-}
-
-/* RFC 4861, 7.2.4: to who asked, or to all when it has no address yet (it asks whether this one is free). */
-static void advertise_neighbor(struct controller *c, int sw, uint32_t port, int network, const struct ip_addr *target,
-                               const struct ip_addr *to, net_mac to_mac)
-{
-    static const struct ip_addr all_nodes = { .family = 6, .bytes = { 0xff, 0x02, [15] = 1 } };
-    bool has_asker = ip_is_single(to);
-    const struct ip_write how = {
-        .dst_mac = has_asker ? to_mac : ALL_NODES_MAC,
-        .src_mac = router_of(c, network)->mac,
-        .src = target,
-        .dst = has_asker ? to : &all_nodes,
-        .proto = FRAME_ICMPV6,
-        .ttl = FRAME_ND_TTL,
-        .sum_at = SUM_AT,
-    };
-    uint8_t m[32] = { ND_ADVERTISEMENT, [4] = has_asker ? 0xe0 : 0xa0, [24] = OPTION_TARGET, [25] = 1 };
-    struct wr w;
-
-    memcpy(m + 8, target->bytes, 16);
-    net_mac_bytes(how.src_mac, m + 26);
-    wr_init(&w);
-    ip_write(&w, &how, m, sizeof m);
-    send_out(c, sw, port, &w);
-}
-
-static void wr_rdnss(struct wr *m, const struct net_dhcp *dhcp)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; dhcp && i < dhcp->n_dns; i++)
-        n += dhcp->dns[i].family == 6;
-    if (!n)
-        return;
-    wr_u8(m, OPTION_RDNSS);
-    wr_u8(m, (uint8_t)(1 + 2 * n));
-    wr_u16(m, 0);
-    wr_u32(m, ROUTER_LIFETIME_S);
-    for (size_t i = 0; i < dhcp->n_dns; i++)
-        if (dhcp->dns[i].family == 6)
-            wr_bytes(m, dhcp->dns[i].bytes, 16);
-}
-
-/* RFC 4861, 4.2; each IPv6 subnet of 64 bits is for autoconfiguration (RFC 4862, 5.5.3). */
-static void advertisement_write(struct wr *m, const struct net_network *n, net_mac router)
-{
-    uint8_t mac[6];
-
-    wr_u32(m, (uint32_t)ND_ROUTER_ADVERTISEMENT << 24);
-    wr_u16(m, FRAME_ANSWER_TTL << 8);
-    wr_u16(m, ROUTER_LIFETIME_S);
-    wr_u64(m, 0);
-    wr_u16(m, OPTION_SOURCE << 8 | 1);
-    net_mac_bytes(router, mac);
-    wr_bytes(m, mac, sizeof mac);
-    wr_u16(m, OPTION_MTU << 8 | 1);
-    wr_u16(m, 0);
-    wr_u32(m, n->mtu);
-    for (size_t i = 0; i < n->n_subnets; i++) {
-        if (n->subnets[i].family != 6)
-            continue;
-        wr_u16(m, OPTION_PREFIX << 8 | 4);
-        wr_u8(m, n->subnets[i].prefix_len);
-        wr_u8(m, n->subnets[i].prefix_len == 64 ? 0xc0 : 0x80); /* on-link, autonomous */
-        wr_u32(m, UINT32_C(2592000));                           /* valid; preferred */
-        wr_u32(m, UINT32_C(604800));
-        wr_u32(m, 0);
-        wr_bytes(m, n->subnets[i].bytes, 16);
-    }
-    wr_rdnss(m, n->dhcp);
-}
-
-/* `vlan` 0: untagged. */
-static void advertise_router(struct controller *c, int sw, uint32_t port, int network, uint16_t vlan)
-{
-    static const struct ip_addr all_nodes = { .family = 6, .bytes = { 0xff, 0x02, [15] = 1 } };
-    const struct net_router *r = router_of(c, network);
-    struct ip_addr own = ip_link_local(r->mac);
-    const struct ip_write how = {
-        .dst_mac = ALL_NODES_MAC,
-        .src_mac = r->mac,
-        .vlan = vlan,
-        .src = &own,
-        .dst = &all_nodes,
-        .proto = FRAME_ICMPV6,
-        .ttl = FRAME_ND_TTL,
-        .sum_at = SUM_AT,
-    };
-    struct wr m, w;
-
-    wr_init(&m);
-    wr_init(&w);
-    advertisement_write(&m, &c->domain->doc->networks[network], r->mac);
-    if (m.bad)
-        w.bad = true;
-    else
-        ip_write(&w, &how, m.p, m.len);
-    wr_fini(&m);
-    send_out(c, sw, port, &w);
-}
-
-static void advertise_all(struct controller *c)
-{
-    const struct net_doc *doc = c->domain->doc;
-
-    for (size_t i = 0; i < doc->n_networks; i++) {
-        const struct net_leg *leg = net_doc_leg(doc, (int)i);
-        int sw = leg && !leg->is_outside && net_doc_gateway(doc, (int)i, 6) ? flood_switch(c, (int)i) : NET_NONE;
-
-        if (sw != NET_NONE)
-            advertise_router(c, sw, OFPP_TABLE, (int)i, doc->networks[i].vlan);
-    }
-}
-
 /* --- what is meant for a router --- */
 static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
 {
@@ -397,7 +266,7 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
     if (a.is_released && neighbors_forget(&c->services.neighbors, n->vlan, &a.address))
         controller_touch(c);
     if (a.has_frame)
-        send_out(c, sw, in_port, &w);
+        services_send(c, sw, in_port, &w);
     else
         wr_fini(&w);
 }
@@ -407,19 +276,20 @@ static void on_service(struct controller *c, int sw, uint32_t in_port, int netwo
 {
     struct ip_addr target;
     struct ip_packet ip;
+    struct udp u;
 
     services_learn(c, network, p->data, p->n_data);
     if (!ip_read(&ip, f))
         return;
-    if (ip.src.family == 4) {
+    if (ip.proto == FRAME_UDP && udp_read(&u, &ip) && u.dst == DNS_PORT)
+        services_dns(c, sw, in_port, network, f, &ip);
+    else if (ip.src.family == 4)
         on_dhcp(c, sw, in_port, network, p);
-        return;
-    }
-    if (nd_read(&ip, ND_SOLICITATION, &target) && is_own(c, network, &target))
-        advertise_neighbor(c, sw, in_port, network, &target, &ip.src, f->src);
+    else if (nd_read(&ip, ND_SOLICITATION, &target) && services_is_own(c, network, &target))
+        services_advertise_neighbor(c, sw, in_port, network, &target, &ip.src, f->src);
     else if (ip.proto == FRAME_ICMPV6 && ip.ttl == FRAME_ND_TTL && ip.n_data >= 8 &&
              ip.data[0] == ND_ROUTER_SOLICITATION && net_doc_gateway(c->domain->doc, network, 6))
-        advertise_router(c, sw, in_port, network, 0);
+        services_advertise_router(c, sw, in_port, network, 0);
 }
 
 /* --- ICMP errors --- */
@@ -460,13 +330,13 @@ static void send_error(struct controller *c, int sw, int network, const struct f
     const struct ip_addr *own = net_doc_gateway(c->domain->doc, network, ip->src.family);
     const struct ip_write how = {
         .dst_mac = f->src,
-        .src_mac = router_of(c, network)->mac,
+        .src_mac = services_router(c, network)->mac,
         .vlan = f->vlan,
         .src = own,
         .dst = &ip->src,
         .proto = is_v6 ? FRAME_ICMPV6 : FRAME_ICMP,
         .ttl = FRAME_ANSWER_TTL,
-        .sum_at = SUM_AT,
+        .sum_at = ICMP_SUM_AT,
     };
     size_t n = ip->n_whole, most = is_v6 ? ERROR_BYTES_V6 : ERROR_BYTES;
     uint8_t m[8 + ERROR_BYTES_V6] = { code[is_v6].type, code[is_v6].code };
@@ -478,13 +348,13 @@ static void send_error(struct controller *c, int sw, int network, const struct f
     memcpy(m + 8, ip->whole, n);
     wr_init(&w);
     ip_write(&w, &how, m, 8 + n);
-    send_out(c, sw, OFPP_TABLE, &w);
+    services_send(c, sw, OFPP_TABLE, &w);
 }
 
 /* A frame waits for the MAC address of its next hop (it is lost; who sent it sends again). */
 static void on_resolve(struct controller *c, int network, const struct ip_packet *ip)
 {
-    const struct net_router *r = router_of(c, network);
+    const struct net_router *r = services_router(c, network);
     struct ip_addr hop;
     int leg;
 
@@ -505,7 +375,7 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
     if (!frame_read(&f, p->data, p->n_data) || !f.is_tagged)
         return;
     network = domain_network_of_vlan(c->domain, f.vlan);
-    if (network == NET_NONE || !router_of(c, network))
+    if (network == NET_NONE || !services_router(c, network))
         return;
     if (kind == FLOW_KIND_SERVICE)
         on_service(c, sw, in_port, network, &f, p);
@@ -549,5 +419,5 @@ void services_tick(struct controller *c)
     if (now(c) - s->advertised_ns < ADVERTISE_S * (uint64_t)NSEC_PER_S && s->advertised_ns)
         return;
     s->advertised_ns = now(c);
-    advertise_all(c);
+    services_advertise_all(c);
 }

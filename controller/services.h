@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* services.h - what a router says itself: neighbor discovery, router advertisements, DHCP, ICMP errors, and its questions for
- * the MAC addresses of next hops.
+/* services.h - what a router says itself: neighbor discovery, router advertisements, DHCP, DNS, ICMP errors, and its
+ * questions for the MAC addresses of next hops.
  * Flow: packet-in of a flow of kind service, ttl, no-route, closed, resolve -> [services] -> packet-out, neighbors.
  * Spec: RFC 826, 4861, 4862, 8106, 2131, 1812 (4.3), 4443.   Thread: C. */
 #ifndef CONTROLLER_SERVICES_H
 #define CONTROLLER_SERVICES_H
 
 #include "controller/dhcp4.h"
+#include "controller/dns_forward.h"
 #include "controller/flow.h"
 #include "controller/neighbors.h"
 
@@ -19,13 +20,14 @@ enum { ICMP_ERRORS_PER_S = 100, ICMP_ERRORS_BURST = 50, ADVERTISE_S = 200, ROUTE
 struct services {
     struct neighbors neighbors;
     struct dhcp_server dhcp;
+    struct dns_forward dns;
     struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
     uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
     uint64_t advertised_ns;
     uint64_t n_errors, n_errors_kept_back;
 };
 
-void services_init(struct services *s);
+void services_init(struct controller *c); /* its `services`; its loop is there */
 void services_fini(struct services *s);
 
 /* A frame that a flow of that kind has shown. */

@@ -111,10 +111,17 @@ struct raw_one_to_one {
     struct raw_word inside;
 };
 
+struct raw_dns {
+    const struct doc_node *node; /* NULL: not given */
+    struct doc_array forward;    /* struct raw_address */
+    const char *domain;          /* NULL: none */
+};
+
 struct raw_router {
     const char *name;
     const struct doc_node *node;
     struct raw_word gateway;
+    struct raw_dns dns;
     struct doc_array legs, outside, routes, source_nats, forwards, one_to_ones; /* outside: struct raw_word */
 };
 

@@ -466,6 +466,54 @@ static int one_to_ones_make(struct maker *m)
     return 0;
 }
 
+/* --- DNS --- */
+/* RFC 1035, 2.3.4: labels of 1 to 63, dots between them. */
+static bool is_domain(const char *name)
+{
+    size_t label = 0;
+
+    for (const char *p = name; *p; p++) {
+        label = *p == '.' ? 0 : label + 1;
+        if (label > 63 || (*p == '.' && (p == name || p[-1] == '.')))
+            return false;
+    }
+    return label > 0;
+}
+
+static int dns_make(struct maker *m)
+{
+    const struct raw_dns *raw = &m->raw->dns;
+    const struct raw_address *forward = raw->forward.items;
+    struct net_dns *d = net_need(m->c, 1, sizeof *d);
+    struct ip_addr *list = net_need(m->c, raw->forward.n, sizeof *list);
+
+    if (!d || !list)
+        return -ENOMEM;
+    if (!raw->node)
+        return 0;
+    *d = (struct net_dns){
+        .line = raw->node->line,
+        .domain = raw->domain ? raw->domain : "",
+        .n_forward = raw->forward.n,
+        .forward = list,
+    };
+    if (raw->domain && !is_domain(raw->domain))
+        return doc_error(raw->node, m->c->e,
+                         "router %s: dns: '%.64s' is no domain: labels of 1 to 63 with dots between", m->raw->name,
+                         raw->domain);
+    if (!raw->domain && !raw->forward.n)
+        return doc_error(raw->node, m->c->e, "router %s: dns: it wants 'forward', 'domain' or both", m->raw->name);
+    for (size_t i = 0; i < raw->forward.n; i++) {
+        list[i] = forward[i].ip;
+        if (forward[i].has_prefix || is_own(m, &list[i]))
+            return doc_error(forward[i].node, m->c->e,
+                             "router %s: dns: 'forward' takes addresses of others, without prefix length",
+                             m->raw->name);
+    }
+    m->r->dns = d;
+    return 0;
+}
+
 static int router_make(struct net_check *c, int index, const struct raw_router *raw)
 {
     struct net_router *r = (struct net_router *)(uintptr_t)&c->doc->routers[index];
@@ -492,6 +540,8 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
         err = forwards_make(&m);
     if (!err)
         err = one_to_ones_make(&m);
+    if (!err)
+        err = dns_make(&m);
     return err;
 }
 
@@ -620,6 +670,22 @@ static int dhcp_range_make(struct net_check *c, const struct net_network *n, str
     return 0;
 }
 
+/* What is not said is the router's: it answers itself. */
+static void dhcp_dns_default(const struct net_check *c, int network, struct net_dhcp *d)
+{
+    const struct net_leg *leg = net_doc_leg(c->doc, network);
+    const struct net_dns *dns = c->doc->routers[c->doc->networks[network].router].dns;
+
+    if (!dns || leg->is_outside)
+        return;
+    if (!d->domain[0])
+        d->domain = dns->domain;
+    if (!d->n_dns) {
+        d->dns = leg->addresses;
+        d->n_dns = leg->n_addresses;
+    }
+}
+
 static int dhcp_make(struct net_check *c, struct net_network *n, const struct raw_dhcp *raw)
 {
     struct net_dhcp *d = net_need(c, 1, sizeof *d);
@@ -645,6 +711,7 @@ static int dhcp_make(struct net_check *c, struct net_network *n, const struct ra
         return doc_error(raw->node, c->e,
                          "network %s: dhcp needs a router with an IPv4 address there, which is the server", n->name);
     n->dhcp = d;
+    dhcp_dns_default(c, network, d);
     return dhcp_range_make(c, n, d, raw);
 }
 

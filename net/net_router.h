@@ -21,6 +21,7 @@
  *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
  *       one_to_one:
  *         - {outside: 198.51.100.10, inside: web}
+ *       dns: {forward: [9.9.9.9, 1.1.1.1], domain: lab.example}         # it answers at its addresses inside
  *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
  *     - {name: dns, from: guests, to: [ns1, ns2], protocol: udp, port: 53, action: allow}
  *     - {name: no-guests, from: guests, to: office, action: deny}
@@ -38,7 +39,7 @@
 #include "io/addr.h"
 
 enum { NET_MTU = 1500, NET_MTU_MIN = 1280, NET_MTU_MAX = 9000 };
-enum { NET_NAT_ADDRESSES_MAX = 256, NET_DHCP_ADDRESSES_MAX = 65536 }; /* of one range */
+enum { NET_NAT_ADDRESSES_MAX = 256, NET_DHCP_ADDRESSES_MAX = 65536, NET_DNS_MAX = 8 }; /* of one range */
 
 /* An Ethernet address as a number: the first byte on the wire is bits 47..40. */
 typedef uint64_t net_mac;
@@ -90,6 +91,14 @@ struct net_one_to_one {
     struct ip_addr outside, inside;
 };
 
+/* Names for the hosts inside: those of the document in all of the router's networks; the rest is asked of others. */
+struct net_dns {
+    unsigned line;
+    const char *domain; /* "": declared hosts have their plain names only */
+    size_t n_forward;
+    const struct ip_addr *forward; /* whom the rest is asked of, in this order */
+};
+
 struct net_router {
     const char *name;
     unsigned line;
@@ -101,6 +110,7 @@ struct net_router {
     const struct net_source_nat *source_nats;
     const struct net_forward *forwards;
     const struct net_one_to_one *one_to_ones;
+    const struct net_dns *dns; /* NULL: none */
 };
 
 /* One side of a policy. */

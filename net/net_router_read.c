@@ -104,6 +104,27 @@ static const struct doc_items one_to_one_items = {
     .max = FORWARDS_MAX,
 };
 
+static const struct doc_items forwarder_items = {
+    .size = sizeof(struct raw_address), .read = net_read_address, .min = 1, .max = NET_DNS_MAX
+};
+static const struct doc_text dns_domain_rule = { /* a host's name fits before it: RFC 1035, 2.3.4 */
+                                                 .min = 1,
+                                                 .max = 220,
+                                                 .chars =
+                                                     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+};
+static const struct doc_field dns_fields[] = {
+    { "forward", net_read_one_or_list, offsetof(struct raw_dns, forward), &forwarder_items },
+    { "domain", doc_read_string, offsetof(struct raw_dns, domain), &dns_domain_rule },
+    { NULL },
+};
+
+static int read_dns(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    ((struct raw_dns *)out)->node = n;
+    return doc_read_map(n, arg, out, e);
+}
+
 static const struct doc_field router_fields[] = {
     { "gateway", net_read_word, offsetof(struct raw_router, gateway) },
     { "networks", doc_read_named, offsetof(struct raw_router, legs), &leg_items, true },
@@ -112,6 +133,7 @@ static const struct doc_field router_fields[] = {
     { "source_nat", doc_read_list, offsetof(struct raw_router, source_nats), &source_nat_items },
     { "forwards", doc_read_list, offsetof(struct raw_router, forwards), &forward_items },
     { "one_to_one", doc_read_list, offsetof(struct raw_router, one_to_ones), &one_to_one_items },
+    { "dns", read_dns, offsetof(struct raw_router, dns), dns_fields },
     { NULL },
 };
 const struct doc_items net_router_items = {

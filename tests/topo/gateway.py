@@ -32,6 +32,7 @@ routers:
     gateway: s1
     networks: {office: 10.0.10.254, lab: 10.0.20.254, world: 198.51.100.1}
     outside: world
+    dns: {forward: [127.0.0.9, 127.0.0.53], domain: lab.example}
     routes:
       - {to: 0.0.0.0/0, via: 198.51.100.80}
       - {to: 203.0.113.0/24, via: 198.51.100.81}
@@ -227,6 +228,57 @@ def check_router(r):
     until("a route by a router that is not declared", lambda: "1 received" in ping(h["web"], "203.0.113.1"))
 
 
+class Resolver:
+    """A DNS server beside the controller that has one answer for everything, and tells whom it was asked by."""
+
+    def __init__(self, netns):
+        self.peers = []
+        with Inside(netns):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.socket.bind(("127.0.0.53", 53))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            query, peer = self.socket.recvfrom(2048)
+            self.peers.append(peer)
+            end = query.index(b"\0", 12) + 5
+            self.socket.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end] +
+                               bytes.fromhex("c00c00010001000000070004cb007107"), peer)
+
+
+def dig(host, *args):
+    """What dig says: (status, the answers' data)."""
+    said = subprocess.run(["ip", "netns", "exec", host.netns, "dig", "+tries=1", "+time=4", *args], capture_output=True, text=True,
+                          check=False).stdout
+    status = re.search(r"status: (\w+)", said)
+    return status and status[1], re.findall(r"^[^;\s]\S*\s+\d+\s+IN\s+(?!SOA)\S+\s+(.*)$", said, re.M)
+
+
+def check_dns(r):
+    h = r.hosts
+    with_resolver = Resolver(r.controller_netns)
+    for name, own in (("web", "@10.0.10.254"), ("bench", "@10.0.20.254"), ("pet", "@10.0.10.254")):
+        same(dig(h[name], own, "pet.lab.example"), ("NOERROR", ["10.0.10.3"]), "a declared host")
+    same(dig(h["web"], "@10.0.10.254", "bench"), ("NOERROR", ["10.0.20.1"]), "a plain name")
+    same(dig(h["web"], "@10.0.10.254", "+noedns", "-x", "10.0.20.1"), ("NOERROR", ["bench.lab.example."]), "the way back")
+    same(dig(h["web"], "@10.0.10.254", "bench.lab.example", "AAAA"), ("NOERROR", []), "no such address")
+    same(dig(h["web"], "@10.0.10.254", "nobody.lab.example"), ("NXDOMAIN", []), "no such host")
+    same(with_resolver.peers, [], "what the document knows is asked of nobody")
+    # The first resolver is not there; the second one answers.
+    for i in range(4):
+        same(dig(h["web"], "@10.0.10.254", f"www{i}.example.org"), ("NOERROR", ["203.0.113.7"]), "what others know")
+    ports = {p[1] for p in with_resolver.peers}
+    assert len(ports) == 4, f"ports that can be guessed: {ports}"
+    same(dig(h["client"], "@198.51.100.1", "+time=1", "pet.lab.example")[0], None, "the outside is not answered")
+    with Inside(h["web"].netns):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with s:  # no query at all, then one more: it goes on
+        for size in range(64):
+            s.sendto(os.urandom(size), ("10.0.10.254", 53))
+    same(dig(h["web"], "@10.0.10.254", "pet.lab.example"), ("NOERROR", ["10.0.10.3"]), "after noise")
+
+
 def check_guard(r):
     """lab is guarded: its hosts speak for themselves only."""
     bench = r.hosts["bench"]
@@ -288,11 +340,14 @@ def check_dhcp(r):
 
 
 def check(r):
+    r.controller_netns = r.netns["nowhere"] = f"{os.path.basename(r.dir)}-nowhere"
+    run("ip", "netns", "add", r.controller_netns)
+    run("ip", "-n", r.controller_netns, "link", "set", "lo", "up")
     r.start()
     for name, host in r.hosts.items():
         if name not in OUTSIDE:
             run("ip", "-n", host.netns, "route", "add", "default", "via", host.address.rpartition(".")[0] + ".254")
-    for step in (check_router, check_translation, check_policies, check_guard):
+    for step in (check_router, check_translation, check_policies, check_guard, check_dns):
         step(r)
         print(f"{step.__name__}: passed", flush=True)
     # What the switches say that they hold is what they were told: nothing is left to do, also for a new controller.

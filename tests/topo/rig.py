@@ -287,6 +287,7 @@ class Rig:
         self.kind = kind
         self.processes, self.switches, self.hosts, self.netns = [], {}, {}, {}
         self.relay, self.controller, self.n_controllers = None, None, 0
+        self.controller_netns = None  # the host's own
 
     # --- making it ---
     def __enter__(self):
@@ -363,7 +364,8 @@ class Rig:
 
     # --- the controller ---
     def start_controller(self, *args):
-        self.controller = self.spawn("controller", self.program, "-d", f"{self.dir}/net.yaml", "--run-dir", self.dir,
+        inside = ("ip", "netns", "exec", self.controller_netns) if self.controller_netns else ()
+        self.controller = self.spawn("controller", *inside, self.program, "-d", f"{self.dir}/net.yaml", "--run-dir", self.dir,
                                      "--listen", f"punix:{self.listen_path}", "--log-level", "debug", *args)
         until("the controller is up", lambda: self.can_call() or self.check(self.controller))
 

@@ -34,6 +34,7 @@ static const char base_text[] =
     "    source_nat: [{from: red}, {from: blue, to: [192.0.2.8, 192.0.2.9], ports: [1024, 2047]}]\n"
     "    forwards: [{protocol: tcp, port: 8080, to: h1, to_port: 80}, {protocol: udp, port: 53, to: 10.0.20.9, at: 192.0.2.8}]\n"
     "    one_to_one: [{outside: 192.0.2.10, inside: h2}]\n" /* 20 */
+    "    dns: {forward: [9.9.9.9, 'fd00::53'], domain: a.example}\n"
     "policies:\n"
     "  - {name: web, from: [blue, outside], to: h1, protocol: tcp, port: [80, 90], action: allow}\n"
     "  - {name: rest, from: any, to: 10.0.10.0/28, action: deny}\n";
@@ -65,7 +66,7 @@ static const struct {
     { "other prefix", "blue: 10.0.20.254", "blue: 10.0.20.254/25",
       "15: router r1: the address 10.0.20.254/25 does not have" },
     { "two routers", "policies:", "  r2: {networks: {red: 10.0.10.253}}\npolicies:",
-      "21: router r2: network red has a router already, r1" },
+      "22: router r2: network red has a router already, r1" },
     { "overlap", "10.0.20.0/24, dhcp: {range: [10.0.20.100, 10.0.20.199], lease: 2h, dns: [9.9.9.9]}", "10.0.0.0/16",
       "14: router r1: the subnets " },
     { "outside elsewhere", "outside: out", "outside: alone", "16: router r1: 'alone' is none of its networks" },
@@ -116,15 +117,23 @@ static const struct {
     { "one to one twice", "inside: h2}", "inside: h2}, {outside: 192.0.2.11, inside: h2}",
       "20: router r1: one_to_one: 192.0.2.11 or what" },
 
-    { "policy twice", "name: rest", "name: web", "23: policy web is there twice" },
+    { "policy twice", "name: rest", "name: web", "24: policy web is there twice" },
     { "policy of nobody", "from: any", "from: anybody",
-      "23: policy rest: 'anybody' is no network, host, address or prefix" },
-    { "action", "action: deny", "action: reject", "23: action: 'reject' is not one of: allow, deny" },
-    { "no action", ", action: deny", "", "23: the key 'action' is missing" },
+      "24: policy rest: 'anybody' is no network, host, address or prefix" },
+    { "action", "action: deny", "action: reject", "24: action: 'reject' is not one of: allow, deny" },
+    { "no action", ", action: deny", "", "24: the key 'action' is missing" },
     { "port of any", "to: 10.0.10.0/28,", "to: 10.0.10.0/28, port: 5,",
-      "23: policy rest: 'port' goes with protocol tcp, udp or sctp" },
-    { "ports backwards", "port: [80, 90]", "port: [90, 80]", "22: policy web: port 90 is above port 80" },
-    { "three ports", "port: [80, 90]", "port: [80, 90, 100]", "22: port: " },
+      "24: policy rest: 'port' goes with protocol tcp, udp or sctp" },
+    { "ports backwards", "port: [80, 90]", "port: [90, 80]", "23: policy web: port 90 is above port 80" },
+    { "three ports", "port: [80, 90]", "port: [80, 90, 100]", "23: port: " },
+    { "no domain", "domain: a.example}", "domain: a..example}", "21: router r1: dns: 'a..example' is no domain" },
+    { "a dot at the end", "domain: a.example}", "domain: a.example.}",
+      "21: router r1: dns: 'a.example.' is no domain" },
+    { "empty dns", "dns: {forward: [9.9.9.9, 'fd00::53'], domain: a.example}", "dns: {}",
+      "21: router r1: dns: it wants 'forward', 'domain' or both" },
+    { "a resolver with a prefix", "'fd00::53'", "1.1.1.1/8",
+      "21: router r1: dns: 'forward' takes addresses of others" },
+    { "itself as resolver", "'fd00::53'", "10.0.10.254", "21: router r1: dns: 'forward' takes addresses of others" },
 };
 
 static void test_good(void **state)
@@ -159,6 +168,11 @@ static void test_good(void **state)
     assert_null(net_doc_leg(doc, net_doc_network(doc, "alone")));
     assert_int_equal(net_doc_gateway(doc, 0, 6)->bytes[15], 0xfe);
     assert_null(net_doc_gateway(doc, blue, 6));
+    assert_string_equal(r->dns->domain, "a.example");
+    assert_int_equal(r->dns->n_forward, 2);
+    assert_int_equal(r->dns->forward[1].bytes[15], 0x53);
+    assert_string_equal(doc->networks[blue].dhcp->domain, "a.example"); /* it does not say another */
+    assert_int_equal(doc->networks[blue].dhcp->dns[0].bytes[0], 9);     /* but it says this */
     assert_int_equal(doc->n_policies, 2);
     assert_int_equal(doc->policies[0].n_from, 2);
     assert_int_equal(doc->policies[0].from[1].kind, NET_SIDE_OUTSIDE);
