@@ -34,6 +34,7 @@ enum {
     PROTO_SCTP = 132,
     DHCP_SERVER_PORT = 67,
     DNS_SERVER_PORT = 53,
+    DHCPV6_SERVER_PORT = 547,
     TTL_OWN = 64,
     ROUTE_BASE = 1000,
     PORT16_NONE = 0xffff, /* OFPP_NONE of OpenFlow 1.0 */
@@ -227,6 +228,15 @@ static void emit_services(struct compiler *c, const struct net_router *r, const 
         match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
         match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
         match_set(&d.m, FIELD_UDP_DST, DHCP_SERVER_PORT);
+        emit_service(c, &d, n->vlan);
+    }
+    if (n->dhcp && net_doc_gateway(c->doc, leg->network, 6)) {
+        static const struct ip_addr servers = { .family = 6, .bytes = { 0xff, 0x02, [13] = 1, [15] = 2 } };
+
+        d = draft_new(TABLE_LOCAL, PRIO_LOCAL_SERVICE, FLOW_KIND_SERVICE, n->vlan);
+        draft_match_ip(&d, DRAFT_DST, &servers, 128);
+        match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+        match_set(&d.m, FIELD_UDP_DST, DHCPV6_SERVER_PORT);
         emit_service(c, &d, n->vlan);
     }
     for (size_t i = 0; r->dns && !leg->is_outside && i < leg->n_addresses; i++) {

@@ -194,6 +194,13 @@ static json_t *show_neighbor(const struct controller *c, const struct neighbor *
         json_object_set_new(o, "lease_s", json_integer((json_int_t)((l->end_ns - clock_now(c->clock)) / NSEC_PER_S)));
         json_object_set_new(o, "name", json_string(l->name));
     }
+    if (n->ip.family == 6) {
+        const struct dhcp6_lease *l = dhcp6_lease_at(&c->services.dhcp6, n->vlan, &n->ip);
+
+        if (l && !l->is_declined)
+            json_object_set_new(o, "lease_s",
+                                json_integer((json_int_t)((l->end_ns - clock_now(c->clock)) / NSEC_PER_S)));
+    }
     return o;
 }
 

@@ -312,6 +312,8 @@ static int open_leases(struct program *p, struct errbuf *e)
     p->controller.services.leases = p->leases;
     if (!err)
         err = lease_store_load(p->leases, &p->controller.services.dhcp, clock_now(&p->clock), e);
+    if (!err)
+        err = lease_store_load6(p->leases, &p->controller.services.dhcp6, clock_now(&p->clock), e);
     return err;
 }
 

@@ -25,6 +25,7 @@ void services_init(struct controller *c)
     *s = (struct services){ 0 };
     neighbors_init(&s->neighbors);
     dhcp_init(&s->dhcp);
+    dhcp6_init(&s->dhcp6);
     services_dns_init(c);
 }
 
@@ -32,6 +33,7 @@ void services_fini(struct services *s)
 {
     neighbors_fini(&s->neighbors);
     dhcp_fini(&s->dhcp);
+    dhcp6_fini(&s->dhcp6);
     dns_forward_fini(&s->dns);
 }
 
@@ -271,6 +273,38 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
         wr_fini(&w);
 }
 
+static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
+{
+    const struct net_network *n = &c->domain->doc->networks[network];
+    const struct dhcp_frame in = { p->data, p->n_data, now(c) };
+    char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
+    struct services *s = &c->services;
+    struct dhcp6_answer a;
+    struct wr w;
+
+    wr_init(&w);
+    dhcp6_serve(&s->dhcp6, c->domain->doc, network, &in, &w, &a);
+    for (size_t i = 0; i < a.n_bound; i++) {
+        const struct dhcp6_lease *l = dhcp6_lease_at(&s->dhcp6, n->vlan, &a.bound[i]);
+
+        log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
+                    ip_format(&a.bound[i], text, sizeof text));
+        hear(c, network, &a.bound[i], a.mac);
+        if (l && s->leases)
+            lease_store_put6(s->leases, l, now(c));
+    }
+    for (size_t i = 0; i < a.n_released; i++) {
+        if (s->leases)
+            lease_store_remove6(s->leases, n->vlan, &a.released[i]);
+        if (neighbors_forget(&s->neighbors, n->vlan, &a.released[i]))
+            controller_touch(c);
+    }
+    if (a.has_frame)
+        services_send(c, sw, in_port, &w);
+    else
+        wr_fini(&w);
+}
+
 static void on_service(struct controller *c, int sw, uint32_t in_port, int network, const struct frame *f,
                        const struct ofp_packet_in *p)
 {
@@ -285,6 +319,8 @@ static void on_service(struct controller *c, int sw, uint32_t in_port, int netwo
         services_dns(c, sw, in_port, network, f, &ip);
     else if (ip.src.family == 4)
         on_dhcp(c, sw, in_port, network, p);
+    else if (ip.proto == FRAME_UDP)
+        on_dhcp6(c, sw, in_port, network, p);
     else if (nd_read(&ip, ND_SOLICITATION, &target) && services_is_own(c, network, &target))
         services_advertise_neighbor(c, sw, in_port, network, &target, &ip.src, f->src);
     else if (ip.proto == FRAME_ICMPV6 && ip.ttl == FRAME_ND_TTL && ip.n_data >= 8 &&
@@ -416,6 +452,7 @@ void services_tick(struct controller *c)
         controller_touch(c);
     want_next_hops(c);
     dhcp_tick(&s->dhcp, now(c));
+    dhcp6_tick(&s->dhcp6, now(c));
     if (now(c) - s->advertised_ns < ADVERTISE_S * (uint64_t)NSEC_PER_S && s->advertised_ns)
         return;
     s->advertised_ns = now(c);

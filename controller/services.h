@@ -6,7 +6,7 @@
 #ifndef CONTROLLER_SERVICES_H
 #define CONTROLLER_SERVICES_H
 
-#include "controller/dhcp4.h"
+#include "controller/dhcp6.h"
 #include "controller/dns_forward.h"
 #include "controller/flow.h"
 #include "controller/neighbors.h"
@@ -20,6 +20,7 @@ enum { ICMP_ERRORS_PER_S = 100, ICMP_ERRORS_BURST = 50, ADVERTISE_S = 200, ROUTE
 struct services {
     struct neighbors neighbors;
     struct dhcp_server dhcp;
+    struct dhcp6_server dhcp6;
     struct dns_forward dns;
     struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
     uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { OPTION_PREFIX = 3, OPTION_MTU = 5, OPTION_RDNSS = 25 };
+enum { OPTION_PREFIX = 3, OPTION_MTU = 5, OPTION_RDNSS = 25, FLAG_MANAGED = 0x80, FLAG_OTHER = 0x40 };
 #define ALL_NODES_MAC UINT64_C(0x333300000001)
 
 bool services_is_own(const struct controller *c, int network, const struct ip_addr *ip)
@@ -75,7 +75,8 @@ static void advertisement_write(struct wr *m, const struct net_doc *doc, int net
     uint8_t mac[6];
 
     wr_u32(m, (uint32_t)ND_ROUTER_ADVERTISEMENT << 24);
-    wr_u16(m, FRAME_ANSWER_TTL << 8);
+    wr_u8(m, FRAME_ANSWER_TTL);
+    wr_u8(m, (dhcp6_has_addresses(doc, network) ? FLAG_MANAGED : 0) | (dhcp6_is_served(doc, network) ? FLAG_OTHER : 0));
     wr_u16(m, ROUTER_LIFETIME_S);
     wr_u64(m, 0);
     wr_u16(m, OPTION_SOURCE << 8 | 1);

@@ -29,7 +29,7 @@ struct raw_network {
     struct raw_dhcp {
         const struct doc_node *node;
         bool is_given;
-        struct doc_array range; /* struct raw_address; none or two */
+        struct doc_array range, range6; /* struct raw_address; none or two */
         uint64_t lease_ns;
         struct doc_array dns; /* struct raw_address */
         const char *domain;

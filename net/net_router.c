@@ -654,6 +654,9 @@ static int dhcp_range_make(struct net_check *c, const struct net_network *n, str
     }
     if (!raw->range.n)
         return 0;
+    if (!net_doc_gateway(c->doc, (int)(n - c->doc->networks), 4))
+        return doc_error(raw->node, c->e, "network %s: dhcp: 'range' needs a router with an IPv4 address there",
+                         n->name);
     d->first = range[0].ip;
     d->last = range[1].ip;
     d->first.prefix_len = d->last.prefix_len = net_subnet_of(n, &d->first)->prefix_len;
@@ -667,6 +670,36 @@ static int dhcp_range_make(struct net_check *c, const struct net_network *n, str
     if (ipv4_of(&d->last) - ipv4_of(&d->first) >= NET_DHCP_ADDRESSES_MAX)
         return doc_error(raw->node, c->e, "network %s: dhcp: %u addresses are too many; %d are possible", n->name,
                          ipv4_of(&d->last) - ipv4_of(&d->first) + 1, NET_DHCP_ADDRESSES_MAX);
+    return 0;
+}
+
+static int dhcp_range6_make(struct net_check *c, const struct net_network *n, struct net_dhcp *d,
+                            const struct raw_dhcp *raw)
+{
+    const struct raw_address *range = raw->range6.items;
+    uint64_t first = 0, last = 0;
+
+    if (!raw->range6.n)
+        return 0;
+    if (!net_doc_gateway(c->doc, (int)(n - c->doc->networks), 6))
+        return doc_error(raw->node, c->e, "network %s: dhcp: 'range6' needs a router with an IPv6 address there",
+                         n->name);
+    for (size_t i = 0; i < 2; i++)
+        if (range[i].ip.family != 6 || range[i].has_prefix || !net_subnet_of(n, &range[i].ip))
+            return doc_error(range[i].node, c->e, "network %s: dhcp: range6: an IPv6 address of its subnet is expected",
+                             n->name);
+    for (size_t i = 8; i < 16; i++) {
+        first = first << 8 | range[0].ip.bytes[i];
+        last = last << 8 | range[1].ip.bytes[i];
+    }
+    if (memcmp(range[0].ip.bytes, range[1].ip.bytes, 8) != 0 ||
+        !ip_is_in(&range[1].ip, net_subnet_of(n, &range[0].ip)) || first > last ||
+        last - first >= NET_DHCP_ADDRESSES_MAX)
+        return doc_error(raw->node, c->e,
+                         "network %s: dhcp: range6 goes from an address up to another of one subnet, with %d at most",
+                         n->name, NET_DHCP_ADDRESSES_MAX);
+    d->first6 = range[0].ip;
+    d->last6 = range[1].ip;
     return 0;
 }
 
@@ -691,7 +724,7 @@ static int dhcp_make(struct net_check *c, struct net_network *n, const struct ra
     struct net_dhcp *d = net_need(c, 1, sizeof *d);
     const struct raw_address *dns = raw->dns.items;
     struct ip_addr *list = net_need(c, raw->dns.n, sizeof *list);
-    int network = (int)(n - c->doc->networks);
+    int network = (int)(n - c->doc->networks), err;
 
     if (!d || !list)
         return -ENOMEM;
@@ -707,12 +740,13 @@ static int dhcp_make(struct net_check *c, struct net_network *n, const struct ra
         if (dns[i].has_prefix)
             return doc_error(dns[i].node, c->e, "network %s: dhcp: a DNS server has no prefix length", n->name);
     }
-    if (!net_doc_gateway(c->doc, network, 4))
-        return doc_error(raw->node, c->e,
-                         "network %s: dhcp needs a router with an IPv4 address there, which is the server", n->name);
+    if (!net_doc_gateway(c->doc, network, 4) && !net_doc_gateway(c->doc, network, 6))
+        return doc_error(raw->node, c->e, "network %s: dhcp needs a router with an address there, which is the server",
+                         n->name);
     n->dhcp = d;
     dhcp_dns_default(c, network, d);
-    return dhcp_range_make(c, n, d, raw);
+    err = dhcp_range_make(c, n, d, raw);
+    return err ? err : dhcp_range6_make(c, n, d, raw);
 }
 
 /* Who asks by DHCP must have somebody to answer. */
@@ -728,8 +762,8 @@ static int dhcp_hosts_check(struct net_check *c, const struct doc_array *raw)
             continue;
         if (h->kind != NET_HOST_NETNS)
             return doc_error(r[i].node, c->e, "host %s: dhcp: true is for hosts of kind netns", h->name);
-        if (!n->dhcp)
-            return doc_error(r[i].node, c->e, "host %s: dhcp: network %s has no dhcp", h->name, n->name);
+        if (!n->dhcp || !net_doc_gateway(c->doc, h->network, 4))
+            return doc_error(r[i].node, c->e, "host %s: dhcp: network %s has no dhcp for IPv4", h->name, n->name);
     }
     return 0;
 }

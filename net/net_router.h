@@ -7,7 +7,8 @@
  *       vlan: 10
  *       subnet: [10.0.10.0/24, "fd00:10::/64"]
  *       mtu: 1400                                       # 1280..9000; default 1500; told to hosts by DHCP and RA
- *       dhcp: {range: [10.0.10.100, 10.0.10.199], lease: 1h, dns: 9.9.9.9, domain: office.example}
+ *       dhcp: {range: [10.0.10.100, 10.0.10.199], lease: 1h, dns: 9.9.9.9, domain: office.example,
+ *              range6: ["fd00:10::1000", "fd00:10::1fff"]}
  *   routers:
  *     edge:
  *       gateway: s1                                     # the switch that translates; needed with `outside`
@@ -48,6 +49,7 @@ typedef uint64_t net_mac;
 struct net_dhcp {
     unsigned line;
     struct ip_addr first, last; /* family 0: only declared hosts get an address */
+    struct ip_addr first6, last6;
     uint32_t lease_s;
     size_t n_dns;
     const struct ip_addr *dns;

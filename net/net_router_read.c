@@ -31,6 +31,7 @@ static const struct doc_text domain_rule = {
 };
 const struct doc_field net_dhcp_fields[] = {
     { "range", doc_read_list, offsetof(struct raw_dhcp, range), &range_items },
+    { "range6", doc_read_list, offsetof(struct raw_dhcp, range6), &range_items },
     { "lease", doc_read_time, offsetof(struct raw_dhcp, lease_ns),
       &(struct doc_range){ UINT64_C(60) * NSEC_PER_S, UINT64_C(31536000) * NSEC_PER_S } },
     { "dns", net_read_one_or_list, offsetof(struct raw_dhcp, dns), &net_address_items },

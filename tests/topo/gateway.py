@@ -19,7 +19,7 @@ from rig import Inside, OpenVSwitch, Rig, TramaSwitch, run, until  # pylint: dis
 
 DOCUMENT = """
 networks:
-  office: {vlan: 10, subnet: 10.0.10.0/24, mtu: 1400, dhcp: {range: [10.0.10.100, 10.0.10.101], lease: 1h, dns: 9.9.9.9, domain: office.example}}
+  office: {vlan: 10, subnet: [10.0.10.0/24, "fd00:10::/64"], mtu: 1400, dhcp: {range: [10.0.10.100, 10.0.10.101], lease: 1h, dns: [9.9.9.9, "fd00::9"], domain: office.example, range6: ["fd00:10::100", "fd00:10::101"]}}
   lab: {vlan: 20, subnet: 10.0.20.0/24, guard: true}
   world: {vlan: 100, subnet: 198.51.100.0/24}
 switches:
@@ -30,7 +30,7 @@ links:
 routers:
   edge:
     gateway: s1
-    networks: {office: 10.0.10.254, lab: 10.0.20.254, world: 198.51.100.1}
+    networks: {office: [10.0.10.254, "fd00:10::fe"], lab: 10.0.20.254, world: 198.51.100.1}
     outside: world
     dns: {forward: [127.0.0.9, 127.0.0.53], domain: lab.example}
     routes:
@@ -47,7 +47,7 @@ policies:
 hosts:
   web: {network: office, switch: s2, address: 10.0.10.2, mac: "02:00:00:00:00:02"}
   pet: {network: office, switch: s1, address: 10.0.10.3, mac: "02:00:00:00:00:03"}
-  anna: {network: office, switch: s2, address: 10.0.10.4, mac: "02:00:00:00:00:04"}
+  anna: {network: office, switch: s2, address: [10.0.10.4, "fd00:10::4"], mac: "02:00:00:00:00:04"}
   bench: {network: lab, switch: s2, address: 10.0.20.1, mac: "02:00:00:00:00:21"}
   server: {network: world, switch: s1, address: 198.51.100.80, mac: "02:00:00:00:00:80"}
   client: {network: world, switch: s1, address: 198.51.100.90, mac: "02:00:00:00:00:90"}
@@ -339,6 +339,56 @@ def check_dhcp(r):
     assert second in names, f"the leases are not shown: {names}"
 
 
+def check_dhcp6(r):
+    h = r.hosts["anna"]
+    script = f"{r.dir}/dhcp6.sh"
+    with open(script, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\nenv | sort > {r.dir}/dhcp6.$reason\n")
+    os.chmod(script, 0o755)
+
+    def bound():
+        for reason in ("BOUND6", "REBOOT6"):
+            if os.path.exists(f"{r.dir}/dhcp6.{reason}"):
+                with open(f"{r.dir}/dhcp6.{reason}", encoding="utf-8") as f:
+                    return dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line)
+        return None
+
+    def is_up():
+        said = run("ip", "-n", h.netns, "-6", "addr", "show", "dev", "anna", "scope", "link")
+        return "fe80" in said and "tentative" not in said
+
+    def lease(mac, patience_s=10):
+        """What dhclient's script is told; {}: it got nothing.  Each MAC address is a client with a DUID of its own."""
+        for change in (("down",), ("address", mac), ("up",)):
+            run("ip", "-n", h.netns, "link", "set", "anna", *change)
+        until("its own address is good", is_up)
+        for name in os.listdir(r.dir):
+            if name.startswith("dhcp6.") and name != "dhcp6.sh":
+                os.remove(f"{r.dir}/{name}")
+        client = r.spawn("dhclient", "ip", "netns", "exec", h.netns, "dhclient", "-6", "-d", "-v", "-D", "LL", "-cf", "/dev/null", "-sf", script,
+                         "-lf", f"{r.dir}/dhclient-{mac[-2:]}", "-pf", f"{r.dir}/dhclient.pid", "anna")
+        try:
+            return until("a lease", bound, patience_s)
+        except AssertionError:
+            return {}
+        finally:
+            r.end(client)
+
+    declared = lease(h.mac)
+    want = {"new_ip6_address": "fd00:10::4", "new_dhcp6_name_servers": "fd00::9", "new_dhcp6_domain_search": "office.example.",
+            "new_max_life": "3600"}
+    same({k: declared.get(k) for k in want}, want, "a declared host's addresses")
+    got = [lease(f"02:00:00:00:0a:{i:02x}", 4 if i == 3 else 10).get("new_ip6_address") for i in (1, 2, 3)]
+    same((set(got[:2]), got[2]), ({"fd00:10::100", "fd00:10::101"}, None), "a range for two, and three")
+    r.stop_controller(signal.SIGKILL)
+    r.start_controller()
+    r.wait()
+    same(lease("02:00:00:00:0a:03", 4).get("new_ip6_address"), None, "a range that is used up, after a new controller")
+    same(lease("02:00:00:00:0a:02").get("new_ip6_address"), got[1], "the same host again, after a new controller")
+    names = {n["address"]: n.get("lease_s", 0) for n in r.call("net/show")["neighbors"]}
+    assert names.get(got[1], 0) > 3000, f"the leases are not shown: {names}"
+
+
 def check(r):
     r.controller_netns = r.netns["nowhere"] = f"{os.path.basename(r.dir)}-nowhere"
     run("ip", "netns", "add", r.controller_netns)
@@ -361,6 +411,8 @@ def check(r):
     same({s["name"]: s["flows"] for s in r.show()["switches"]}, held, "flows after a new controller")
     check_dhcp(r)
     print("check_dhcp: passed", flush=True)
+    check_dhcp6(r)
+    print("check_dhcp6: passed", flush=True)
 
 
 def main(build, kind):

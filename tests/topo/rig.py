@@ -301,7 +301,8 @@ class Rig:
             run("ip", "netns", "add", self.netns[name])
             run("ip", "-n", self.netns[name], "link", "set", "lo", "up")
         for name, h in self.doc["hosts"].items():
-            self.hosts[name] = Host(self, name, self.netns[name], h["mac"], h["address"])
+            self.hosts[name] = Host(self, name, self.netns[name], h["mac"],
+                                    h["address"] if isinstance(h["address"], str) else h["address"][0])
         for a, b in self.doc["links"]:
             (s1, p1), (s2, p2) = a.split(":"), b.split(":")
             run("ip", "link", "add", p1, "netns", self.netns[s1], "type", "veth", "peer", "name", p2, "netns",

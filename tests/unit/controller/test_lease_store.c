@@ -111,10 +111,45 @@ static void test_others_files(void **state)
     assert_null(s);
 }
 
+static void test_round_trip6(void **state)
+{
+    struct dhcp6_lease a = { .vlan = 10,
+                             .client = "\0\1\2\3abcdef",
+                             .n_client = 10,
+                             .mac = UINT64_C(0x0261626364ff),
+                             .ip = { 6, 128, { 0xfd, [7] = 1, [15] = 9 } },
+                             .end_ns = 3600 * (uint64_t)NSEC_PER_S };
+    struct dhcp6_lease b = a;
+    const struct dhcp6_lease *back;
+    struct dhcp6_server server;
+    struct errbuf e = { 0 };
+    struct lease_store *s = open_store();
+
+    b.ip.bytes[15] = 10;
+    b.client[0] = 1;
+    lease_store_put6(s, &a, 0);
+    lease_store_put6(s, &b, 0);
+    lease_store_remove6(s, 10, &b.ip);
+    lease_store_close(s);
+    s = open_store();
+    dhcp6_init(&server);
+    assert_int_equal(lease_store_load6(s, &server, 5 * (uint64_t)NSEC_PER_S, &e), 0);
+    assert_int_equal(server.by_client.n, 1);
+    back = dhcp6_lease_at(&server, 10, &a.ip);
+    assert_non_null(back);
+    assert_int_equal(back->mac, a.mac);
+    assert_int_equal(back->n_client, 10);
+    assert_memory_equal(back->client, a.client, 10);
+    assert_true(back->end_ns > 3600 * (uint64_t)NSEC_PER_S && back->end_ns <= 3605 * (uint64_t)NSEC_PER_S);
+    dhcp6_fini(&server);
+    lease_store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_round_trip6),
         cmocka_unit_test(test_others_files),
     };
 
