@@ -93,7 +93,9 @@ enum rule_way path_rule_way(const struct rule_code *code)
 
     if (goes_on && code->meter_id) /* it may remark what a later lookup reads */
         return WAY_OTHER;
-    for (const struct act *a = code->apply; a < code->apply + code->n_apply; a++) {
+    for (unsigned i = 0; i < code->n_apply; i++) {
+        const struct act *a = &code->apply[i];
+
         if (is_edit(a))
             way = goes_on ? WAY_ON_EDITED : WAY_END;
         else if (!is_deed(a) && (goes_on || !is_last_edit(a)))
@@ -126,8 +128,8 @@ static bool edit(struct key *key, const struct rule_code *c, uint64_t *edits)
 {
     struct key before = *key;
 
-    for (const struct act *a = c->apply; a < c->apply + c->n_apply; a++)
-        if (edit_key(key, a) == -EAGAIN)
+    for (unsigned i = 0; i < c->n_apply; i++)
+        if (edit_key(key, &c->apply[i]) == -EAGAIN)
             return false;
     key_set_field(key, FIELD_METADATA, (struct value){ .lo = c->metadata & c->metadata_mask },
                   (struct value){ .lo = c->metadata_mask });
