@@ -2,7 +2,9 @@
 /* quick_ct.c - see quick_ct.h.
  *
  * Theory.  Three loops over the frames, so that each waits for memory together with the others: tuples and hashes (and the buckets
- * are asked for), buckets (and the connections are asked for), connections.  Then the frames are as they go on, and a fourth
+ * are asked for), buckets (and the connections are asked for), connections.  A frame that may begin a connection goes on with the
+ * others, as a new one, and what making it will read is asked for already.  Frames of one connection come in runs: what was
+ * found for the last two is not looked for again.  Then the frames are as they go on, and a fourth
  * finds the programs of the table that follows, under the same entry mask and in the same cache as exec's continuation does. */
 #include "datapath/quick_ct.h"
 

@@ -18,7 +18,7 @@ struct quick_ct {
 };
 
 /* Tracks the frames numbered in `which`, which share the program `p` (QUICK_CT).  Leaves those that go on with a quick program
- * in w->ct->burst; those for which none is remembered, with what is known of them, in `alone` (numbers of seen[] and of the
+ * in w->ct->burst; those that have another or none, with what is known of them, in `alone` (numbers of seen[] and of the
  * frames of that burst, which they are no part of: `frames`); and those whose connection is not simple in `others` (numbers of
  * `f`).  Returns how many of the last. */
 struct quick_ct_rest {
