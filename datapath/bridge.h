@@ -12,6 +12,7 @@
 #include "datapath/datapath.h"
 #include "datapath/mask_close.h"
 #include "datapath/object.h"
+#include "datapath/port.h"
 #include "datapath/table.h"
 
 /* The words of a key that differ between plain frames. */
@@ -59,7 +60,14 @@ struct dp_port {
     _Atomic(struct shaper *) shaper;  /* NULL: frames are sent at once; shaped.c */
     int16_t tx_queue[DP_WORKERS_MAX]; /* the queue a worker may send by; -1: it hands frames to tx_owner */
     uint8_t tx_owner[DP_WORKERS_MAX];
-    uint8_t rx_owner[16]; /* by queue: which worker polls it */
+    uint8_t rx_owner[PORT_QUEUES_MAX];           /* by queue: which worker polls it; QUEUE_NOBODY: none just now */
+    _Atomic uint64_t rx_cycles[PORT_QUEUES_MAX]; /* W: that its frames cost, of one burst in TIMED_PART */
+    /* C only */
+    uint16_t pinned; /* by queue: it stays where it is */
+    struct queue_load {
+        uint64_t cycles; /* rx_cycles when it was looked at last */
+        float part;      /* of a CPU that it took, from the look before to that one */
+    } load[PORT_QUEUES_MAX];
 };
 
 /* The ports of a bridge, by OpenFlow number. */

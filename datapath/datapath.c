@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "datapath/builder.h"
@@ -20,6 +19,7 @@
 #include "datapath/mbuf_bytes.h"
 #include "datapath/meter.h"
 #include "datapath/pause.h"
+#include "datapath/queues.h"
 #include "datapath/rcu.h"
 
 int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e)
@@ -113,79 +113,6 @@ uint64_t datapath_version(const struct datapath *dp)
 
 /* --- ports --- */
 
-static int watch_fd(struct worker *w, const struct dp_port *p, unsigned queue)
-{
-    int fd = p->port->rx_fd[queue];
-    struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)p->index << 32 | queue };
-
-    if (fd < 0)
-        return 0;
-    return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) && errno != EEXIST ? -errno : 0;
-}
-
-/* Gives a worker the plan that its ports' queues make; the old one goes after a grace period. */
-static int replan(struct datapath *dp, struct worker *w)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
-        const struct dp_port *p = datapath_port(dp, (uint16_t)i);
-
-        for (unsigned q = 0; p && q < p->port->n_queues; q++)
-            n += p->rx_owner[q] == w->id;
-    }
-
-    struct plan *plan = calloc(1, sizeof *plan + n * sizeof plan->rx[0]);
-
-    if (!plan)
-        return -ENOMEM;
-    for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
-        struct dp_port *p = datapath_port(dp, (uint16_t)i);
-
-        for (unsigned q = 0; p && q < p->port->n_queues; q++)
-            if (p->rx_owner[q] == w->id)
-                plan->rx[plan->n++] = (struct rx_queue){ p, (uint16_t)q, p->port->rx_fd[q] };
-    }
-
-    plan->serial = ++dp->plan_serial;
-
-    const struct plan *old = atomic_exchange(&w->plan, plan);
-
-    rcu_defer(dp->rcu, free, (void *)(uintptr_t)old);
-    worker_kick(w);
-    return 0;
-}
-
-static int replan_all(struct datapath *dp)
-{
-    for (unsigned i = 0; i < dp->n_workers; i++) {
-        int err = replan(dp, dp->workers[i]);
-
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-/* Spreads the port's queues over the workers, in turn; a worker without one of its own hands frames to the first's owner. */
-static void assign_queues(struct datapath *dp, struct dp_port *p)
-{
-    unsigned first = dp->next_worker;
-
-    for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
-        p->tx_queue[i] = -1;
-    for (unsigned q = 0; q < p->port->n_queues; q++) {
-        unsigned w = dp->next_worker;
-
-        dp->next_worker = (dp->next_worker + 1) % dp->n_workers;
-        p->rx_owner[q] = (uint8_t)w;
-        if (p->tx_queue[w] < 0)
-            p->tx_queue[w] = (int16_t)q;
-    }
-    for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
-        p->tx_owner[i] = (uint8_t)first;
-}
-
 /* Publishes the bridge's port map with `number` added (index given) or removed (DP_INDEX_NONE). */
 static int update_map(struct bridge *b, uint32_t number, uint16_t index)
 {
@@ -261,7 +188,7 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
     atomic_store(&p->vlan, vlan_copy(vlan));
     if (!atomic_load(&p->vlan))
         goto no_memory;
-    assign_queues(dp, p);
+    queues_assign(dp, p);
     for (unsigned i = 0; i < dp->n_workers; i++) {
         struct worker *w = dp->workers[i];
 
@@ -272,10 +199,10 @@ int datapath_port_add(struct bridge *b, struct port *port, uint32_t number, cons
     }
     atomic_store_explicit(&dp->ports[at], p, memory_order_release);
     err = update_map(b, number, at);
-    for (unsigned q = 0; !err && q < port->n_queues; q++)
-        err = watch_fd(dp->workers[p->rx_owner[q]], p, q);
     if (!err)
-        err = replan_all(dp);
+        err = queues_watch(dp, p);
+    if (!err)
+        err = queues_replan(dp);
     forget_programs(dp);
     if (!err) {
         *index = at;
@@ -313,11 +240,9 @@ void datapath_port_remove(struct datapath *dp, uint16_t index)
 
     if (!p)
         return;
-    for (unsigned q = 0; q < p->port->n_queues; q++)
-        if (p->port->rx_fd[q] >= 0)
-            epoll_ctl(dp->workers[p->rx_owner[q]]->epoll_fd, EPOLL_CTL_DEL, p->port->rx_fd[q], NULL);
+    queues_unwatch(dp, p);
     atomic_store_explicit(&dp->ports[index], NULL, memory_order_release);
-    while (update_map(p->bridge, p->number, DP_INDEX_NONE) || replan_all(dp))
+    while (update_map(p->bridge, p->number, DP_INDEX_NONE) || queues_replan(dp))
         rcu_wait(dp->rcu); /* no memory: what is deferred gives some back */
     forget_programs(dp);
     datapath_drain(dp); /* or the next port of that index would send what was for this one */
@@ -374,10 +299,8 @@ void datapath_port_rearm(struct datapath *dp, uint16_t index)
 {
     struct dp_port *p = datapath_port(dp, index);
 
-    if (!p || !atomic_exchange(&p->is_unwatched, false))
-        return;
-    for (unsigned q = 0; q < p->port->n_queues; q++)
-        watch_fd(dp->workers[p->rx_owner[q]], p, q);
+    if (p && atomic_exchange(&p->is_unwatched, false))
+        (void)queues_watch(dp, p); /* one that it has already is no error */
 }
 
 /* --- counters --- */

@@ -99,6 +99,23 @@ int datapath_port_queue_stats(const struct datapath *dp, uint16_t index, uint32_
 /* Copies every frame that the port takes in or sends, up to `snaplen` bytes, to the event ring; 0: stops. */
 void datapath_port_capture(struct datapath *dp, uint16_t index, uint32_t snaplen);
 
+/* --- receive queues: each is polled by one worker.  A new port's are spread over the workers in turn --- */
+struct queue_info {
+    unsigned worker;
+    bool is_pinned; /* datapath_balance() leaves it where it is */
+    float
+        cpu_part; /* that its frames took of a CPU, when it was looked at last; 0 in a datapath that nobody balances */
+};
+int datapath_queue_info(const struct datapath *dp, uint16_t port, unsigned queue, struct queue_info *out); /* -ENOENT */
+/* From now on that worker polls the queue, and goes on to until it is told otherwise.  No frame is lost, and none of a flow
+ * overtakes another.  -ENOENT; -ENOMEM: it stays where it was. */
+int datapath_queue_move(struct datapath *dp, uint16_t port, unsigned queue, unsigned worker);
+int datapath_queue_free(struct datapath *dp, uint16_t port, unsigned queue); /* it is not pinned any more; -ENOENT */
+/* Looks once a second at what queues cost, and moves one when their workers are far from even; to be called as
+ * datapath_reclaim() is. */
+void datapath_balance(struct datapath *dp);
+uint64_t datapath_queues_moved(const struct datapath *dp);
+
 /* --- rules (and group.h, meter.h): nothing is visible before datapath_commit, then everything at once --- */
 struct rule_conf {
     uint8_t table_id;

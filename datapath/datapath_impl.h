@@ -37,6 +37,11 @@ struct datapath {
     uint32_t meter_hint;                            /* where to look for a free slot */
     struct object *objects_added, *objects_removed; /* likewise */
     uint64_t lost[DROP_N];                          /* frames that C dropped */
+    uint64_t queues_moved;                          /* from one worker to another */
+    struct {
+        uint64_t cycles; /* when the queues' costs were looked at last; 0: never */
+        bool was_uneven; /* a move would have been worth it then */
+    } balance;
 };
 
 static inline struct dp_port *datapath_port(const struct datapath *dp, uint16_t index)

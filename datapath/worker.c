@@ -244,9 +244,10 @@ void worker_flush(struct worker *w)
 static unsigned poll_queue(struct worker *w, const struct rx_queue *q)
 {
     struct rte_mbuf *frames[PORT_BURST];
+    uint64_t began;
     uint16_t n;
 
-    w->timed_from = unlikely(++w->n_bursts % TIMED_PART == 0) ? rte_rdtsc() : 0;
+    began = w->timed_from = unlikely(++w->n_bursts % TIMED_PART == 0) ? rte_rdtsc() : 0;
     n = q->dp->port->ops->rx(q->dp->port, q->queue, frames, PORT_BURST);
     if (!n) {
         w->timed_from = 0;
@@ -260,6 +261,7 @@ static unsigned poll_queue(struct worker *w, const struct rx_queue *q)
     counter_add(&w->frames, n);
     if (unlikely(w->timed_from)) {
         counter_add(&w->timed_frames, n);
+        counter_add(&q->dp->rx_cycles[q->queue], w->timed_from - began);
         w->timed_from = 0;
     }
     return n;

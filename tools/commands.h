@@ -20,6 +20,7 @@ extern const struct cli_command nat_commands[];
 extern const struct cli_command net_commands[];
 extern const struct cli_command pki_commands[];
 extern const struct cli_command queue_commands[];
+extern const struct cli_command rxq_commands[];
 extern const struct cli_command switch_commands[];
 
 #endif

@@ -19,6 +19,7 @@ static const struct cli_group groups[] = {
     { "lab", "a network document, built on this machine", lab_commands },
     { "lab", NULL, lab_test_commands },
     { "queue", "queues of ports: guaranteed and limited rates", queue_commands },
+    { "rxq", "receive queues of ports, and the workers that poll them", rxq_commands },
     { "pki", "keys and certificates for TLS", pki_commands },
     { "about", "about trama itself", about_commands },
     { "complete", NULL, complete_commands },

@@ -96,6 +96,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     bool is_look = ++sw->n_ticks % LOOK_TICKS == 0; /* in case something was not heard */
 
     datapath_reclaim(sw->dp);
+    datapath_balance(sw->dp);
     link_watch_verify(sw);
     for_each_list (struct sw_bridge, b, &sw->bridges, link)
         for_each_list_safe (struct sw_port, p, next, &b->ports, link) {

@@ -125,7 +125,7 @@ def about():
         text = good(*name, "-h")
         check(text.startswith(f"Usage: trama {' '.join(name)} ") and "--json" in text, f"{name} -h: {text}")
         same(good("help", *name), text, f"help {name}")
-    manual_is_complete([c for c in commands if c.split()[0] in ("switch", "flow", "mac", "attach", "detach", "capture", "net", "group", "meter", "queue", "pki")])
+    manual_is_complete([c for c in commands if c.split()[0] in ("switch", "flow", "mac", "attach", "detach", "capture", "net", "group", "meter", "queue", "rxq", "pki")])
     check("switch show" in good("switch", "-h"), "help of a group")
     refused(2, "'nix'", "nix")
     refused(2, "A command is missing")
@@ -433,6 +433,22 @@ def queue():
     refused(2, "needs PORT", "queue", "clear")
     same(good("queue", "clear", "pa"), "")
     same([(p["rate_bps"], p["queues"]) for p in asked("queue", "show", "pa")], [(0, [])])
+
+
+def rxq():
+    def queue_of(port):
+        return [(q["queue"], q["worker"], q["is_pinned"]) for q in asked("rxq", "show")["queues"] if q["port"] == port]
+    same(good("rxq", "show").splitlines()[0].split(), ["BRIDGE", "PORT", "QUEUE", "WORKER", "CPU", "BUSY", "PINNED"])
+    same(queue_of("pa"), [(0, 0, False)])
+    same((good("rxq", "move", "pa", "0", "0"), queue_of("pa")), ("", [(0, 0, True)]))
+    refused(1, "there is no port nix", "rxq", "move", "nix", "0", "0")
+    refused(1, "queue '1' is not one of 0 to 0", "rxq", "move", "pa", "1", "0")
+    refused(1, "worker '1' is not one of 0 to 0", "rxq", "move", "pa", "0", "1")
+    refused(1, "worker '0x' is not one of 0 to 0", "rxq", "move", "pa", "0", "0x")
+    refused(1, "queue '7' is not one of 0 to 0", "rxq", "free", "pa", "7")
+    refused(2, "needs PORT QUEUE WORKER", "rxq", "move", "pa", "0")
+    same(queue_of("pa"), [(0, 0, True)], "a refusal changed something")
+    same((good("rxq", "free", "pa", "0"), queue_of("pa")), ("", [(0, 0, False)]))
 
 
 def stats():
@@ -763,7 +779,7 @@ trama() {{ :; }}
     same(complete("flow", "add", "--no"), ["--no-bundle"])
 
 
-CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, group, meter, queue, stats, mac, attach, remote, remote_ovs, capture, capture_second_reader, net, completion]
+CASES = [about, unreachable, switch, port, flow, flow_refused, no_bundles, group, meter, queue, rxq, stats, mac, attach, remote, remote_ovs, capture, capture_second_reader, net, completion]
 
 
 def make_world():

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,47 @@ static void test_ports_come_and_go(void **state)
     datapath_commit(w.dp);
 }
 
+static void give_number(uint64_t n)
+{
+    uint8_t f[FRAME] = { 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5 };
+
+    memcpy(f + 14, &n, sizeof n);
+    while (port_mem_give(w.port[0], 0, f, sizeof f))
+        sched_yield();
+}
+
+/* The queue goes from one worker to the other under the traffic of one flow: every frame comes out, and in order. */
+static void test_queue_moves(void **state)
+{
+    enum { FRAMES = 60000, UNDER_WAY = 200, MOVE_EVERY = 150 };
+    struct rule *r = rule(0, 0, NO_GOTO, 0, 2);
+    uint64_t end = clock_now(NULL) + PATIENCE_S * (uint64_t)NSEC_PER_S;
+    struct queue_info info;
+    uint8_t f[FRAME];
+
+    datapath_commit(w.dp);
+    for (uint64_t given = 0, taken = 0, n; taken < FRAMES;) {
+        if (given < FRAMES && given - taken < UNDER_WAY) {
+            give_number(given++);
+            if (given % MOVE_EVERY == 0)
+                assert_int_equal(datapath_queue_move(w.dp, w.index[0], 0, given / MOVE_EVERY % 2), 0);
+        }
+        while (port_mem_take(w.port[1], 0, f, sizeof f)) {
+            memcpy(&n, f + 14, sizeof n);
+            assert_int_equal(n, taken++);
+        }
+        if (clock_now(NULL) > end)
+            fail_msg("%u frames came out", (unsigned)taken);
+    }
+    assert_true(datapath_queues_moved(w.dp) >= FRAMES / MOVE_EVERY - 1);
+    assert_int_equal(datapath_queue_info(w.dp, w.index[0], 0, &info), 0);
+    assert_true(info.is_pinned);
+    assert_int_equal(datapath_queue_move(w.dp, w.index[0], 1, 0), -ENOENT);
+    assert_int_equal(datapath_queue_move(w.dp, w.index[0], 0, 2), -ENOENT);
+    bridge_rule_remove(w.b, r);
+    datapath_commit(w.dp);
+}
+
 static void count_event(void *arg, const struct event *ev)
 {
     ++*(unsigned *)arg;
@@ -211,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_handover, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commit_is_atomic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ports_come_and_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_queue_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_packet_out_and_in, setup, teardown),
     };
     char dir[] = "/tmp/trama-test-XXXXXX";
