@@ -12,9 +12,11 @@ import bench_datapath
 import bench_flowmods
 import bench_queues
 import bench_tcp
+import bench_workers
 import system
 
-BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "flowmods": bench_flowmods, "queues": bench_queues}
+BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "flowmods": bench_flowmods, "queues": bench_queues,
+           "workers": bench_workers}
 
 
 def show(result):
