@@ -21,7 +21,7 @@
 #include "datapath/rcu.h"
 
 enum { QUEUE_NOBODY = UINT8_MAX };
-#define BUSY     0.6F /* of a CPU: a worker that does less has time enough */
+#define BUSY 0.6F     /* of a CPU: a worker that does less has time enough */
 #define WORTH_IT 0.1F /* of a CPU, less for the busiest */
 
 /* --- plans --- */
@@ -138,7 +138,8 @@ static int move(struct datapath *dp, struct dp_port *p, unsigned queue, unsigned
             rcu_wait(dp->rcu); /* no memory: what is deferred gives some back */
         dp->queues_moved++;
     }
-    if (watch(dp, p, queue)) /* never seen: the descriptor was watched a moment ago; it is tried again as after an error */
+    if (watch(dp, p,
+              queue)) /* never seen: the descriptor was watched a moment ago; it is tried again as after an error */
         atomic_store(&p->is_unwatched, true);
     return err;
 }
@@ -198,7 +199,8 @@ bool queues_choose(const struct queue_cost *q, unsigned n, unsigned n_workers, s
         least = load[w] < load[least] ? w : least;
     }
     for (unsigned i = 0; load[most] >= BUSY && i < n; i++) {
-        float left = load[most] - q[i].part, new = load[least] + q[i].part, gain = load[most] - (left > new ? left : new);
+        float left = load[most] - q[i].part, new = load[least] + q[i].part,
+              gain = load[most] - (left > new ? left : new);
 
         if (q[i].worker != most || !q[i].may_move || gain < best)
             continue;

@@ -38,9 +38,9 @@ static int run_show(struct cli *c)
 
 static int run_move(struct cli *c)
 {
-    return cli_call_quiet(c, CLI_SWITCHD, "rxq/move",
-                          json_pack("{s:s, s:s, s:s}", "port", cli_arg(c, 0), "queue", cli_arg(c, 1), "worker",
-                                    cli_arg(c, 2)));
+    return cli_call_quiet(
+        c, CLI_SWITCHD, "rxq/move",
+        json_pack("{s:s, s:s, s:s}", "port", cli_arg(c, 0), "queue", cli_arg(c, 1), "worker", cli_arg(c, 2)));
 }
 
 static int run_free(struct cli *c)
@@ -50,8 +50,10 @@ static int run_free(struct cli *c)
 }
 
 const struct cli_command rxq_commands[] = {
-    { "rxq show", "", "Receive queues: the worker that polls each, and what that took of its CPU in the last second", run_show },
+    { "rxq show", "", "Receive queues: the worker that polls each, and what that took of its CPU in the last second",
+      run_show },
     { "rxq move", "PORT QUEUE WORKER", "Has a worker poll a queue, for good; no frame is lost", run_move, 3, 3 },
-    { "rxq free", "PORT QUEUE", "Lets the switch move a queue again when its workers are not evenly busy", run_free, 2, 2 },
+    { "rxq free", "PORT QUEUE", "Lets the switch move a queue again when its workers are not evenly busy", run_free, 2,
+      2 },
     { 0 },
 };

@@ -26,7 +26,8 @@ void show_rxqs(struct rpc_request *r, json_t *params, void *arg)
         for_each_list (struct sw_port, p, &b->ports, link)
             for (unsigned q = 0; p->at.port && q < p->at.port->n_queues; q++)
                 json_array_append_new(list, show_rxq(p, q));
-    rpc_reply_either(r, params, json_pack("{s:o, s:I}", "queues", list, "moved", (json_int_t)datapath_queues_moved(sw->dp)));
+    rpc_reply_either(r, params,
+                     json_pack("{s:o, s:I}", "queues", list, "moved", (json_int_t)datapath_queues_moved(sw->dp)));
 }
 
 /* A number of a parameter below `n`; or it is answered that there is none such. */

@@ -143,22 +143,22 @@ def explosion_frames():
                 yield udp_frame(struct.pack("!I", src), b"\x0a\0\0\1", (5000 ^ 1 << 15 - b, 4789 ^ 1 << 15 - c))
 
 
-def connection_frames(n):
+def connection_frames(flows):
     """A frame of each connection and its answer, as it is addressed when the host's port is kept: ports are used once for
     each remote address."""
-    for i in range(n):
+    for i in flows:
         host, remote, port = bytes((10, 99, i >> 8 & 255, i & 255)), bytes((10, 7, i // 60000 >> 8, i // 60000 & 255)), 2000 + i % 60000
         yield udp_frame(host, remote, (port, 2048))
         yield udp_frame(remote, b"\xc0\0\2\1", (2048, port))
 
 
-FRAMES = {"explosion": lambda n: explosion_frames(), "connections": connection_frames, "udp": lambda n: map(frame, range(n))}
+FRAMES = {"explosion": lambda flows: explosion_frames(), "connections": connection_frames, "udp": lambda flows: map(frame, flows)}  # by number
 
 
-def write_capture(path, n_flows, kind="udp"):
+def write_capture(path, n_flows, kind="udp", first=0):
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for data in FRAMES[kind](n_flows):
+        for data in FRAMES[kind](range(first, first + n_flows)):
             f.write(struct.pack("=IIII", 0, 0, len(data), len(data)) + data)
 
 
@@ -272,7 +272,7 @@ def counts(make, case, args):
         switch.feed(device(scope, "memif", capture))
         time.sleep(1)  # Open vSwitch drops what comes before it has got used to a port
         generate(scope, args, "memif play", capture, PLAY_RATE)
-        n_frames = sum(1 for _ in FRAMES[case[0]](case[1]))
+        n_frames = sum(1 for _ in FRAMES[case[0]](range(case[1])))
         rules = {}
 
         def is_done():

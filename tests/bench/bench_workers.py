@@ -47,8 +47,8 @@ def one_run(case, args, cpus):
             with open(f"{scope.dir}/rules", "w", encoding="utf-8") as f:
                 f.write("\n".join([*rules, *(r.replace("in_port=1", "in_port=3") for r in rules if "in_port=1" in r)]) + "\n")
             run("ovs-ofctl", "-O", "OpenFlow13", "--bundle", "add-flows", switch.mgmt, f"{scope.dir}/rules")
-            for port in (1, 3):
-                write_capture(f"{scope.dir}/in{port}.pcap", n_flows, kind)
+            for first, port in ((0, 1), (n_flows, 3)):  # no flow is in both
+                write_capture(f"{scope.dir}/in{port}.pcap", n_flows, kind, first)
                 switch.feed(port, f"{scope.dir}/in{port}.pcap")
             wait_for("frames", lambda: sent(switch) > 0)
         except RuntimeError as error:
