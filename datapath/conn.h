@@ -4,7 +4,8 @@
  * Spec: design in ARCHITECTURE.md; timeouts RFC 5382 (TCP), RFC 4787 and 7857 (UDP), RFC 5508 (ICMP).
  *
  * A connection has two tuples: the one of who began, and the one of the answers, which is the inverse of the first after
- * translation.  Both are in the table, and no two connections of a table share one.
+ * translation.  Both are in the table, and no two connections of a table share one.  Entries that are no connections, but are
+ * held by some (conn_holder.h), are in it too.
  *
  * Thread: W, several at once, unless said otherwise.  Nothing is allocated after conn_table_new(). */
 #ifndef DATAPATH_CONN_H
@@ -70,16 +71,20 @@ struct conn {
     uint32_t expiry;         /* what the table has as its time, in ticks */
     uint8_t timer;           /* enum conn_timer */
     uint8_t nat;             /* CT_SNAT | CT_DNAT, of the original direction */
-    uint8_t helper;          /* enum conn_helper */
+    uint8_t helper;          /* enum conn_helper; of a mapping: enum nat_filtering */
     bool is_dead : 1;        /* out of the table, or on its way */
     bool is_answered : 1;    /* frames have come from both sides */
     bool is_repeated : 1;    /* more than one has, from who began */
     bool is_weak : 1;        /* as the table has it: may be pushed out */
     bool is_related : 1;     /* of a master connection */
     bool has_label : 1;      /* it is not zero */
+    uint32_t holder;         /* index of the entry that it holds; 0: none */
     alignas(64) struct conn_tuple reply;
     uint32_t index; /* constant */
-    uint32_t mark;
+    union {
+        uint32_t mark;
+        uint32_t n_held; /* of an entry that others hold: how many */
+    };
     uint32_t new_bytes[CONN_DIRS]; /* not counted below yet */
     uint16_t new_packets[CONN_DIRS];
     alignas(64) uint64_t packets[CONN_DIRS];
@@ -100,6 +105,8 @@ static inline const struct conn_tuple *conn_tuple_of(const struct conn *c, enum 
 struct conn_zone_conf {
     uint32_t timeout_s[CONN_TIMERS];
     uint32_t limit; /* of connections */
+    uint32_t
+        host_limit; /* of those that one host began, or of its mappings; not of those whose destination is translated */
 };
 
 struct conn_table_conf {
@@ -154,6 +161,15 @@ struct port_pools *conn_ports(const struct conn_table *t);
 uint64_t conn_draw(struct conn_table *t, unsigned worker);
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c);
 
+/* conn_holder.c: as conn_make(), of an entry that is no connection: it counts for no limit, and never is over. */
+struct conn *conn_make_holder(struct conn_table *t, unsigned worker, const struct conn_tuple *original);
+/* An entry that the caller holds. */
+const struct conn *conn_at(const struct conn_table *t, uint32_t index);
+/* Holds the entry no more; who is last removes it.  0: nothing. */
+void conn_let_go(struct conn_table *t, unsigned worker, uint32_t index);
+void conn_count_refused(struct conn_table *t, unsigned worker); /* a connection of a host that has as many as it may */
+uint32_t conn_host_limit(const struct conn_table *t, uint16_t zone);
+
 /* The connection, locked, waits so long from now on, as its zone says. */
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns);
 
@@ -176,12 +192,15 @@ struct conn_info {
 /* Calls `fn` for each connection, as it is at that moment; stops when it returns false. */
 void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
                    void *arg);
+/* Likewise entries that are held, of which conn_for_each() does not tell: tuples, and as `mark` how often they are held. */
+void conn_for_each_holder(const struct conn_table *t, bool (*fn)(void *arg, const struct conn_info *info), void *arg);
 /* The connection, as conn_for_each() found it, does not exist for any frame after this. */
 void conn_doom(struct conn_table *t, const struct conn_info *info);
 
 struct conn_stats {
     uint64_t made, removed, expired, pushed_out, no_room, limited; /* since the start */
-    uint64_t tries;                                                /* conn_insert() */
+    uint64_t host_limited;
+    uint64_t tries; /* conn_insert() */
 };
 uint32_t conn_count(const struct conn_table *t);
 uint32_t conn_zone_count(const struct conn_table *t, uint16_t zone);

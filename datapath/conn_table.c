@@ -36,6 +36,7 @@
 #include <rte_prefetch.h>
 
 #include "base/clock.h"
+#include "datapath/conn_zone.h"
 #include "datapath/port_pool.h"
 
 enum {
@@ -66,13 +67,7 @@ struct free_cache {
     uint32_t next_victim; /* to be pushed out, if it still may be; 0: not chosen */
     uint64_t random;
     uint64_t sweep_tick;
-    _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited, tries;
-};
-
-/* As struct conn_zone_conf; made once, and changed in place. */
-struct zone {
-    _Atomic uint32_t timeout_s[CONN_TIMERS];
-    _Atomic uint32_t limit;
+    _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited, host_limited, tries;
 };
 
 struct conn_table {
@@ -83,54 +78,16 @@ struct conn_table {
     _Atomic uint32_t *expiry;    /* by index */
     _Atomic uint8_t *is_weak;    /* by index: not answered yet, or closed */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
-    _Atomic(struct zone *) *zones;
+    struct conn_zones *zones;
     struct port_pools *pools;
     size_t buckets_size, conns_size;
     alignas(64) _Atomic uint32_t n_conns;
+    _Atomic uint32_t n_doomed; /* thrown out by control, which count no more, but are there still */
     alignas(64) _Atomic uint32_t stripe[STRIPES];
     alignas(64) _Atomic uint32_t pool_lock;
     uint32_t n_free, *free;
     struct free_cache *workers;
 };
-
-const uint32_t conn_timer_default_s[CONN_TIMERS] = {
-    [CONN_TCP_SYN_SENT] = 240,                              /* RFC 5382, REQ-5: not less than four minutes */
-    [CONN_TCP_SYN_RECV] = 240,                              /* likewise */
-    [CONN_TCP_ESTABLISHED] = 7440,                          /* likewise: two hours and four minutes */
-    [CONN_TCP_FIN_WAIT] = 240,                              /* likewise */
-    [CONN_TCP_TIME_WAIT] = 240,                             /* RFC 7857, 2.2 */
-    [CONN_TCP_CLOSE] = 4,                                   /* after a reset that its receiver must have believed */
-    [CONN_UDP_FIRST] = 120,                                 /* RFC 4787, REQ-5: not less than two minutes */
-    [CONN_UDP_SINGLE] = 120,       [CONN_UDP_STREAM] = 300, /* ... recommended: five */
-    [CONN_ICMP_FIRST] = 60,                                 /* RFC 5508, REQ-1 */
-    [CONN_ICMP_REPLY] = 60,        [CONN_SCTP_FIRST] = 240, [CONN_SCTP_ESTABLISHED] = 7440,
-    [CONN_SCTP_CLOSE] = 4,         [CONN_OTHER_FIRST] = 60, [CONN_OTHER_STREAM] = 300,
-};
-
-static const char *const timer_names[] = {
-    [CONN_TCP_SYN_SENT] = "tcp-syn-sent",
-    [CONN_TCP_SYN_RECV] = "tcp-syn-recv",
-    [CONN_TCP_ESTABLISHED] = "tcp-established",
-    [CONN_TCP_FIN_WAIT] = "tcp-fin-wait",
-    [CONN_TCP_TIME_WAIT] = "tcp-time-wait",
-    [CONN_TCP_CLOSE] = "tcp-close",
-    [CONN_UDP_FIRST] = "udp-first",
-    [CONN_UDP_SINGLE] = "udp-single",
-    [CONN_UDP_STREAM] = "udp-stream",
-    [CONN_ICMP_FIRST] = "icmp-first",
-    [CONN_ICMP_REPLY] = "icmp-reply",
-    [CONN_SCTP_FIRST] = "sctp-first",
-    [CONN_SCTP_ESTABLISHED] = "sctp-established",
-    [CONN_SCTP_CLOSE] = "sctp-close",
-    [CONN_OTHER_FIRST] = "other-first",
-    [CONN_OTHER_STREAM] = "other-stream",
-};
-static_assert(sizeof timer_names / sizeof *timer_names == CONN_TIMERS, "name every timer");
-
-const char *conn_timer_name(enum conn_timer t)
-{
-    return t >= 0 && t < CONN_TIMERS ? timer_names[t] : "unknown";
-}
 
 /* --- locks --- */
 
@@ -200,7 +157,7 @@ int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
     t->expiry = calloc((size_t)conf->max + 1, sizeof *t->expiry);
     t->is_weak = calloc((size_t)conf->max + 1, sizeof *t->is_weak);
     t->n_in_zone = calloc(CONN_ZONES, sizeof *t->n_in_zone);
-    t->zones = calloc(CONN_ZONES, sizeof *t->zones);
+    t->zones = conn_zones_new();
     t->free = calloc(conf->max, sizeof *t->free);
     t->workers = aligned_alloc(64, conf->n_workers * sizeof *t->workers);
     if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free ||
@@ -223,8 +180,6 @@ void conn_table_free(struct conn_table *t)
 {
     if (!t)
         return;
-    for (unsigned i = 0; t->zones && i < CONN_ZONES; i++)
-        free(atomic_load(&t->zones[i]));
     if (t->buckets)
         munmap(t->buckets, t->buckets_size);
     if (t->conns)
@@ -232,7 +187,7 @@ void conn_table_free(struct conn_table *t)
     free((void *)t->expiry);
     free((void *)t->is_weak);
     free((void *)t->n_in_zone);
-    free((void *)t->zones);
+    conn_zones_free(t->zones);
     free(t->free);
     free(t->workers);
     port_pools_free(t->pools);
@@ -458,13 +413,19 @@ static void give_place(struct conn_table *t, struct free_cache *f, uint32_t inde
     f->index[f->n++] = index;
 }
 
-/* It counts no more: by whoever removes it, or by control before. */
-static void discount(struct conn_table *t, struct conn *c, uint32_t serial, uint16_t zone)
+static bool is_holder(const struct conn *c)
+{
+    return c->original.family & CONN_HOLDER;
+}
+
+/* It counts no more: by whoever removes it, or by control before.  False: it did not. */
+static bool discount(struct conn_table *t, struct conn *c, uint32_t serial, uint16_t zone)
 {
     if (!atomic_compare_exchange_strong(&c->counted, &serial, 0))
-        return;
+        return false;
     atomic_fetch_sub_explicit(&t->n_in_zone[zone], 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&t->n_conns, 1, memory_order_relaxed);
+    return true;
 }
 
 /* The connection is dead and nobody's: its place is free. */
@@ -472,14 +433,34 @@ static void release(struct conn_table *t, unsigned worker, struct conn *c, uint1
 {
     atomic_store_explicit(&t->expiry[c->index], 0, memory_order_relaxed);
     atomic_store_explicit(&t->is_weak[c->index], 0, memory_order_relaxed);
-    discount(t, c, c->serial, zone);
+    if (!discount(t, c, c->serial, zone) && !is_holder(c))
+        atomic_fetch_sub_explicit(&t->n_doomed, 1, memory_order_relaxed); /* control has done it, in conn_doom() */
     give_place(t, &t->workers[worker], c->index);
+}
+
+const struct conn *conn_at(const struct conn_table *t, uint32_t index)
+{
+    return &t->conns[index];
+}
+
+void conn_let_go(struct conn_table *t, unsigned worker, uint32_t index)
+{
+    struct conn *c = &t->conns[index];
+
+    if (!index)
+        return;
+    lock(&c->lock);
+    if (--c->n_held)
+        unlock(&c->lock);
+    else
+        conn_remove(t, worker, c);
 }
 
 void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
 {
     struct conn_tuple tuple[CONN_DIRS] = { c->original, c->reply };
     struct place p[CONN_DIRS];
+    uint32_t holder = c->holder;
     uint8_t nat = c->nat;
 
     if (c->is_dead) { /* by another worker */
@@ -498,8 +479,10 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
         port_pools_forget(t->pools, &tuple[d]);
     if (nat)
         port_pools_remove(t->pools, &tuple[CONN_REPLY], port_side_of(&tuple[CONN_REPLY], nat & CT_SNAT));
-    count(&t->workers[worker].removed);
+    if (!is_holder(c))
+        count(&t->workers[worker].removed);
     release(t, worker, c, tuple[0].zone);
+    conn_let_go(t, worker, holder);
 }
 
 struct conn *conn_find(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint64_t now_ns,
@@ -617,74 +600,41 @@ static bool push_out(struct conn_table *t, unsigned worker, int zone)
     return is_done;
 }
 
-/* --- zones --- */
-
-static uint32_t limit_of(const struct conn_table *t, uint16_t zone)
+uint32_t conn_host_limit(const struct conn_table *t, uint16_t zone)
 {
-    const struct zone *z = atomic_load_explicit(&t->zones[zone], memory_order_acquire);
-    uint32_t limit = z ? atomic_load_explicit(&z->limit, memory_order_relaxed) : 0;
-
-    return limit ? limit : UINT32_MAX;
+    return conn_zones_host_limit(t->zones, zone);
 }
 
-static uint32_t timeout_of(const struct conn_table *t, uint16_t zone, enum conn_timer timer)
+void conn_count_refused(struct conn_table *t, unsigned worker)
 {
-    const struct zone *z = atomic_load_explicit(&t->zones[zone], memory_order_acquire);
-    uint32_t s = z ? atomic_load_explicit(&z->timeout_s[timer], memory_order_relaxed) : 0;
-
-    return s ? s : conn_timer_default_s[timer];
+    count(&t->workers[worker].host_limited);
 }
 
 int conn_zone_set(struct conn_table *t, uint16_t zone, const struct conn_zone_conf *conf)
 {
-    struct zone *z = atomic_load(&t->zones[zone]);
-    bool is_new = !z;
-
-    if (is_new)
-        z = calloc(1, sizeof *z);
-    if (!z)
-        return -ENOMEM;
-    for (unsigned i = 0; i < CONN_TIMERS; i++)
-        atomic_store_explicit(&z->timeout_s[i], conf->timeout_s[i], memory_order_relaxed);
-    atomic_store_explicit(&z->limit, conf->limit, memory_order_relaxed);
-    if (is_new)
-        atomic_store_explicit(&t->zones[zone], z, memory_order_release);
-    return 0;
+    return conn_zones_set(t->zones, zone, conf);
 }
 
 void conn_zone_get(const struct conn_table *t, uint16_t zone, struct conn_zone_conf *out)
 {
-    const struct zone *z = atomic_load(&t->zones[zone]);
-
-    memset(out, 0, sizeof *out);
-    for (unsigned i = 0; z && i < CONN_TIMERS; i++)
-        out->timeout_s[i] = atomic_load_explicit(&z->timeout_s[i], memory_order_relaxed);
-    out->limit = z ? atomic_load_explicit(&z->limit, memory_order_relaxed) : 0;
+    conn_zones_get(t->zones, zone, out);
 }
 
 /* --- new connections --- */
 
-struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns)
+/* A place with that tuple, not locked and not in the table: somebody's alone.  NULL: there is none, not even by pushing one out. */
+static struct conn *new_entry(struct conn_table *t, unsigned worker, const struct conn_tuple *original)
 {
     struct free_cache *f = &t->workers[worker];
-    uint32_t limit = limit_of(t, original->zone), index, serial;
+    uint32_t index = take_place(t, f), serial;
     struct conn *c;
 
-    if (atomic_fetch_add_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed) >= limit &&
-        !push_out(t, worker, original->zone)) {
-        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
-        count(&f->limited);
-        return NULL;
-    }
-    index = take_place(t, f);
     if (!index && push_out(t, worker, -1))
         index = take_place(t, f);
     if (!index) {
-        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
         count(&f->no_room);
         return NULL;
     }
-    atomic_fetch_add_explicit(&t->n_conns, 1, memory_order_relaxed);
     c = &t->conns[index];
     lock(&c->lock); /* somebody may still look at what it was */
     serial = c->serial + 1 ? c->serial + 1 : 1;
@@ -693,15 +643,50 @@ struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_
     c->index = index;
     c->original = *original;
     c->is_dead = true; /* until it is in the table */
+    unlock(&c->lock);  /* whoever holds a stripe may wait for it: see conn_insert() */
+    return c;
+}
+
+struct conn *conn_make(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint64_t now_ns)
+{
+    struct free_cache *f = &t->workers[worker];
+    uint32_t limit = conn_zones_limit(t->zones, original->zone);
+    struct conn *c;
+
+    if (atomic_fetch_add_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed) >= limit &&
+        !push_out(t, worker, original->zone)) {
+        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
+        count(&f->limited);
+        return NULL;
+    }
+    c = new_entry(t, worker, original);
+    if (!c) {
+        atomic_fetch_sub_explicit(&t->n_in_zone[original->zone], 1, memory_order_relaxed);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&t->n_conns, 1, memory_order_relaxed);
     c->created_ns = now_ns;
-    atomic_store_explicit(&c->counted, serial, memory_order_relaxed);
-    unlock(&c->lock); /* whoever holds a stripe may wait for it: see conn_insert() */
+    atomic_store_explicit(&c->counted, c->serial, memory_order_relaxed);
+    return c;
+}
+
+struct conn *conn_make_holder(struct conn_table *t, unsigned worker, const struct conn_tuple *original)
+{
+    struct conn *c = new_entry(t, worker, original);
+
+    if (c) {
+        c->expiry = UINT32_MAX;
+        atomic_store_explicit(&t->expiry[c->index], c->expiry, memory_order_relaxed);
+    }
     return c;
 }
 
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c)
 {
+    uint32_t holder = c->holder;
+
     release(t, worker, c, c->original.zone);
+    conn_let_go(t, worker, holder);
 }
 
 static bool is_taken(struct conn_table *t, const struct place *p, const struct conn_tuple *tuple)
@@ -744,7 +729,8 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
     unlock_stripes(t, &p[0], &p[1]);
     if (err)
         return err;
-    count(&t->workers[worker].made);
+    if (!is_holder(c))
+        count(&t->workers[worker].made);
     if (c->nat)
         port_pools_add(t->pools, reply, port_side_of(reply, c->nat & CT_SNAT));
     return 0;
@@ -752,7 +738,7 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
 
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)
 {
-    uint64_t at = now_ns + timeout_of(t, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
+    uint64_t at = now_ns + conn_zones_timeout_s(t->zones, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
     bool is_weak =
         !c->is_answered || timer == CONN_TCP_TIME_WAIT || timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
@@ -817,7 +803,8 @@ uint64_t conn_sweep_next_ns(const struct conn_table *t, unsigned worker)
     const struct free_cache *f = &t->workers[worker];
     uint32_t begin, end;
 
-    if (!atomic_load_explicit(&t->n_conns, memory_order_relaxed))
+    if (!(atomic_load_explicit(&t->n_conns, memory_order_relaxed) |
+          atomic_load_explicit(&t->n_doomed, memory_order_relaxed)))
         return UINT64_MAX;
     part_of(t, worker, &begin, &end);
     return f->sweep != begin ? 0 : (f->sweep_tick + 1) << TICK_SHIFT;
@@ -869,15 +856,15 @@ static struct conn_info info_of(const struct conn *c, uint64_t now_ns)
     return info;
 }
 
-void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
-                   void *arg)
+static void for_each(const struct conn_table *t, bool is_of_holders, uint64_t now_ns,
+                     bool (*fn)(void *arg, const struct conn_info *info), void *arg)
 {
     for (uint32_t i = 1; i <= t->conf.max; i++) {
         struct conn_info info;
         struct conn c;
 
         if (!atomic_load_explicit(&t->expiry[i], memory_order_relaxed) || !copy(&c, &t->conns[i]) ||
-            c.expiry <= tick_of(now_ns))
+            c.expiry <= tick_of(now_ns) || is_holder(&c) != is_of_holders)
             continue;
         info = info_of(&c, now_ns);
         if (!fn(arg, &info))
@@ -885,12 +872,24 @@ void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void 
     }
 }
 
+void conn_for_each(const struct conn_table *t, uint64_t now_ns, bool (*fn)(void *arg, const struct conn_info *info),
+                   void *arg)
+{
+    for_each(t, false, now_ns, fn, arg);
+}
+
+void conn_for_each_holder(const struct conn_table *t, bool (*fn)(void *arg, const struct conn_info *info), void *arg)
+{
+    for_each(t, true, 0, fn, arg);
+}
+
 void conn_doom(struct conn_table *t, const struct conn_info *info)
 {
     struct conn *c = &t->conns[info->id];
 
     atomic_store_explicit(&c->doomed, info->serial, memory_order_relaxed);
-    discount(t, c, info->serial, info->tuple[CONN_ORIGINAL].zone);
+    if (discount(t, c, info->serial, info->tuple[CONN_ORIGINAL].zone))
+        atomic_fetch_add_explicit(&t->n_doomed, 1, memory_order_relaxed); /* until it is swept */
     /* what was its time is over; the worker that renews it meanwhile meets the mark first */
     atomic_store_explicit(&t->expiry[info->id], 1, memory_order_relaxed);
 }
@@ -922,6 +921,7 @@ void conn_table_stats(const struct conn_table *t, struct conn_stats *out)
         out->pushed_out += atomic_load_explicit(&f->pushed_out, memory_order_relaxed);
         out->no_room += atomic_load_explicit(&f->no_room, memory_order_relaxed);
         out->limited += atomic_load_explicit(&f->limited, memory_order_relaxed);
+        out->host_limited += atomic_load_explicit(&f->host_limited, memory_order_relaxed);
         out->tries += atomic_load_explicit(&f->tries, memory_order_relaxed);
     }
 }

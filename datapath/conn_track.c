@@ -8,6 +8,7 @@
 #include <rte_mbuf.h>
 #include <rte_random.h>
 
+#include "datapath/conn_holder.h"
 #include "datapath/conn_packet.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/pkt.h"
@@ -189,23 +190,42 @@ static bool may_begin(const struct conn_packet *cp)
     return false;
 }
 
-/* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE. */
+static bool admits(const struct ct_action *a)
+{
+    return a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN;
+}
+
+/* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE, -EDQUOT.  -ENOENT: it is not
+ * committed, and no mapping lets it in. */
 static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                  const struct ct_action *a, struct ct_seen *s)
 {
     static const struct nat_spec none;
-    struct conn *c = conn_make(t, w->id, &cp->tuple, w->now_ns);
+    struct conn_tuple inside;
+    uint32_t holder = admits(a) ? conn_admit(t, w->id, &cp->tuple, &inside) : 0;
+    struct conn *c;
     int err;
 
-    if (!c)
+    if (!holder && !(a->flags & CT_COMMIT))
+        return -ENOENT;
+    c = conn_make(t, w->id, &cp->tuple, w->now_ns);
+    if (!c) {
+        conn_let_go(t, w->id, holder);
         return -ENOSPC;
+    }
+    c->holder = holder;
     if (cp->kind == CONN_KIND_TCP)
         tcp_begin(&c->tcp, &cp->tcp);
     c->helper = a->helper;
     conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
     set_marks(c, p, a);
-    w->ct->expected = a->flags & CT_NAT ? a->nat : none;
-    err = nat_begin(t, w->id, c, &w->ct->expected);
+    if (holder) {
+        c->nat = CT_DNAT;
+        err = conn_insert(t, w->id, c, &inside);
+    } else {
+        w->ct->expected = a->flags & CT_NAT ? a->nat : none;
+        err = nat_begin(t, w->id, c, &w->ct->expected);
+    }
     if (err) {
         conn_drop(t, w->id, c);
         return err;
@@ -218,7 +238,16 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
 
 static enum drop drop_of(int err)
 {
-    return err == -EADDRINUSE ? DROP_NAT_PORTS : err == -EEXIST ? DROP_CONN_CLASH : DROP_CONN_FULL;
+    switch (err) {
+    case -EADDRINUSE:
+        return DROP_NAT_PORTS;
+    case -EEXIST:
+        return DROP_CONN_CLASH;
+    case -EDQUOT:
+        return DROP_CONN_HOST;
+    default:
+        return DROP_CONN_FULL;
+    }
 }
 
 /* The frame went through this zone before, as its fields say: its connection has counted it, and may have translated it, so that
@@ -267,16 +296,14 @@ static enum drop look_up(struct worker *w, struct conn_table *t, const struct pk
             s->state |= CT_INV;
             return DROP_NONE;
         }
-        if (!(a->flags & CT_COMMIT)) {
-            s->state |= CT_NEW;
-            return DROP_NONE;
-        }
-        err = begin(w, t, p, cp, a, s);
+        err = a->flags & CT_COMMIT || admits(a) ? begin(w, t, p, cp, a, s) : -ENOENT;
         if (err != -EEXIST) {
             s->state |= CT_NEW;
             break;
         }
     }
+    if (err == -ENOENT) /* nobody asks for a connection */
+        return DROP_NONE;
     return err ? drop_of(err) : DROP_NONE;
 }
 

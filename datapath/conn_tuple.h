@@ -18,8 +18,9 @@ struct conn_tuple {
     uint16_t src_port, dst_port;
     uint16_t zone;
     uint8_t proto;
-    uint8_t family; /* 4 or 6 */
+    uint8_t family; /* 4 or 6; CONN_HOLDER with it: no frame's (conn_holder.h) */
 };
+enum { CONN_HOLDER = 1 << 6 };
 static_assert(sizeof(struct conn_tuple) == 40, "compared and hashed as five words");
 
 static inline bool conn_tuple_has_ids(const struct conn_tuple *t)
@@ -69,7 +70,7 @@ static inline uint64_t conn_tuple_hash(const struct conn_tuple *t, uint64_t seed
 {
     uint64_t h = hash_add(hash_add(seed, t->src.lo), t->dst.lo);
 
-    if (t->family == 6)
+    if (t->family & 2) /* 6, not 4 */
         h = hash_add(hash_add(h, t->src.hi), t->dst.hi);
     return hash_mix(hash_add(h, conn_tuple_rest(t)));
 }

@@ -41,6 +41,7 @@ static const char *const names[] = {
     [DROP_FRAGMENT_TIMEOUT] = "fragment-timeout",
     [DROP_FRAGMENT_NO_ROOM] = "fragment-no-room",
     [DROP_CONN_FULL] = "conn-full",
+    [DROP_CONN_HOST] = "conn-host-limit",
     [DROP_CONN_CLASH] = "conn-clash",
     [DROP_NAT_PORTS] = "nat-ports",
     [DROP_NAT_FRAME] = "nat-frame",

@@ -41,6 +41,7 @@ enum drop {
     DROP_FRAGMENT_TIMEOUT, /* the others of its datagram did not come */
     DROP_FRAGMENT_NO_ROOM, /* newer datagrams needed the room, or its own is in too many pieces */
     DROP_CONN_FULL,        /* ct(commit): no room for one more connection, in all or in its zone */
+    DROP_CONN_HOST,        /* ct(commit): the host has as many connections as its zone lets it have */
     DROP_CONN_CLASH,       /* ct(commit): its answers would be those of another connection */
     DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
     DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be */

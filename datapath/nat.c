@@ -8,7 +8,10 @@
  * The address is chosen by a hash of the host alone, so a host keeps its address (RFC 4787, REQ-2: "paired").  The port stays
  * when it may (REQ-7 by nature of ports: parity is kept too); else a few of the same parity are tried, from a place that the hash
  * or chance gives.  Where many are taken, a pool (port_pool.h) says which are not, of the same parity, then of any: so the last
- * free port of a range costs no more tries than the first, and a range without one costs none. */
+ * free port of a range costs no more tries than the first, and a range without one costs none.
+ *
+ * An endpoint-independent mapping is chosen in the same way, as the answers of an entry that has no remote end (conn_holder.h):
+ * that no two share an outer port is what the table sees to there, too. */
 #include "datapath/nat.h"
 
 #include <errno.h>
@@ -16,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "datapath/checksum.h"
+#include "datapath/conn_holder.h"
 #include "datapath/conn_packet.h"
 #include "datapath/pkt.h"
 #include "datapath/port_pool.h"
@@ -25,6 +29,7 @@ enum {
     TRIES = 16,
     POOL_TRIES = PORT_POOL_MIN, /* for ports that a pool does not know yet */
     ADDRESSES_TRIED = 8,
+    MAPPING_TRIES = 8,
     PORT_WELL_KNOWN_LAST = 1023
 };
 
@@ -199,35 +204,100 @@ static uint64_t host_of(const struct conn_tuple *original)
     return hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
 }
 
-int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
+/* Chooses an address, and then a port. */
+static int choose(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec, struct target *g)
 {
     const struct conn_tuple *original = &c->original;
-    struct target g;
-    uint64_t host, hash, n;
-    int err;
+    uint64_t host = host_of(original);
+    uint64_t hash = conn_tuple_hash(original, spec->order == NAT_ORDER_RANDOM ? conn_draw(t, worker) : 11);
+    uint64_t n = spec->family ? n_addresses(spec) : 1;
 
-    target_init(&g, original, spec->kind);
-    if (!spec->kind || (spec->family && spec->family != original->family)) {
-        c->nat = 0;
-        err = conn_insert(t, worker, c, &g.reply);
-        return err == -EADDRINUSE ? -EEXIST : err;
-    }
-    c->nat = spec->kind;
-    host = host_of(original);
-    hash = conn_tuple_hash(original, spec->order == NAT_ORDER_RANDOM ? conn_draw(t, worker) : 11);
-    n = spec->family ? n_addresses(spec) : 1;
     if (!spec->is_persistent && spec->kind == CT_DNAT)
         host = hash; /* spread over servers */
     for (uint64_t i = 0; i < n && i < ADDRESSES_TRIED; i++) {
         struct value addr = value_plus(spec->addr_min, (host + i) % n);
+        int err;
 
         if (spec->family && (addr.hi | addr.lo)) /* all zero: the address stays, only ports may change */
-            *g.addr = addr;
-        err = try_ports(t, worker, c, spec, &g, hash);
+            *g->addr = addr;
+        err = try_ports(t, worker, c, spec, g, hash);
         if (err != -EADDRINUSE)
             return err;
     }
     return -EADDRINUSE;
+}
+
+/* The mapping of who sends the connection's first frame, held, or made. */
+static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
+                        struct conn **out)
+{
+    struct conn_tuple tuple = conn_mapping_tuple(&c->original);
+    int err = -EEXIST;
+
+    for (unsigned i = 0; i < MAPPING_TRIES && err == -EEXIST; i++) {
+        struct conn *m = *out = conn_hold(t, worker, &tuple);
+        struct target g;
+
+        if (m)
+            return 0;
+        m = *out = conn_make_holder(t, worker, &tuple);
+        if (!m)
+            return -ENOSPC;
+        m->nat = CT_SNAT;
+        m->helper = spec->filtering;
+        target_init(&g, &tuple, CT_SNAT);
+        err = conn_hold_host(t, worker, &c->original, &m->holder);
+        if (!err)
+            err = choose(t, worker, m, spec, &g);
+        if (!err) {
+            m->n_held = 1;
+            conn_unlock(m);
+            return 0;
+        }
+        conn_drop(t, worker, m);
+    }
+    return err;
+}
+
+static int begin_mapped(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
+                        struct target *g)
+{
+    struct conn *m;
+    int err = hold_mapping(t, worker, c, spec, &m);
+
+    if (err)
+        return err;
+    if (m->helper == NAT_FILTERING_ADDRESS)
+        err = conn_hold_permission(t, worker, m, &c->original, &c->holder);
+    else
+        c->holder = m->index;
+    if (err)
+        return err;
+    *g->addr = conn_at(t, c->holder)->reply.dst;
+    *g->port = conn_at(t, c->holder)->reply.dst_port;
+    return conn_insert(t, worker, c, &g->reply);
+}
+
+int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec)
+{
+    const struct conn_tuple *original = &c->original;
+    bool is_mapped =
+        spec->mapping == NAT_MAPPING_ENDPOINT && (original->proto == IP_PROTO_TCP || original->proto == IP_PROTO_UDP);
+    struct target g;
+    int err = 0;
+
+    target_init(&g, original, spec->kind);
+    c->nat = spec->kind && (!spec->family || spec->family == original->family) ? spec->kind : 0;
+    if (c->nat && is_mapped)
+        return begin_mapped(t, worker, c, spec, &g);
+    if (c->nat != CT_DNAT)
+        err = conn_hold_host(t, worker, original, &c->holder);
+    if (err)
+        return err;
+    if (c->nat)
+        return choose(t, worker, c, spec, &g);
+    err = conn_insert(t, worker, c, &g.reply);
+    return err == -EADDRINUSE ? -EEXIST : err;
 }
 
 void nat_expect(const struct conn_table *t, const struct conn_tuple *original, const struct nat_spec *spec)

@@ -2,7 +2,8 @@
 /* nat.h - network address and port translation: what a new connection's answers are to look like, and the rewriting of frames.
  * Flow: conn_track -> [nat_begin] (new connections), [nat_frame] (every frame of one that is translated).
  * Spec: RFC 4787, of which REQ-2 (paired) and REQ-4 (parity) hold while ports last; mapping depends on the remote end, and a
- * port serves several of these (not REQ-1 and REQ-3); RFC 5508 for the inside of ICMP errors.  Thread: W. */
+ * port serves several of these (not REQ-1 and REQ-3), unless the action asks for an endpoint-independent one; RFC 5508 for the
+ * inside of ICMP errors.  Thread: W. */
 #ifndef DATAPATH_NAT_H
 #define DATAPATH_NAT_H
 
@@ -11,6 +12,11 @@
 struct conn_packet;
 struct pkt;
 
+enum nat_mapping {
+    NAT_MAPPING_CONNECTION, /* each connection for itself */
+    NAT_MAPPING_ENDPOINT,   /* TCP and UDP: endpoint-independent (RFC 4787, 4.1), of the source */
+    NAT_MAPPING_KNOWN,      /* kind 0: the destination, as a mapping has it that lets the frame in */
+};
 enum nat_order { NAT_ORDER_KEEP, NAT_ORDER_HASH, NAT_ORDER_RANDOM }; /* which port is tried first */
 
 /* What an action asks for. */
@@ -21,11 +27,15 @@ struct nat_spec {
     uint8_t family;                  /* 4 or 6; 0: no addresses are given */
     uint8_t order;                   /* enum nat_order */
     bool is_persistent;              /* a host's address depends on nothing but the host */
+    uint8_t mapping;                 /* enum nat_mapping */
+    uint8_t filtering;               /* enum nat_filtering (conn_holder.h), of an endpoint-independent mapping */
+    uint8_t pad[6];
 };
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
  * -EEXIST: there is one already with the same original tuple, or, without translation, with the same answers; -ENOSPC: no
- * room; -EADDRINUSE: no port is free.  The cost of a port does not grow as a range fills (port_pool.h). */
+ * room; -EADDRINUSE: no port is free; -EDQUOT: the host has as many as its zone lets it have.  The cost of a port does
+ * not grow as a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 
 /* A connection like this will begin: asks memory for what nat_begin() reads first. */

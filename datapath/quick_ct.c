@@ -206,6 +206,7 @@ enum { NOT_ALIKE = UINT8_MAX };
 /* Frames that have been read, and what their connections are. */
 struct reading {
     unsigned n;
+    bool has_new; /* a frame that begins a connection may go on with the others: no mapping may let it in */
     struct conn_packet packet[PORT_BURST];
     uint64_t addresses[PORT_BURST], ports[PORT_BURST]; /* and protocol: as the frame has them, to be compared */
     uint64_t hash[PORT_BURST];
@@ -279,7 +280,7 @@ static bool track_one(struct worker *w, struct conn_table *t, struct reading *r,
     case CT_QUICK_OTHER:
         return false;
     case CT_QUICK_NEW:
-        return like == NOT_ALIKE; /* it is for the first frame to begin it: later ones then find it */
+        return r->has_new && like == NOT_ALIKE; /* it is for the first frame to begin it: later ones then find it */
     case CT_QUICK_KNOWN:
         break;
     }
@@ -300,6 +301,7 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     unsigned n_known = 0, n_new = 0;
 
     r.n = 0;
+    r.has_new = !(a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN);
     for (unsigned k = 0; k < n; k++)
         if (!t || !read_frame(&r, t, f, which[k], a->zone))
             rest->others[rest->n_others++] = which[k];

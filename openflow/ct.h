@@ -16,6 +16,11 @@ enum ct_nat_flag {
     CT_NAT_F_PERSISTENT = 1 << 2,
     CT_NAT_F_HASH = 1 << 3,
     CT_NAT_F_RANDOM = 1 << 4,
+    /* trama's own */
+    CT_NAT_F_MAPPED = 1 << 12,             /* without SRC and DST: what mappings let in */
+    CT_NAT_F_FILTERING_ENDPOINT = 1 << 13, /* with MAPPING: who is let in (RFC 4787, 5); neither: whoever was sent to */
+    CT_NAT_F_FILTERING_ADDRESS = 1 << 14,
+    CT_NAT_F_MAPPING = 1 << 15, /* with SRC: endpoint-independent mapping (RFC 4787, 4.1) */
 };
 
 /* The action nat within ct. */

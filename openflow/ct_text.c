@@ -111,23 +111,47 @@ static int parse_range(struct list *l, struct span text, struct ct_nat *out)
     return err;
 }
 
+/* RFC 4787's words: 4.1 for `mapping`, 5 for `filtering`. */
+static int parse_behaviour(struct list *l, const struct word *w, struct ct_nat *out)
+{
+    bool is_mapping = span_is(w->key, "mapping");
+
+    if (span_is(w->value, "endpoint-independent"))
+        out->flags |= is_mapping ? CT_NAT_F_MAPPING : CT_NAT_F_FILTERING_ENDPOINT;
+    else if (span_is(w->value, "address-dependent") && !is_mapping)
+        out->flags |= CT_NAT_F_FILTERING_ADDRESS;
+    else if (!span_is(w->value, "address-and-port-dependent"))
+        return errbuf_set(errors(l), -EINVAL,
+                          "nat: %.*s '%.*s' is none of endpoint-independent, %saddress-and-port-dependent",
+                          SPAN_ARG(w->key), SPAN_ARG(w->value), is_mapping ? "" : "address-dependent, ");
+    return 0;
+}
+
+enum { FILTERINGS = CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS };
+
 static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *out)
 {
     static const struct {
         const char *name;
         uint16_t flag;
-    } flags[] = { { "persistent", CT_NAT_F_PERSISTENT }, { "hash", CT_NAT_F_HASH }, { "random", CT_NAT_F_RANDOM } };
+    } flags[] = { { "persistent", CT_NAT_F_PERSISTENT },
+                  { "hash", CT_NAT_F_HASH },
+                  { "random", CT_NAT_F_RANDOM },
+                  { "mapped", CT_NAT_F_MAPPED } };
 
     if (span_is(w->key, "src") || span_is(w->key, "dst")) {
         out->flags |= span_is(w->key, "src") ? CT_NAT_F_SRC : CT_NAT_F_DST;
         return w->delim == '=' ? parse_range(l, w->value, out) : 0;
     }
+    if ((span_is(w->key, "mapping") || span_is(w->key, "filtering")) && w->delim == '=')
+        return parse_behaviour(l, w, out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (span_is(w->key, flags[i].name) && !w->delim) {
             out->flags |= flags[i].flag;
             return 0;
         }
-    return errbuf_set(errors(l), -EINVAL, "nat: '%.*s' is none of src, dst, persistent, hash, random",
+    return errbuf_set(errors(l), -EINVAL,
+                      "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, mapped",
                       SPAN_ARG(w->key));
 }
 
@@ -161,10 +185,17 @@ int parse_nat(struct list *l, const struct word *w, unsigned arg)
     if (err)
         return err;
     if ((n.flags & CT_NAT_F_SRC && n.flags & CT_NAT_F_DST) || (n.flags & CT_NAT_F_HASH && n.flags & CT_NAT_F_RANDOM) ||
-        (n.flags && !(n.flags & (CT_NAT_F_SRC | CT_NAT_F_DST))))
+        (n.flags && n.flags != CT_NAT_F_MAPPED && !(n.flags & (CT_NAT_F_SRC | CT_NAT_F_DST))))
         return errbuf_set(errors(l), -EINVAL,
                           "nat: '%.*s' needs one of src and dst, and at most one of hash and random",
                           SPAN_ARG(w->value));
+    if ((n.flags & CT_NAT_F_MAPPED && n.flags != CT_NAT_F_MAPPED) ||
+        (n.flags & FILTERINGS && !(n.flags & CT_NAT_F_MAPPING)) ||
+        (n.flags & CT_NAT_F_MAPPING && !(n.flags & CT_NAT_F_SRC && n.family)))
+        return errbuf_set(
+            errors(l), -EINVAL,
+            "nat: '%.*s': mapping needs src with an address, filtering needs mapping, and mapped stands alone",
+            SPAN_ARG(w->value));
     return add_nat(l, &n);
 }
 
@@ -286,6 +317,8 @@ void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)
         str_add(s, "(invalid)");
         return;
     }
+    if (n.flags == CT_NAT_F_MAPPED)
+        str_add(s, "(mapped)");
     if (!(n.flags & (CT_NAT_F_SRC | CT_NAT_F_DST)))
         return;
     str_printf(s, "(%s", n.flags & CT_NAT_F_SRC ? "src" : "dst");
@@ -304,6 +337,10 @@ void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)
         str_printf(s, "-%" PRIu16, n.port_max);
     str_add(s, n.flags & CT_NAT_F_PERSISTENT ? ",persistent" : "");
     str_add(s, n.flags & CT_NAT_F_HASH ? ",hash" : n.flags & CT_NAT_F_RANDOM ? ",random" : "");
+    str_add(s, n.flags & CT_NAT_F_MAPPING ? ",mapping=endpoint-independent" : "");
+    if (n.flags & FILTERINGS)
+        str_printf(s, ",filtering=%s",
+                   n.flags & CT_NAT_F_FILTERING_ENDPOINT ? "endpoint-independent" : "address-dependent");
     str_add_char(s, ')');
 }
 

@@ -107,6 +107,36 @@ static int run_nat_show(struct cli *c)
     return list(c, "nat");
 }
 
+static int run_nat_mappings(struct cli *c)
+{
+    char filter[FILTER_SIZE];
+    struct text_table t;
+    json_t *result, *m;
+    size_t i;
+    int code = cli_call(c, CLI_SWITCHD, "nat/mappings", params_of(filter_of(c, "", filter)), &result);
+
+    if (code)
+        return code;
+    if (c->is_json)
+        return cli_json(result);
+    text_table_init(&t, ">ZONE PROTO INSIDE OUTSIDE FILTERING >HELD_BY");
+    json_array_foreach(json_object_get(result, "mappings"), i, m)
+    {
+        text_table_add(&t, "%llu", (unsigned long long)reply_number(m, "zone"));
+        text_table_add(&t, "%s", reply_text(m, "proto"));
+        add_end(&t, m, "inside", "inside_port");
+        add_end(&t, m, "outside", "outside_port");
+        text_table_add(&t, "%s", reply_text(m, "filtering"));
+        text_table_add(&t, "%llu", (unsigned long long)reply_number(m, "held"));
+    }
+    text_table_show(&t);
+    text_table_fini(&t);
+    if (json_is_true(json_object_get(result, "more")))
+        printf("... and more\n");
+    json_decref(result);
+    return CLI_OK;
+}
+
 static int run_count(struct cli *c)
 {
     char filter[FILTER_SIZE];
@@ -124,11 +154,12 @@ static int run_count(struct cli *c)
         json_array_foreach(json_object_get(result, "zones"), i, zone)
             printf("  zone %llu: %llu\n", (unsigned long long)reply_number(zone, "zone"),
                    (unsigned long long)reply_number(zone, "count"));
-        printf("made %llu, expired %llu, pushed out %llu; refused for lack of room %llu, by a zone's limit %llu\n",
+        printf("made %llu, expired %llu, pushed out %llu; refused for lack of room %llu, by a zone's limit %llu, "
+               "by its limit of a host %llu\n",
                (unsigned long long)reply_number(result, "made"), (unsigned long long)reply_number(result, "expired"),
                (unsigned long long)reply_number(result, "pushed_out"),
-               (unsigned long long)reply_number(result, "no_room"),
-               (unsigned long long)reply_number(result, "limited"));
+               (unsigned long long)reply_number(result, "no_room"), (unsigned long long)reply_number(result, "limited"),
+               (unsigned long long)reply_number(result, "host_limited"));
     }
     json_decref(result);
     return CLI_OK;
@@ -241,8 +272,8 @@ static int run_zone(struct cli *c)
         return code;
     if (c->is_json)
         return cli_json(result);
-    json_object_foreach(result, key, value)
-        printf("%-18s %llu%s\n", key, (unsigned long long)json_integer_value(value), strchr(key, '-') ? " s" : "");
+    json_object_foreach(result, key, value) printf("%-18s %llu%s\n", key, (unsigned long long)json_integer_value(value),
+                                                   strchr(key, '-') && strcmp(key, "host-limit") != 0 ? " s" : "");
     json_decref(result);
     return CLI_OK;
 }
@@ -269,11 +300,14 @@ const struct cli_command conn_commands[] = {
     { "conn watch", "[FILTER]...", "Tells of connections as they come, change their state, and go", run_watch, 0, -1,
       seconds_option, FILTERS "It looks twice a second; what lives shorter is not seen.\n" },
     { "conn zone", "ZONE [SETTINGS]", "Limit and timeouts of a zone; sets those that are named", run_zone, 1, 2, NULL,
-      "SETTINGS such as limit=1000,udp-stream=60 (seconds); 0 is the default. They hold until the daemon ends.\n" },
+      "SETTINGS such as limit=1000,host-limit=200,udp-stream=60 (seconds); 0 is the default.  The limit of a host is that of the\n"
+      "connections that it began, or of its endpoint-independent mappings.  They hold until the daemon ends.\n" },
     { 0 },
 };
 
 const struct cli_command nat_commands[] = {
     { "nat show", "[FILTER]...", "Connections that are translated", run_nat_show, 0, -1, limit_option, FILTERS },
+    { "nat mappings", "[FILTER]...", "Endpoint-independent mappings: inner and outer address, who is let in",
+      run_nat_mappings, 0, -1, NULL, FILTERS },
     { 0 },
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/conn_holder.h"
 #include "datapath/conn_track.h"
 #include "datapath/shaper.h"
 #include "openflow/ct.h"
@@ -274,6 +275,12 @@ static void nat(const struct ofp_nx_nat *in, struct act *out)
                  : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH
                                            : NAT_ORDER_KEEP;
     spec.is_persistent = n.flags & CT_NAT_F_PERSISTENT;
+    spec.mapping = n.flags & CT_NAT_F_MAPPING  ? NAT_MAPPING_ENDPOINT
+                   : n.flags & CT_NAT_F_MAPPED ? NAT_MAPPING_KNOWN
+                                               : NAT_MAPPING_CONNECTION;
+    spec.filtering = n.flags & CT_NAT_F_FILTERING_ENDPOINT  ? NAT_FILTERING_ENDPOINT
+                     : n.flags & CT_NAT_F_FILTERING_ADDRESS ? NAT_FILTERING_ADDRESS
+                                                            : NAT_FILTERING_ADDRESS_AND_PORT;
     for (unsigned i = 0; i < NAT_ACTS; i++) {
         size_t at = (size_t)i * ACT_DATA_SIZE, left = sizeof spec - at;
 

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "datapath/conn.h"
+#include "datapath/conn_holder.h"
 #include "datapath/conn_track.h"
 #include "vswitch/control_impl.h"
 
@@ -161,7 +162,8 @@ static bool fits(const struct filter *f, const struct conn_info *c)
         (f->has_mark && c->mark != f->mark) || (f->has_state && c->timer != f->state) || (f->is_nat && !c->nat) ||
         (f->is_answered && !c->is_answered) || (f->is_unanswered && c->is_answered))
         return false;
-    if (f->has_address && (o->family != f->family || !(is_address_of(o, &f->address) || is_address_of(b, &f->address))))
+    if (f->has_address &&
+        ((o->family & ~CONN_HOLDER) != f->family || !(is_address_of(o, &f->address) || is_address_of(b, &f->address))))
         return false;
     return !f->has_port || o->src_port == f->port || o->dst_port == f->port || b->src_port == f->port ||
            b->dst_port == f->port;
@@ -171,11 +173,12 @@ static bool fits(const struct filter *f, const struct conn_info *c)
 
 static const char *address_text(const struct conn_tuple *t, const struct value *v, char out[ADDRESS_TEXT])
 {
+    bool is_v4 = (t->family & ~CONN_HOLDER) == 4;
     uint8_t b[16];
 
     be64_store(b, v->hi);
     be64_store(b + 8, v->lo);
-    return inet_ntop(t->family == 4 ? AF_INET : AF_INET6, t->family == 4 ? b + 12 : b, out, ADDRESS_TEXT);
+    return inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? b + 12 : b, out, ADDRESS_TEXT);
 }
 
 static json_t *show_tuple(const struct conn_tuple *t)
@@ -298,6 +301,7 @@ static void add_stats(json_t *o, const struct conn_table *t)
     json_object_set_new(o, "pushed_out", json_integer((json_int_t)st.pushed_out));
     json_object_set_new(o, "no_room", json_integer((json_int_t)st.no_room));
     json_object_set_new(o, "limited", json_integer((json_int_t)st.limited));
+    json_object_set_new(o, "host_limited", json_integer((json_int_t)st.host_limited));
     json_object_set_new(o, "tries", json_integer((json_int_t)st.tries));
 }
 
@@ -338,9 +342,52 @@ void conn_flush(struct rpc_request *r, json_t *params, void *arg)
     rpc_reply_either(r, params, json_pack("{s:I}", "flushed", (json_int_t)v.n));
 }
 
+/* --- mappings --- */
+
+static const char *filtering_text(uint8_t filtering)
+{
+    return filtering == NAT_FILTERING_ENDPOINT  ? "endpoint-independent"
+           : filtering == NAT_FILTERING_ADDRESS ? "address-dependent"
+                                                : "address-and-port-dependent";
+}
+
+/* Endpoint-independent ones; other entries that connections hold are not shown. */
+static bool visit_mapping(void *arg, const struct conn_info *c)
+{
+    struct visit *v = arg;
+    const struct conn_tuple *in = &c->tuple[CONN_ORIGINAL], *out = &c->tuple[CONN_REPLY];
+    char inside[ADDRESS_TEXT], outside[ADDRESS_TEXT];
+
+    if (!c->nat || !fits(&v->filter, c))
+        return true;
+    if (v->n == v->limit) {
+        v->limit = 0; /* there are more */
+        return false;
+    }
+    v->n++;
+    json_array_append_new(v->list, json_pack("{s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:I}", "zone", (int)in->zone, "proto",
+                                             proto_text(in->proto), "inside", address_text(in, &in->src, inside),
+                                             "inside_port", (int)in->src_port, "outside",
+                                             address_text(out, &out->dst, outside), "outside_port", (int)out->dst_port,
+                                             "filtering", filtering_text(c->helper), "held", (json_int_t)c->mark));
+    return true;
+}
+
+void nat_mappings(struct rpc_request *r, json_t *params, void *arg)
+{
+    struct visit v = { .limit = LIST_DEFAULT, .table = conn_track_table(((struct control *)arg)->conf.sw->dp) };
+
+    if (!read_filter(r, rpc_param_text(params, 0, "filter"), &v.filter))
+        return;
+    v.list = json_array();
+    if (v.table)
+        conn_for_each_holder(v.table, visit_mapping, &v);
+    rpc_reply_either(r, params, json_pack("{s:o, s:b}", "mappings", v.list, "more", v.n && !v.limit));
+}
+
 /* --- zones --- */
 
-/* "limit=1000" or "udp-first=30"; 0: the default. */
+/* "limit=1000", "host-limit=50" or "udp-first=30"; 0: the default. */
 static bool read_setting(struct conn_zone_conf *conf, char *word)
 {
     char *value = strchr(word, '=');
@@ -349,8 +396,8 @@ static bool read_setting(struct conn_zone_conf *conf, char *word)
     if (!value || !read_number(value + 1, UINT32_MAX, &n))
         return false;
     *value = '\0';
-    if (!strcmp(word, "limit")) {
-        conf->limit = (uint32_t)n;
+    if (!strcmp(word, "limit") || !strcmp(word, "host-limit")) {
+        *(*word == 'l' ? &conf->limit : &conf->host_limit) = (uint32_t)n;
         return true;
     }
     for (unsigned i = 0; i < CONN_TIMERS; i++)
@@ -369,6 +416,7 @@ static json_t *show_zone(const struct conn_table *t, uint16_t zone)
     conn_zone_get(t, zone, &conf);
     json_object_set_new(o, "count", json_integer((json_int_t)conn_zone_count(t, zone)));
     json_object_set_new(o, "limit", json_integer((json_int_t)conf.limit));
+    json_object_set_new(o, "host-limit", json_integer((json_int_t)conf.host_limit));
     for (unsigned i = 0; i < CONN_TIMERS; i++)
         json_object_set_new(
             o, conn_timer_name((enum conn_timer)i),
@@ -391,7 +439,9 @@ static bool apply_settings(struct rpc_request *r, struct conn_table *t, uint16_t
     for (char *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
         snprintf(said, sizeof said, "%s", word);
         if (!read_setting(&conf, word)) {
-            rpc_reply_error(r, "setting '%s' is neither limit=N nor TIMER=SECONDS of a timer such as udp-first", said);
+            rpc_reply_error(
+                r, "setting '%s' is none of limit=N, host-limit=N, and TIMER=SECONDS of a timer such as udp-first",
+                said);
             return false;
         }
     }

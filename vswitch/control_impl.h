@@ -18,7 +18,7 @@ rpc_method_fn show_switch, show_ports, show_port_stats, show_stats, show_gaps, s
     show_macs;                                                                       /* control_show.c */
 rpc_method_fn show_queues, run_queue_set, run_queue_clear;                           /* control_queue.c */
 rpc_method_fn show_rxqs, run_rxq_move, run_rxq_free;                                 /* control_rxq.c */
-rpc_method_fn conn_list, conn_counts, conn_flush, conn_zone;                         /* control_conn.c */
+rpc_method_fn conn_list, conn_counts, conn_flush, conn_zone, nat_mappings;           /* control_conn.c */
 rpc_method_fn test_warp, test_tick_stop, test_connection_tick, test_give, test_take; /* control_test.c */
 
 #endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn_holder.c - see conn_holder.h.
+ *
+ * Theory.  Two workers may want the same entry at once: both look, and do not find it; the table takes one of the two, and the
+ * other worker looks again.  An entry that is held stays as it is, so its tuples are read without its lock. */
+#include "datapath/conn_holder.h"
+
+#include <errno.h>
+
+enum { TRIES = 8 };
+
+static struct conn_tuple holder_tuple(const struct conn_tuple *of)
+{
+    return (struct conn_tuple){ .src = of->src,
+                                .zone = of->zone,
+                                .family = (uint8_t)((of->family & ~CONN_HOLDER) | CONN_HOLDER) };
+}
+
+struct conn_tuple conn_mapping_tuple(const struct conn_tuple *original)
+{
+    struct conn_tuple t = holder_tuple(original);
+
+    t.src_port = original->src_port;
+    t.proto = original->proto;
+    return t;
+}
+
+struct conn *conn_hold(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple)
+{
+    enum conn_dir dir;
+    struct conn *c = conn_find(t, worker, tuple, 0, &dir);
+
+    if (!c)
+        return NULL;
+    c->n_held++;
+    conn_unlock(c);
+    return c;
+}
+
+int conn_hold_new(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply)
+{
+    int err = conn_insert(t, worker, c, reply);
+
+    if (err)
+        return err;
+    c->n_held = 1;
+    conn_unlock(c);
+    return 0;
+}
+
+/* One that is not there yet, with the inverse as its answers unless `reply` is given.  0, -EEXIST: it is there now; -ENOSPC.
+ * It takes over the hold of `holder`. */
+static int make(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, const struct conn_tuple *reply,
+                uint32_t holder, uint32_t *out)
+{
+    struct conn *c = conn_make_holder(t, worker, tuple);
+    int err;
+
+    if (!c) {
+        conn_let_go(t, worker, holder);
+        return -ENOSPC;
+    }
+    c->holder = holder;
+    err = conn_hold_new(t, worker, c, reply);
+    if (err)
+        conn_drop(t, worker, c);
+    *out = err ? 0 : c->index;
+    return err == -EADDRINUSE ? -EEXIST : err;
+}
+
+/* Holds a host's entry.  0: there is none. */
+static int hold_below(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint32_t limit,
+                      uint32_t *out)
+{
+    enum conn_dir dir;
+    struct conn *c = conn_find(t, worker, tuple, 0, &dir);
+    int err = 0;
+
+    *out = 0;
+    if (!c)
+        return 0;
+    if (c->n_held >= limit) {
+        conn_count_refused(t, worker);
+        err = -EDQUOT;
+    } else {
+        c->n_held++;
+        *out = c->index;
+    }
+    conn_unlock(c);
+    return err;
+}
+
+int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t *out)
+{
+    uint32_t limit = conn_host_limit(t, original->zone);
+    struct conn_tuple tuple = holder_tuple(original), reply = conn_tuple_inverse(&tuple);
+    int err = -ENOSPC;
+
+    *out = 0;
+    if (limit == UINT32_MAX)
+        return 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        err = hold_below(t, worker, &tuple, limit, out);
+        if (err || *out)
+            return err;
+        err = make(t, worker, &tuple, &reply, 0, out);
+        if (err != -EEXIST)
+            return err;
+    }
+    return -ENOSPC;
+}
+
+int conn_hold_permission(struct conn_table *t, unsigned worker, const struct conn *mapping,
+                         const struct conn_tuple *original, uint32_t *out)
+{
+    struct conn_tuple inner = conn_mapping_tuple(original), tuple = inner, reply = mapping->reply;
+    uint32_t held = mapping->index;
+
+    tuple.dst = reply.src = original->dst;
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct conn *c = conn_hold(t, worker, &tuple);
+        int err;
+
+        if (c) {
+            conn_let_go(t, worker, held); /* the permission holds it */
+            *out = c->index;
+            return 0;
+        }
+        if (!held) { /* the attempt before has let it go, and it may be another by now */
+            c = conn_hold(t, worker, &inner);
+            if (!c)
+                return -ENOSPC;
+            held = c->index;
+            reply = c->reply;
+            reply.src = original->dst;
+        }
+        err = make(t, worker, &tuple, &reply, held, out);
+        if (err != -EEXIST)
+            return err;
+        held = 0;
+    }
+    return -ENOSPC;
+}
+
+uint32_t conn_admit(struct conn_table *t, unsigned worker, const struct conn_tuple *original, struct conn_tuple *reply)
+{
+    struct conn_tuple tuple = { .dst = original->dst,
+                                .dst_port = original->dst_port,
+                                .zone = original->zone,
+                                .proto = original->proto,
+                                .family = original->family | CONN_HOLDER };
+    struct conn *mapping, *permission;
+
+    if (original->proto != IP_PROTO_TCP && original->proto != IP_PROTO_UDP)
+        return 0;
+    mapping = conn_hold(t, worker, &tuple);
+    if (!mapping)
+        return 0;
+    *reply = conn_tuple_inverse(original);
+    reply->src = mapping->original.src;
+    reply->src_port = mapping->original.src_port;
+    if (mapping->helper == NAT_FILTERING_ENDPOINT)
+        return mapping->index;
+    tuple.src = original->src;
+    permission = mapping->helper == NAT_FILTERING_ADDRESS ? conn_hold(t, worker, &tuple) : NULL;
+    conn_let_go(t, worker, mapping->index); /* the permission holds it, if there is one */
+    return permission ? permission->index : 0;
+}

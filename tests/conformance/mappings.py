@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoint-independent mappings of NAT, what they let in, and limits of hosts (RFC 4787, 5382, 6888), from the text of a flow to the
+bytes that leave.   Exit 77: there is no ovs-ofctl."""
+import os
+import subprocess
+
+from differential.tracked import ACK, SYN, icmp, tcp, udp
+from support.ofctl import run_if_there
+from support.switch import PATIENCE, until
+from support.track import HOST, OTHER, OUTER, SERVER, TrackTest
+
+TRAMA = os.environ["TRAMA"]
+REMOTE, STRANGER = [192, 0, 2, 10], [203, 0, 113, 80]
+
+
+class Mappings(TrackTest):
+    def setUp(self):
+        super().setUp()
+        until(lambda: not self.mappings(), "mappings stay")
+
+    def trama(self, *words, stdin=None):
+        return subprocess.run([TRAMA, "--run-dir", self.sw.dir, *words], input=stdin, capture_output=True, text=True, timeout=PATIENCE)
+
+    def map(self, how="mapping=endpoint-independent,filtering=endpoint-independent", src="198.51.100.7", zone=1):
+        """Port 1 is inside, port 2 outside: new connections from outside only to mappings."""
+        done = self.trama("flow", "add", "-f", "-", stdin="\n".join((
+            f"table=0,ip,in_port=1,actions=ct(table=1,zone={zone},nat)", f"table=0,ip,in_port=2,actions=ct(table=1,zone={zone},nat(mapped))",
+            f"table=1,priority=2,ct_state=+new+trk,ip,in_port=1,actions=ct(commit,zone={zone},nat(src={src},{how})),output:2",
+            "table=1,priority=1,ct_state=+trk-inv,ip,in_port=1,actions=output:2",
+            "table=1,priority=2,ct_state=+trk+new-dnat,ip,in_port=2,actions=drop",
+            "table=1,priority=1,ct_state=+trk-inv,ip,in_port=2,actions=output:1")))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def mappings(self, *words):
+        return self.sw.call("nat/mappings", *words)["mappings"]
+
+    def sends(self, to, packet=udp, host=HOST, port=5000):
+        """The outer port."""
+        more = (1, 0, SYN) if packet is tcp else (b"",)
+        out = self.through("in", packet(host, to, port, 53, *more), "out")
+        self.assertEqual((out.src, out.dst, out.dport), (OUTER, to, 53))
+        return out.sport
+
+    def test_rfc4787_req_1_and_rfc5382_req_1_endpoint_independent_mapping(self):
+        self.map()
+        for packet in (udp, tcp):
+            first = self.sends(SERVER, packet)
+            taken = self.sends(SERVER, packet, OTHER)
+            self.assertNotEqual(taken, first)
+            for remote in range(20, 40):
+                self.assertEqual(self.sends([192, 0, 2, remote], packet), first)
+                self.assertEqual(self.sends([192, 0, 2, remote], packet, OTHER), taken)
+            self.assertNotIn(self.sends(SERVER, packet, port=5002), (first, taken))
+        self.assertEqual({(m["proto"], m["inside"], m["inside_port"], m["held"]) for m in self.mappings()},
+                         {(p, f"10.0.0.{n}", port, held) for p in ("udp", "tcp") for n, port, held in ((1, 5000, 21), (2, 5000, 21), (1, 5002, 1))})
+        self.assertEqual(len(self.mappings("address=10.0.0.2,proto=udp")), 1)
+
+    def test_rfc4787_req_3_no_port_is_shared(self):
+        """REQ-3: two hosts never have the same outer port, though their remote ends differ."""
+        self.map(src="198.51.100.7:2000-2002")
+        ports = {self.sends(SERVER, host=HOST), self.sends(REMOTE, host=OTHER), self.sends(STRANGER, host=[10, 0, 0, 3])}
+        self.assertEqual(ports, {2000, 2001, 2002})
+        before = self.drops("nat-ports")
+        self.assertIsNone(self.through("in", udp([10, 0, 0, 4], [192, 0, 2, 77], 5000, 53, b"")))
+        self.assertEqual(self.drops("nat-ports"), before + 1)
+        self.sends(STRANGER, host=HOST)  # it has a mapping
+        self.assertEqual(len(self.mappings()), 3)
+
+    def test_rfc4787_req_8_endpoint_independent_filtering(self):
+        self.map()
+        port = self.sends(SERVER)
+        came = self.through("out", udp(STRANGER, OUTER, 999, port, b"hello"), "in")
+        self.assertEqual((came.src, came.sport, came.dst, came.dport), (STRANGER, 999, HOST, 5000))
+        back = self.through("in", udp(HOST, STRANGER, 5000, 999, b"yes?"), "out")
+        self.assertEqual((back.src, back.sport), (OUTER, port))
+        self.assertEqual({(c["nat"], c["answered"]) for c in self.sw.call("conn/list")["connections"]}, {("src", False), ("dst", True)})
+        self.assertIsNone(self.through("out", udp(STRANGER, OUTER, 999, port + 1, b"")))
+        self.assertIsNone(self.through("out", tcp(STRANGER, OUTER, 999, port, 1, 0, SYN)))  # the mapping is of UDP
+        self.assertIsNone(self.through("out", icmp(STRANGER, OUTER, 8, 0, b"\0\1\0\1", b"")))
+
+    def test_rfc5382_req_3_endpoint_independent_filtering(self):
+        """A connection from outside to a port that a host has used; a stray segment begins none."""
+        self.map()
+        port = self.sends(SERVER, tcp)
+        came = self.through("out", tcp(STRANGER, OUTER, 999, port, 7, 0, SYN), "in")
+        self.assertEqual((came.dst, came.dport), (HOST, 5000))
+        back = self.through("in", tcp(HOST, STRANGER, 5000, 999, 1, 8, SYN | ACK), "out")
+        self.assertEqual((back.src, back.sport), (OUTER, port))
+        self.assertEqual(self.through("out", tcp(STRANGER, OUTER, 999, port, 8, 2, ACK), "in").dst, HOST)
+        self.assertIn("tcp-established", {c["state"] for c in self.sw.call("conn/list")["connections"]})
+
+    def test_rfc4787_req_8_address_dependent_filtering(self):
+        self.map("mapping=endpoint-independent,filtering=address-dependent")
+        port = self.sends(SERVER)
+        self.assertIsNone(self.through("out", udp(STRANGER, OUTER, 53, port, b"")))
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 999, port, b""), "in").dst, HOST)  # another port of the same
+        self.assertEqual(self.sends(STRANGER), port)
+        self.assertEqual(self.through("out", udp(STRANGER, OUTER, 999, port, b""), "in").dst, HOST)
+
+    def test_rfc4787_req_8_address_and_port_dependent_filtering(self):
+        self.map("mapping=endpoint-independent")
+        port = self.sends(SERVER)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 54, port, b"")))
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, port, b""), "in").dst, HOST)
+
+    def test_rfc4787_req_5_a_mapping_lives_as_long_as_one_of_its_connections(self):
+        for how in ("endpoint-independent", "address-dependent"):
+            self.map(f"mapping=endpoint-independent,filtering={how}")
+            port = self.sends(SERVER)
+            self.sw.warp(100)
+            self.assertEqual(self.sends(REMOTE), port)
+            self.sw.warp(100)
+            until(lambda: [m["held"] for m in self.mappings()] == [1], "the mapping is held by two")
+            self.sends([192, 0, 2, 11])
+            self.assertEqual(len(self.mappings()), 1)
+            self.sw.warp(130)
+            until(lambda: not self.mappings(), "the mapping stays")
+            self.assertIsNone(self.through("out", udp(REMOTE, OUTER, 53, port, b"")))
+
+    def test_flush_takes_mappings_along(self):
+        self.map()
+        self.sends(SERVER)
+        self.sends(REMOTE)
+        self.assertEqual(self.sw.call("conn/flush", "address=192.0.2.9")["flushed"], 1)
+        until(lambda: [m["held"] for m in self.mappings()] == [1], "the mapping is held by two")
+        self.sw.call("conn/flush")
+        until(lambda: not self.mappings(), "the mapping stays")
+        self.assertIsNone(self.through("out", udp(STRANGER, OUTER, 53, 5000, b"")))
+
+    def test_rfc6888_req_4_a_host_has_so_many_mappings(self):
+        self.map(zone=6)
+        self.sw.call("conn/zone", 6, "host-limit=2")
+        before = self.drops("conn-host-limit")
+        self.sends(SERVER, port=5000)
+        self.sends(SERVER, port=5001)
+        for remote in range(30, 60):
+            self.sends([192, 0, 2, remote], port=5001)
+        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5002, 53, b"")))
+        self.assertEqual(self.drops("conn-host-limit"), before + 1)
+        self.sends(SERVER, host=OTHER, port=5002)
+        self.sw.call("conn/flush", "port=5000")
+        until(lambda: len(self.mappings("address=10.0.0.1")) == 1, "the mapping stays")
+        self.sends(SERVER, port=5002)
+        self.sw.call("conn/zone", 6, "host-limit=0")
+
+    def test_a_host_begins_so_many_connections(self):
+        self.nat(zone=7)
+        self.sw.call("conn/zone", 7, "host-limit=3")
+        for port in (5000, 5001, 5002):
+            self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
+            self.through("out", udp(SERVER, OUTER, 53, port, b""), "in")
+        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5003, 53, b"")))
+        self.assertIsNone(self.through("in", icmp(HOST, SERVER, 8, 0, b"\0\1\0\1", b"")))
+        self.assertIsNotNone(self.through("in", udp(OTHER, SERVER, 5003, 53, b""), "out"))
+        self.assertEqual(self.sw.call("conn/count")["host_limited"] >= 2, True)
+        self.sw.warp(302)
+        until(lambda: self.sw.call("conn/count")["count"] == 0, "connections stay")
+        self.assertIsNotNone(self.through("in", udp(HOST, SERVER, 5003, 53, b""), "out"))
+        self.sw.call("conn/zone", 7, "host-limit=0")
+
+    def test_text_comes_back(self):
+        for nat in ("src=198.51.100.7,mapping=endpoint-independent", "src=198.51.100.7-198.51.100.9:2000-3000,random,mapping=endpoint-independent,filtering=address-dependent",
+                    "mapped", "src=[2001:db8::1]:5-6,mapping=endpoint-independent,filtering=endpoint-independent"):
+            kind = "ipv6" if "2001" in nat else "ip"
+            self.assertEqual(self.trama("flow", "add", f"table=9,{kind},actions=ct(commit,zone=3,nat({nat}))").stderr, "")
+            self.assertIn(f"nat({nat})", self.trama("flow", "dump", f"table=9,{kind}").stdout)
+
+    def test_refused(self):
+        for words, nat in (("mapping needs src", "dst=10.0.0.1,mapping=endpoint-independent"), ("mapping needs src", "src,mapping=endpoint-independent"),
+                           ("filtering needs mapping", "src=10.0.0.1,filtering=address-dependent"), ("mapped stands alone", "src=10.0.0.1,mapped"),
+                           ("'address-dependent' is none of", "src=10.0.0.1,mapping=address-dependent"), ("'x' is none of", "src=10.0.0.1,mapping=x"),
+                           ("'filtering' is none of", "src=10.0.0.1,filtering")):
+            done = self.trama("flow", "add", f"table=9,ip,actions=ct(commit,nat({nat}))")
+            self.assertEqual(done.returncode == 0, False, nat)
+            self.assertIn(words, done.stderr)
+
+
+if __name__ == "__main__":
+    run_if_there()
