@@ -85,6 +85,15 @@ static uint64_t origin_metadata(const struct compiler *c, int network)
     return (uint64_t)c->doc->networks[network].vlan << METADATA_ORIGIN_SHIFT;
 }
 
+/* Whether some mapping lets in more than answers, so that outside frames are to be held against mappings. */
+static bool has_open_mappings(const struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_source_nats; i++)
+        if (r->source_nats[i].filtering != NET_FILTERING_ADDRESS_AND_PORT)
+            return c->view->switches[c->sw].is_trama;
+    return false;
+}
+
 static bool is_gateway(const struct compiler *c, const struct net_router *r)
 {
     return r->gateway == c->sw;
@@ -373,9 +382,42 @@ static void emit_unnat(struct compiler *c, const struct net_router *r, int leg, 
         draft_match_metadata(&d, router_metadata(c, r) | origin_metadata(c, r->legs[i].network),
                              METADATA_ROUTER_MASK | METADATA_ORIGIN_MASK);
         draft_match_ip(&d, DRAFT_DST, ip, 32);
-        draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_TRANSLATED, FLOW_CT_NAT, 0);
+        draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_TRANSLATED, FLOW_CT_NAT,
+                 has_open_mappings(c, r) ? CT_NAT_F_MAPPED : 0);
         draft_emit(c, &d);
     }
+}
+
+/* What an endpoint-independent mapping has let in; from inside (hairpin) mappings are looked up once the zone of such conversations
+ * knows nothing of it. */
+static void emit_mapped(struct compiler *c, const struct net_router *r)
+{
+    uint16_t zone = compiler_zone(c, r->legs[0].network, ZONE_NAT);
+    struct draft d = draft_new(TABLE_TRANSLATED, 320, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW | CT_DNAT), value_of(CT_TRK | CT_NEW | CT_DNAT));
+    draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
+    d.spec.goto_table = TABLE_ROUTE;
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_legs; i++) {
+        struct draft in = d;
+
+        if (!r->legs[i].is_outside)
+            continue;
+        in.spec.priority++;
+        in.spec.n_acts = 0;
+        draft_match_metadata(&in, origin_metadata(c, r->legs[i].network), METADATA_ORIGIN_MASK);
+        draft_set(&in, FIELD_REG0, value_of(WAY_FORWARDED));
+        draft_emit(c, &in);
+    }
+    d = draft_new(TABLE_TRANSLATED, 200, FLOW_KIND_UNNAT, 0);
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW), value_of(CT_TRK | CT_NEW | CT_DNAT));
+    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_HAIRPIN));
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+    draft_ct(&d, zone, TABLE_TRANSLATED, FLOW_CT_NAT, CT_NAT_F_MAPPED);
+    draft_emit(c, &d);
 }
 
 static void emit_translated(struct compiler *c, const struct net_router *r)
@@ -419,6 +461,8 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
     emit_forwards(c, r);
     each_outside_address(c, r, emit_unnat);
     emit_translated(c, r);
+    if (has_open_mappings(c, r))
+        emit_mapped(c, r);
 }
 
 /* --- tables 6 and 7 --- */
@@ -579,6 +623,13 @@ static void nat_to(struct draft *d, uint16_t zone, const struct ip_addr *first, 
         a->value_max = ip_value(last);
 }
 
+static unsigned filtering_flag(enum net_filtering f)
+{
+    return f == NET_FILTERING_ENDPOINT  ? CT_NAT_F_FILTERING_ENDPOINT
+           : f == NET_FILTERING_ADDRESS ? CT_NAT_F_FILTERING_ADDRESS
+                                        : 0;
+}
+
 static void emit_source_nat(struct compiler *c, const struct net_router *r, const struct net_leg *out, size_t i)
 {
     const struct net_source_nat *s = &r->source_nats[i];
@@ -589,6 +640,14 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
             own = &out->addresses[j];
     if (!s->first.family && !own)
         return;
+    if (s->is_mapped && !c->view->switches[c->sw].is_trama) {
+        compiler_problem(
+            c, c->sw,
+            "router %s: source_nat with mapping: endpoint-independent needs trama-switchd; switch %s is none, and "
+            "translates nothing for it (line %u)",
+            r->name, c->doc->switches[c->sw].name, s->line);
+        return;
+    }
     for (size_t j = 0; j < s->n_from; j++) {
         struct draft d = draft_new(TABLE_NAT, (uint16_t)(200 + r->n_source_nats - i), FLOW_KIND_NAT,
                                    c->doc->networks[s->from[j]].vlan);
@@ -602,6 +661,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         a = &d.acts[d.spec.n_acts - 1];
         a->port_min = s->port_min;
         a->port_max = s->port_max;
+        a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | filtering_flag(s->filtering) : 0);
         draft_emit(c, &d);
     }
 }

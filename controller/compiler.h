@@ -58,6 +58,7 @@ struct view_port {
 struct view_switch {
     bool is_live;   /* forwards frames, as far as is known; else ways go round it */
     bool has_ports; /* `ports` is known; else no flows are made for it */
+    bool is_trama;  /* it has trama's own extensions (docs/extensions.md) */
     size_t n_ports;
     const struct view_port *ports;
 };

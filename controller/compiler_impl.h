@@ -100,7 +100,7 @@ uint16_t compiler_zone(const struct compiler *c, int network, enum zone_use use)
 /* Register 0: what the translation on the way in found out. */
 enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN };
 enum { CT_ON = 0xff }; /* ct without a table: the frame goes on as it is */
-enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32 };
+enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32, CT_DNAT = 128 };
 
 void compile_guards(struct compiler *c);   /* of the switch at hand */
 void compile_routers(struct compiler *c);  /* of the switch at hand */

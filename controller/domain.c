@@ -23,8 +23,10 @@ static struct view_switch switch_view(const struct domain *d, int sw)
 {
     struct view_switch v = { .is_live = d->members[sw].is_live, .has_ports = domain_is_connected(d, sw) };
 
-    if (v.has_ports)
+    if (v.has_ports) {
         v.ports = session_ports(d->members[sw].session, &v.n_ports);
+        v.is_trama = session_is_trama(d->members[sw].session);
+    }
     return v;
 }
 

@@ -116,7 +116,7 @@ struct flow_act *draft_ct(struct draft *d, uint16_t zone, uint8_t table, unsigne
     a->arg = zone;
     a->table = table;
     a->ct_flags = (uint8_t)ct_flags;
-    a->nat_flags = (uint8_t)nat_flags;
+    a->nat_flags = (uint16_t)nat_flags;
     return a;
 }
 

@@ -80,7 +80,7 @@ struct flow_act {
     uint8_t table;      /* ct: where the frame goes on */
     uint16_t arg;       /* output: max_len for the controller; push: Ethertype; set vlan: id 0..4095; ct: zone */
     uint8_t ct_flags;   /* enum flow_ct_flag */
-    uint8_t nat_flags;  /* ct: enum ct_nat_flag; 0 with FLOW_CT_NAT: as the connection has it */
+    uint16_t nat_flags; /* ct: enum ct_nat_flag; 0 with FLOW_CT_NAT: as the connection has it */
     uint32_t port;      /* output */
     uint8_t nat_family; /* ct: 4, 6, or 0 */
     uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */

@@ -212,7 +212,7 @@ static bool nat_read(struct flow_act *out, const struct ofp_nx_nat *in)
     if (ct_nat_decode(&nat, in))
         return false;
     out->ct_flags |= FLOW_CT_NAT;
-    out->nat_flags = (uint8_t)nat.flags;
+    out->nat_flags = nat.flags;
     out->nat_family = nat.family;
     out->port_min = nat.has_port ? nat.port_min : 0;
     out->port_max = nat.has_port_max ? nat.port_max : 0;

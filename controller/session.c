@@ -34,6 +34,7 @@ struct session {
     const struct clock *clock;
     char name[NAME_SIZE];
     enum stage stage;
+    bool is_trama; /* the switch says so */
     uint64_t datapath_id, since_ns;
     uint64_t asked_ns;  /* since when an answer is waited for */
     uint32_t probe_xid; /* of session_probe; 0: none is waited for */
@@ -411,13 +412,14 @@ void session_accept(struct session *s, const char *name)
 {
     struct ofp_msg config = { .type = OFPT_SET_CONFIG, .set_config = { .miss_send_len = LEARN_BYTES } };
     struct ofp_msg ports = { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_PORT_DESC } };
+    struct ofp_msg who = { .type = OFPT_MULTIPART_REQUEST, .multipart_request = { .type = OFPMP_DESC } };
 
     snprintf(s->name, sizeof s->name, "%s", name);
     if (s->stage != STAGE_IDLE)
         return;
     s->stage = STAGE_PORTS;
     s->asked_ns = clock_now(s->clock);
-    if (send_msg(s, &config) || send_msg(s, &ports))
+    if (send_msg(s, &config) || send_msg(s, &who) || send_msg(s, &ports)) /* answered in this order */
         give_up(s, "cannot send the first requests");
     s->ports_xid = ports.xid;
 }
@@ -428,6 +430,8 @@ static void on_multipart(struct session *s, const struct ofp_msg *m)
 
     if (reply->type == OFPMP_FLOW)
         on_flows(s, m);
+    if (reply->type == OFPMP_DESC)
+        s->is_trama = reply->desc.mfr_desc && !strcmp(reply->desc.mfr_desc, "trama");
     if (reply->type != OFPMP_PORT_DESC || s->stage != STAGE_PORTS || m->xid != s->ports_xid)
         return;
     for (size_t i = 0; i < reply->port_desc.n_ports; i++) {
@@ -765,4 +769,9 @@ void session_counts(const struct session *s, struct session_counts *out)
         .since_ns = s->since_ns,
         .last_refusal = s->last_refusal,
     };
+}
+
+bool session_is_trama(const struct session *s)
+{
+    return s->is_trama;
 }

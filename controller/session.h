@@ -88,6 +88,7 @@ uint64_t session_datapath_id(const struct session *s);        /* 0: not known ye
 bool session_is_active(const struct session *s);              /* connects of its own accord */
 const struct flow_set *session_held(const struct session *s); /* ours; borrowed until the next turn of the loop */
 bool session_is_ready(const struct session *s);
+bool session_is_trama(const struct session *s); /* trama-switchd: it has trama's own extensions (docs/extensions.md) */
 const struct view_port *session_ports(const struct session *s,
                                       size_t *n); /* borrowed until the next turn of the loop */
 bool session_port_mac(const struct session *s, uint32_t port, uint8_t out[6]);

@@ -95,6 +95,8 @@ struct raw_source_nat {
     const struct doc_node *node;
     struct doc_array to;    /* struct raw_address; none, one or two */
     struct doc_array ports; /* uint16_t; none or two */
+    int mapping;            /* 1: endpoint-independent */
+    int filtering;          /* enum net_filtering */
 };
 
 struct raw_forward {

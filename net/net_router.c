@@ -374,6 +374,13 @@ static int source_nat_make(struct maker *m, struct net_source_nat *s, const stru
             return doc_error(raw->node, m->c->e, "router %s: source_nat: port %u is above port %u", m->raw->name,
                              s->port_min, s->port_max);
     }
+    s->is_mapped = raw->mapping;
+    s->filtering = (enum net_filtering)raw->filtering;
+    if (s->filtering && !s->is_mapped)
+        return doc_error(
+            raw->node, m->c->e,
+            "router %s: source_nat: filtering is for mapping: endpoint-independent; any other lets in answers only",
+            m->raw->name);
     return 0;
 }
 

@@ -18,6 +18,7 @@
  *       source_nat:                                     # the first that fits
  *         - {from: office}                              # default `to`: the router's own address in the outside network
  *         - {from: lab, to: [198.51.100.8, 198.51.100.11], ports: [1024, 65535]}
+ *         - {from: games, mapping: endpoint-independent, filtering: address-dependent}
  *       forwards:
  *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
  *       one_to_one:
@@ -71,12 +72,17 @@ struct net_route {
     int leg; /* that `via` is in */
 };
 
+/* Who else is let in to a port that an endpoint-independent mapping has (RFC 4787, 5). */
+enum net_filtering { NET_FILTERING_ADDRESS_AND_PORT, NET_FILTERING_ADDRESS, NET_FILTERING_ENDPOINT };
+
 struct net_source_nat {
     unsigned line;
     size_t n_from;
     const int *from;             /* networks, none of them outside */
     struct ip_addr first, last;  /* family 0: the router's own */
     uint16_t port_min, port_max; /* 0: any */
+    bool is_mapped;              /* TCP and UDP: endpoint-independent mapping (RFC 4787, 4.1) */
+    enum net_filtering filtering;
 };
 
 struct net_forward {

@@ -62,10 +62,18 @@ static const struct doc_items route_items = {
     .node_offset = offsetof(struct raw_route, node),
 };
 
+/* In the words of RFC 4787, 4.1 and 5. */
+static const char *const mappings[] = { "address-and-port-dependent", "endpoint-independent", NULL };
+static const char *const filterings[] = { [NET_FILTERING_ADDRESS_AND_PORT] = "address-and-port-dependent",
+                                          [NET_FILTERING_ADDRESS] = "address-dependent",
+                                          [NET_FILTERING_ENDPOINT] = "endpoint-independent",
+                                          NULL };
 static const struct doc_field source_nat_fields[] = {
     { "from", net_read_one_or_list, offsetof(struct raw_source_nat, from), &net_word_items, true },
     { "to", net_read_one_or_list, offsetof(struct raw_source_nat, to), &two_addresses },
     { "ports", doc_read_list, offsetof(struct raw_source_nat, ports), &ports_items },
+    { "mapping", doc_read_enum, offsetof(struct raw_source_nat, mapping), mappings },
+    { "filtering", doc_read_enum, offsetof(struct raw_source_nat, filtering), filterings },
     { NULL },
 };
 static const struct doc_items source_nat_items = {

@@ -101,6 +101,9 @@ static const struct {
       "9: host h1: dhcp: network red has no dhcp" },
     { "routers without controller",
       "policies:", "controller: none\npolicies:", "14: routers need a controller; the document says controller: none" },
+    { "filtering alone", "ports: [1024, 2047]", "filtering: address-dependent",
+      "18: router r1: source_nat: filtering is for mapping: endpoint-independent" },
+    { "mapping of no kind", "ports: [1024, 2047]", "mapping: symmetric", "18: mapping: 'symmetric'" },
     { "ports backwards", "[1024, 2047]", "[2048, 2047]", "18: router r1: source_nat: port 2048 is above port 2047" },
     { "nothing outside", "    outside: out\n", "", "17: router r1: source_nat needs a network outside" },
 

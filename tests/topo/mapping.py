@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoint-independent mappings of a router's source translation: with trama-switchd as the gateway, what a stock STUN client
+(coturn's turnutils_natdiscovery, RFC 5780) says of each way of mapping and filtering, and two hosts inside that meet by their outer
+addresses; with Open vSwitch, a sentence.
+
+    mapping.py BUILD trama|ovs"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rig import PATIENCE_S, Inside, OpenVSwitch, Rig, TramaSwitch, run, until  # pylint: disable=wrong-import-position
+
+DOCUMENT = """
+networks:
+  games: {vlan: 10, subnet: 10.0.10.0/24}
+  world: {vlan: 100, subnet: 198.51.100.0/24}
+switches:
+  s1: {datapath_id: 1}
+links: []
+routers:
+  edge:
+    gateway: s1
+    networks: {games: 10.0.10.254, world: 198.51.100.1}
+    outside: world
+    source_nat: [{from: games%s}]
+hosts:
+  anna: {network: games, switch: s1, address: 10.0.10.1, mac: "02:00:00:00:00:01"}
+  bob: {network: games, switch: s1, address: 10.0.10.2, mac: "02:00:00:00:00:02"}
+  stun: {network: world, switch: s1, address: 198.51.100.80, mac: "02:00:00:00:00:80"}
+"""
+SECOND = "198.51.100.81"  # RFC 5780 wants two addresses
+ENDPOINT = ", mapping: endpoint-independent"
+WAYS = ((ENDPOINT, "Endpoint Independent Mapping", "Address and Port Dependent Filtering"),
+        (ENDPOINT + ", filtering: address-dependent", "Endpoint Independent Mapping", "Address Dependent Filtering"),
+        (ENDPOINT + ", filtering: endpoint-independent", "Endpoint Independent Mapping", "Endpoint Independent Filtering"))
+
+
+def same(got, want, what=""):
+    if got != want:
+        raise AssertionError(f"{what}: {got!r}, not {want!r}")
+
+
+def discover(r, *tests):
+    done = subprocess.run(["ip", "netns", "exec", r.hosts["anna"].netns, "turnutils_natdiscovery", *tests, "-L", r.hosts["anna"].address,
+                           r.hosts["stun"].address], capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False)
+    return done.stdout + done.stderr
+
+
+def use(r, how):
+    r.call("net/apply", "way.yaml", DOCUMENT % how)
+    r.wait()
+
+
+def udp(host, port):
+    with Inside(host.netns):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((host.address, port))
+    s.settimeout(0.3)
+    return s
+
+
+def outer(sender, server):
+    """The address that the outside sees of a socket."""
+    def ask():
+        sender.sendto(b"who am I", server.getsockname())
+        try:
+            return server.recvfrom(100)[1]
+        except socket.timeout:
+            return None
+    return until("a datagram gets out", ask)
+
+
+def hears(listener, send, patience_s=PATIENCE_S):
+    def try_it():
+        send()
+        try:
+            return listener.recvfrom(100)
+        except socket.timeout:
+            return None
+    return until("a datagram comes in", try_it, patience_s)
+
+
+def check_peers(r):
+    """Two hosts behind the same router talk by the outer addresses that a third has seen; so does a stranger."""
+    anna, bob, server, stranger = udp(r.hosts["anna"], 4000), udp(r.hosts["bob"], 4000), udp(r.hosts["stun"], 4000), udp(r.hosts["stun"], 4001)
+    at = {"anna": outer(anna, server), "bob": outer(bob, server)}
+    same({a[0] for a in at.values()}, {"198.51.100.1"}, "outer address")
+    same(at["anna"] == at["bob"], False, "two hosts at one address")
+    data, seen = hears(bob, lambda: anna.sendto(b"hello bob", at["bob"]))
+    same((data, seen[0]), (b"hello bob", "198.51.100.1"), "over the hairpin")
+    data, _ = hears(anna, lambda: bob.sendto(b"hello anna", seen))
+    same(data, b"hello anna", "back over the hairpin")
+    data, seen = hears(anna, lambda: stranger.sendto(b"psst", at["anna"]))
+    same((data, seen), (b"psst", ("198.51.100.80", 4001)), "a stranger")
+    for s in (anna, bob, server, stranger):
+        s.close()
+
+
+def check(r):
+    stun = r.hosts["stun"]
+    for name in ("anna", "bob"):
+        run("ip", "-n", r.hosts[name].netns, "route", "add", "default", "via", "10.0.10.254")
+    run("ip", "-n", stun.netns, "addr", "add", SECOND + "/24", "dev", stun.name)
+    r.spawn("turnserver", "ip", "netns", "exec", stun.netns, "turnserver", "-n", "-S", "--no-cli", "--no-tls", "--no-dtls", "-L", stun.address, "-L", SECOND,
+            "-l", "stdout", "--simple-log", "--pidfile", f"{r.dir}/turnserver.pid", "--db", f"{r.dir}/turn.db")
+    until("the STUN server answers", lambda: "NAT" in discover(r, "-m"))
+    for how, mapping, filtering in WAYS:
+        use(r, how)
+        said = discover(r, "-m", "-f")
+        for want in (mapping, filtering):
+            if want not in said:
+                raise AssertionError(f"{how}: not {want}:\n{said}")
+        print(f"{filtering}: passed", flush=True)
+    check_peers(r)
+    print("check_peers: passed", flush=True)
+
+
+def check_refused(r):
+    """Open vSwitch has no such mappings: said so, and nobody gets out untranslated."""
+    problems = until("a problem", lambda: [p for p in r.show()["problems"] if "endpoint-independent" in str(p)])
+    same(len(problems), 1)
+    for word in ("edge", "s1", "trama-switchd", "line "):
+        if word not in str(problems[0]):
+            raise AssertionError(f"{word} is not named: {problems[0]}")
+    print("check_refused: passed", flush=True)
+
+
+def main(build, kind):
+    if os.geteuid():
+        print("skipped: needs root")
+        return 77
+    if not shutil.which("turnutils_natdiscovery" if kind == "trama" else "ovs-vswitchd"):
+        print(f"skipped: needs {'coturn' if kind == 'trama' else 'ovs-vswitchd'}")
+        return 77
+    try:
+        with Rig(build, DOCUMENT % (ENDPOINT if kind == "ovs" else ""), OpenVSwitch if kind == "ovs" else TramaSwitch) as r:
+            r.start()
+            (check_refused if kind == "ovs" else check)(r)
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
