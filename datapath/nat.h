@@ -29,7 +29,8 @@ struct nat_spec {
     bool is_persistent;              /* a host's address depends on nothing but the host */
     uint8_t mapping;                 /* enum nat_mapping */
     uint8_t filtering;               /* enum nat_filtering (conn_holder.h), of an endpoint-independent mapping */
-    uint8_t pad[6];
+    bool goes_on;                    /* a frame whose connection cannot be made: as new and invalid, untranslated */
+    uint8_t pad[5];
 };
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():

@@ -39,7 +39,9 @@ static bool is_sound(uint16_t flags, unsigned present)
         filtering == (CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS) ||
         (flags & CT_NAT_F_MAPPING && !(is_src && present & (RANGE_IPV4_MIN | RANGE_IPV6_MIN))))
         return false;
-    flags &= (uint16_t) ~(CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
+    if (flags & CT_NAT_F_GO_ON && !is_src && !is_dst)
+        return false;
+    flags &= (uint16_t) ~(CT_NAT_F_GO_ON | CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
     if (flags & ~(CT_NAT_F_SRC | CT_NAT_F_DST | CT_NAT_F_PERSISTENT | CT_NAT_F_HASH | CT_NAT_F_RANDOM) ||
         present & ~(unsigned)RANGE_ALL || (is_src && is_dst))
         return false;

@@ -17,6 +17,7 @@ enum ct_nat_flag {
     CT_NAT_F_HASH = 1 << 3,
     CT_NAT_F_RANDOM = 1 << 4,
     /* trama's own */
+    CT_NAT_F_GO_ON = 1 << 11,              /* with SRC or DST, in a ct with a table: nat.h, goes_on */
     CT_NAT_F_MAPPED = 1 << 12,             /* without SRC and DST: what mappings let in */
     CT_NAT_F_FILTERING_ENDPOINT = 1 << 13, /* with MAPPING: who is let in (RFC 4787, 5); neither: whoever was sent to */
     CT_NAT_F_FILTERING_ADDRESS = 1 << 14,

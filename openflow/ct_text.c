@@ -143,6 +143,10 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
         out->flags |= span_is(w->key, "src") ? CT_NAT_F_SRC : CT_NAT_F_DST;
         return w->delim == '=' ? parse_range(l, w->value, out) : 0;
     }
+    if (span_is(w->key, "refused") && span_is(w->value, "continue")) {
+        out->flags |= CT_NAT_F_GO_ON;
+        return 0;
+    }
     if ((span_is(w->key, "mapping") || span_is(w->key, "filtering")) && w->delim == '=')
         return parse_behaviour(l, w, out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -150,9 +154,10 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
             out->flags |= flags[i].flag;
             return 0;
         }
-    return errbuf_set(errors(l), -EINVAL,
-                      "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, mapped",
-                      SPAN_ARG(w->key));
+    return errbuf_set(
+        errors(l), -EINVAL,
+        "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, refused=continue, mapped",
+        SPAN_ARG(w->key));
 }
 
 static int add_nat(struct list *l, const struct ct_nat *n)
@@ -278,6 +283,12 @@ static int parse_ct_word(struct list *l, const struct word *w, struct ofp_nx_ct 
     return err;
 }
 
+static bool is_nat(const struct ofp_action *a)
+{
+    return a->type == OFPAT_EXPERIMENTER && a->experimenter.experimenter == OFPEXP_NICIRA &&
+           a->experimenter.nicira.subtype == NXAST_NAT;
+}
+
 int parse_ct(struct list *l, const struct word *w, unsigned arg)
 {
     struct ofp_nx_action act = { .subtype = NXAST_CT, .ct = { .recirc_table = CT_NO_TABLE } };
@@ -291,6 +302,9 @@ int parse_ct(struct list *l, const struct word *w, unsigned arg)
         err = more < 0 ? more : parse_ct_word(l, &inner, &act.ct);
     if (!err && act.ct.flags == NX_CT_F_FORCE)
         err = errbuf_set(errors(l), -EINVAL, "ct: force is for commit");
+    for (size_t i = 0; !err && act.ct.recirc_table == CT_NO_TABLE && i < act.ct.n_actions; i++)
+        if (is_nat(&act.ct.actions[i]) && act.ct.actions[i].experimenter.nicira.nat.flags & CT_NAT_F_GO_ON)
+            err = errbuf_set(errors(l), -EINVAL, "ct: refused=continue needs table");
     return err ? err : action_list_add_nx(l, act);
 }
 
@@ -337,17 +351,12 @@ void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)
         str_printf(s, "-%" PRIu16, n.port_max);
     str_add(s, n.flags & CT_NAT_F_PERSISTENT ? ",persistent" : "");
     str_add(s, n.flags & CT_NAT_F_HASH ? ",hash" : n.flags & CT_NAT_F_RANDOM ? ",random" : "");
+    str_add(s, n.flags & CT_NAT_F_GO_ON ? ",refused=continue" : "");
     str_add(s, n.flags & CT_NAT_F_MAPPING ? ",mapping=endpoint-independent" : "");
     if (n.flags & FILTERINGS)
         str_printf(s, ",filtering=%s",
                    n.flags & CT_NAT_F_FILTERING_ENDPOINT ? "endpoint-independent" : "address-dependent");
     str_add_char(s, ')');
-}
-
-static bool is_nat(const struct ofp_action *a)
-{
-    return a->type == OFPAT_EXPERIMENTER && a->experimenter.experimenter == OFPEXP_NICIRA &&
-           a->experimenter.nicira.subtype == NXAST_NAT;
 }
 
 bool ct_text_print(struct str *s, const struct ofp_nx_ct *ct, const struct port_names *names)
