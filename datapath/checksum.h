@@ -48,6 +48,8 @@ static inline uint16_t csum_complete(uint16_t field, uint16_t delta)
 
 struct rte_mbuf;
 
+/* Plain sum of `len` bytes of a frame from `ofs`, which are there, in however many segments. */
+uint16_t csum_frame(const struct rte_mbuf *m, uint32_t ofs, uint32_t len);
 /* CRC32c going on from `crc`: begin with UINT32_MAX, the complement of the last one is the result. */
 uint32_t csum_crc32c(const uint8_t *p, size_t n, uint32_t crc);
 /* CRC32c of an SCTP packet at `ofs`, its checksum field taken as zero (RFC 9260, appendix A): to be stored

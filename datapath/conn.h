@@ -4,8 +4,8 @@
  * Spec: design in ARCHITECTURE.md; timeouts RFC 5382 (TCP), RFC 4787 and 7857 (UDP), RFC 5508 (ICMP).
  *
  * A connection has two tuples: the one of who began, and the one of the answers, which is the inverse of the first after
- * translation.  Both are in the table, and no two connections of a table share one.  Entries that are no connections, but are
- * held by some (conn_holder.h), are in it too.
+ * translation, of the other family even (nat64.h).  Both are in the table, and no two connections of a table share one.
+ * Entries that are no connections, but are held by some (conn_holder.h), are in it too.
  *
  * Thread: W, several at once, unless said otherwise.  Nothing is allocated after conn_table_new(). */
 #ifndef DATAPATH_CONN_H
@@ -87,6 +87,7 @@ struct conn {
     };
     uint32_t new_bytes[CONN_DIRS]; /* not counted below yet */
     uint16_t new_packets[CONN_DIRS];
+    uint8_t prefix_len; /* of NAT64's prefix, in the IPv6 side's dst; 0: both sides are of one family */
     alignas(64) uint64_t packets[CONN_DIRS];
     uint64_t bytes[CONN_DIRS];
     struct value label;

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "base/embedded.h"
+
 enum { TRIES = 8 };
 
 static struct conn_tuple holder_tuple(const struct conn_tuple *of)
@@ -48,11 +50,11 @@ int conn_hold_new(struct conn_table *t, unsigned worker, struct conn *c, const s
     return 0;
 }
 
-/* One that is not there yet, with the inverse as its answers unless `reply` is given.  0, -EEXIST: it is there now; -ENOSPC.
- * It takes over the hold of `holder`. */
+/* One that is not there yet.  0, -EEXIST: it is there now; -ENOSPC.  It takes over the hold of `mapping`, unless that is NULL. */
 static int make(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, const struct conn_tuple *reply,
-                uint32_t holder, uint32_t *out)
+                const struct conn *mapping, uint32_t *out)
 {
+    uint32_t holder = mapping ? mapping->index : 0;
     struct conn *c = conn_make_holder(t, worker, tuple);
     int err;
 
@@ -61,6 +63,7 @@ static int make(struct conn_table *t, unsigned worker, const struct conn_tuple *
         return -ENOSPC;
     }
     c->holder = holder;
+    c->prefix_len = mapping ? mapping->prefix_len : 0;
     err = conn_hold_new(t, worker, c, reply);
     if (err)
         conn_drop(t, worker, c);
@@ -103,7 +106,7 @@ int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tupl
         err = hold_below(t, worker, &tuple, limit, out);
         if (err || *out)
             return err;
-        err = make(t, worker, &tuple, &reply, 0, out);
+        err = make(t, worker, &tuple, &reply, NULL, out);
         if (err != -EEXIST)
             return err;
     }
@@ -113,31 +116,31 @@ int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tupl
 int conn_hold_permission(struct conn_table *t, unsigned worker, const struct conn *mapping,
                          const struct conn_tuple *original, uint32_t *out)
 {
-    struct conn_tuple inner = conn_mapping_tuple(original), tuple = inner, reply = mapping->reply;
-    uint32_t held = mapping->index;
+    const struct conn_tuple inner = mapping->original;
+    const struct conn *held = mapping;
+    struct conn_tuple tuple = inner, reply;
 
-    tuple.dst = reply.src = original->dst;
+    tuple.dst = original->dst;
     for (unsigned i = 0; i < TRIES; i++) {
         struct conn *c = conn_hold(t, worker, &tuple);
         int err;
 
         if (c) {
-            conn_let_go(t, worker, held); /* the permission holds it */
+            conn_let_go(t, worker, held ? held->index : 0); /* the permission holds it */
             *out = c->index;
             return 0;
         }
         if (!held) { /* the attempt before has let it go, and it may be another by now */
-            c = conn_hold(t, worker, &inner);
-            if (!c)
+            held = conn_hold(t, worker, &inner);
+            if (!held)
                 return -ENOSPC;
-            held = c->index;
-            reply = c->reply;
-            reply.src = original->dst;
         }
+        reply = held->reply;
+        reply.src = held->prefix_len ? value_of(embedded_ipv4(original->dst, held->prefix_len)) : original->dst;
         err = make(t, worker, &tuple, &reply, held, out);
         if (err != -EEXIST)
             return err;
-        held = 0;
+        held = NULL;
     }
     return -ENOSPC;
 }
@@ -157,6 +160,10 @@ uint32_t conn_admit(struct conn_table *t, unsigned worker, const struct conn_tup
     if (!mapping)
         return 0;
     *reply = conn_tuple_inverse(original);
+    if (mapping->prefix_len) { /* inside is IPv6: the mapping has the prefix where others have no remote end */
+        reply->family = 6;
+        reply->dst = embedded_make(mapping->original.dst, mapping->prefix_len, (uint32_t)original->src.lo);
+    }
     reply->src = mapping->original.src;
     reply->src_port = mapping->original.src_port;
     if (mapping->helper == NAT_FILTERING_ENDPOINT)

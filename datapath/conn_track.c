@@ -11,6 +11,8 @@
 #include "datapath/conn_holder.h"
 #include "datapath/conn_packet.h"
 #include "datapath/datapath_impl.h"
+#include "datapath/fragment.h"
+#include "datapath/nat64.h"
 #include "datapath/pkt.h"
 #include "datapath/quick_ct.h"
 
@@ -131,6 +133,7 @@ static void see(struct ct_seen *s, const struct conn *c)
 {
     s->has_conn = true;
     s->nat = c->nat;
+    s->prefix_len = c->prefix_len;
     s->tuple[CONN_ORIGINAL] = c->original;
     s->tuple[CONN_REPLY] = c->reply;
     s->mark = c->mark;
@@ -221,6 +224,7 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     set_marks(c, p, a);
     if (holder) {
         c->nat = CT_DNAT;
+        c->prefix_len = conn_at(t, holder)->prefix_len;
         err = conn_insert(t, w->id, c, &inside);
     } else {
         w->ct->expected = a->flags & CT_NAT ? a->nat : none;
@@ -338,6 +342,25 @@ static unsigned nat_bits(uint8_t nat, enum conn_dir dir)
     return nat ^ (CT_SNAT | CT_DNAT);
 }
 
+/* The frame as the other side of its connection shall see it. */
+static int translate(struct worker *w, struct conn_table *t, struct pkt *p, const struct conn_packet *cp,
+                     const struct ct_seen *s)
+{
+    struct nat64 x = { .tuple = s->tuple, .dir = s->dir, .prefix_len = s->prefix_len };
+    struct conn_tuple want = conn_tuple_inverse(&s->tuple[!s->dir]);
+    int err;
+
+    if (!is_nat64(s->tuple))
+        return nat_frame(p, cp, s->tuple, s->dir);
+    x.id = (uint16_t)conn_draw(t, w->id);
+    err = nat64_frame(p, cp, &x);
+    if (err)
+        return err;
+    w->has_joined |= is_joined(p->m);
+    pkt_parse(p, 1u << LAYER_L4);
+    return cp->kind == CONN_KIND_ERROR ? 0 : nat_ports(p, &s->tuple[s->dir], &want);
+}
+
 enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
 {
     struct conn_table *t = conn_track_table(w->dp);
@@ -352,14 +375,10 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
         s.state |= CT_INV;
     else
         why = look_up(w, t, p, &cp, a, &s);
-    if (why && !(a->flags & CT_NAT && a->nat.goes_on))
+    if (why)
         return why;
-    if (why) { /* counted as if it went no further */
-        worker_drop(w, why);
-        s.state |= CT_NEW | CT_INV;
-    }
     if (s.has_conn && s.nat && a->flags & CT_NAT && !(s.state & (CT_SNAT | CT_DNAT))) {
-        int err = nat_frame(p, &cp, s.tuple, s.dir);
+        int err = translate(w, t, p, &cp, &s);
 
         if (err) /* it would get out, or in, as it is */
             return err == -ENOMEM ? DROP_NO_ROOM : DROP_NAT_FRAME;
@@ -400,7 +419,7 @@ enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const str
         *s = (struct ct_seen){ .state = CT_TRK | CT_NEW, .tuple[CONN_ORIGINAL] = cp->tuple };
         return may_begin(cp) ? CT_QUICK_NEW : CT_QUICK_OTHER;
     }
-    if ((cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) || !update(c, s->dir, cp, &is_over))
+    if (c->prefix_len || (cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) || !update(c, s->dir, cp, &is_over))
         return CT_QUICK_OTHER;
     conn_count_frame(c, s->dir, f->n_bytes);
     c->is_answered |= s->dir == CONN_REPLY;

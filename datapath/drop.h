@@ -44,7 +44,7 @@ enum drop {
     DROP_CONN_HOST,        /* ct(commit): the host has as many connections as its zone lets it have */
     DROP_CONN_CLASH,       /* ct(commit): its answers would be those of another connection */
     DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
-    DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be */
+    DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
     DROP_N
 };
 

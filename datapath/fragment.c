@@ -17,6 +17,7 @@ enum {
     IPV4_MF = 0x2000,
     IPV4_PLACE = 0x1fff,
     IPV6_HEADER = 40,
+    IPV6_MTU_MIN = 1280,
     FRAGMENT_HEADER = 8,
     OPTION_END = 0,
     OPTION_NOP = 1,
@@ -252,7 +253,7 @@ enum fragment_fit fragment_fit(struct fragment_cut *c, struct rte_mbuf *m, uint1
     *c = (struct fragment_cut){ .m = m, .l3_ofs = scratch->l3_ofs, .is_ipv6 = is_ipv6(scratch), .id = m->hash.usr };
     ip = rte_pktmbuf_read(m, c->l3_ofs, scratch->l3_len, copy);
     ip_size = c->is_ipv6 ? be16_load(ip + 4) + IPV6_HEADER : be16_load(ip + 2);
-    if (ip_size <= mtu)
+    if (ip_size <= mtu && !(c->is_ipv6 && largest == IPV6_MTU_MIN))
         return FRAGMENT_FITS;
     is_fixed = c->is_ipv6 || be16_load(ip + 6) & IPV4_DF;
     l3_headers = c->is_ipv6 ? fragment_header_at(ip, scratch->l3_len, &c->type_at) : scratch->l3_len;

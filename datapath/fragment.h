@@ -42,6 +42,7 @@ struct fragment_cut {
 enum fragment_fit { FRAGMENT_FITS, FRAGMENT_CUT, FRAGMENT_TOO_BIG };
 /* What a joined frame must become for a link of that MTU: cut to pieces no larger than those that it came in, and, if it is
  * IPv4 without DF, than the MTU; as a router must not do that to other packets (RFC 8200, 5; RFC 791, 3.2), they are too big.
+ * It stays whole where it fits the link, but for IPv6 in pieces of the smallest MTU: no larger one is known of the way.
  * `scratch` is overwritten. */
 enum fragment_fit fragment_fit(struct fragment_cut *c, struct rte_mbuf *m, uint16_t mtu, struct pkt *scratch);
 /* The piece that begins at `start`, a multiple of c->step below c->size; NULL: no mbuf. */

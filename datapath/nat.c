@@ -18,6 +18,7 @@
 #include <rte_mbuf.h>
 
 #include "base/bytes.h"
+#include "base/embedded.h"
 #include "datapath/checksum.h"
 #include "datapath/conn_holder.h"
 #include "datapath/conn_packet.h"
@@ -77,9 +78,33 @@ struct target {
     bool has_ports;
 };
 
-static void target_init(struct target *g, const struct conn_tuple *original, uint8_t kind)
+/* An IPv6 connection's answers, as IPv4 has them but for the address that is to be chosen. */
+static struct conn_tuple inverse64(const struct conn_tuple *original, const struct nat_spec *spec)
 {
-    g->reply = conn_tuple_inverse(original);
+    struct conn_tuple t = conn_tuple_inverse(original);
+    uint8_t holder = original->family & CONN_HOLDER;
+
+    t.family = 4 | holder;
+    t.src = value_of(holder ? 0 : embedded_ipv4(original->dst, spec->prefix_len));
+    t.dst = value_of(0);
+    if (original->proto == IP_PROTO_ICMPV6) {
+        t.proto = IP_PROTO_ICMP;
+        t.dst_port = 0; /* an echo reply: no other query begins a connection */
+    }
+    return t;
+}
+
+static bool is_for_nat64(const struct conn_tuple *original, const struct nat_spec *spec)
+{
+    return spec->prefix_len && (original->family & ~CONN_HOLDER) == 6 &&
+           embedded_is_in(original->dst, spec->prefix, spec->prefix_len);
+}
+
+static void target_init(struct target *g, const struct conn_tuple *original, const struct nat_spec *spec)
+{
+    uint8_t kind = spec->kind;
+
+    g->reply = is_for_nat64(original, spec) ? inverse64(original, spec) : conn_tuple_inverse(original);
     g->addr = kind == CT_SNAT ? &g->reply.dst : &g->reply.src;
     g->port = kind == CT_SNAT ? &g->reply.dst_port : &g->reply.src_port;
     switch (original->proto) {
@@ -234,6 +259,8 @@ static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn
     struct conn_tuple tuple = conn_mapping_tuple(&c->original);
     int err = -EEXIST;
 
+    if (c->prefix_len) /* another than towards IPv6 */
+        tuple.dst = spec->prefix;
     for (unsigned i = 0; i < MAPPING_TRIES && err == -EEXIST; i++) {
         struct conn *m = *out = conn_hold(t, worker, &tuple);
         struct target g;
@@ -245,7 +272,8 @@ static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn
             return -ENOSPC;
         m->nat = CT_SNAT;
         m->helper = spec->filtering;
-        target_init(&g, &tuple, CT_SNAT);
+        m->prefix_len = c->prefix_len;
+        target_init(&g, &tuple, spec);
         err = conn_hold_host(t, worker, &c->original, &m->holder);
         if (!err)
             err = choose(t, worker, m, spec, &g);
@@ -286,8 +314,9 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
     struct target g;
     int err = 0;
 
-    target_init(&g, original, spec->kind);
-    c->nat = spec->kind && (!spec->family || spec->family == original->family) ? spec->kind : 0;
+    target_init(&g, original, spec);
+    c->prefix_len = is_for_nat64(original, spec) ? spec->prefix_len : 0;
+    c->nat = c->prefix_len == spec->prefix_len && (!spec->family || spec->family == g.reply.family) ? spec->kind : 0;
     if (c->nat && is_mapped)
         return begin_mapped(t, worker, c, spec, &g);
     if (c->nat != CT_DNAT)
@@ -304,8 +333,8 @@ void nat_expect(const struct conn_table *t, const struct conn_tuple *original, c
 {
     struct target g;
 
-    target_init(&g, original, spec->kind);
-    if (spec->kind && spec->family == original->family)
+    target_init(&g, original, spec);
+    if (spec->kind && spec->family == g.reply.family)
         *g.addr = value_plus(spec->addr_min, host_of(original) % n_addresses(spec));
     conn_expect_none(t, conn_hash(t, &g.reply));
 }
@@ -417,7 +446,6 @@ int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tup
     const struct conn_tuple *seen = &tuple[dir];
     struct conn_tuple want = conn_tuple_inverse(&tuple[!dir]);
     bool is_error = cp->kind == CONN_KIND_ERROR;
-    uint8_t bytes[2];
     struct value src;
     int err = pkt_writable(p);
 
@@ -431,18 +459,24 @@ int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tup
         err = set_address(p, want.family, true, want.src);
     if (!err && !is_value(want.dst, seen->dst))
         err = set_address(p, want.family, false, want.dst);
-    if (err || is_error)
-        return err;
+    return err || is_error ? err : nat_ports(p, seen, &want);
+}
+
+int nat_ports(struct pkt *p, const struct conn_tuple *seen, const struct conn_tuple *want)
+{
+    uint8_t bytes[2];
+    int err = 0;
+
     if (conn_tuple_has_ids(seen)) {
-        if (want.src_port != seen->src_port) {
-            be16_store(bytes, want.src_port);
+        if (want->src_port != seen->src_port) {
+            be16_store(bytes, want->src_port);
             (void)add_to_sum(p, p->l4_ofs + 2u, write_bytes(p, p->l4_ofs + 4u, bytes, 2));
         }
         return 0;
     }
-    if (want.src_port != seen->src_port)
-        err = set_port(p, want.proto, true, want.src_port);
-    if (!err && want.dst_port != seen->dst_port)
-        err = set_port(p, want.proto, false, want.dst_port);
+    if (want->src_port != seen->src_port)
+        err = set_port(p, want->proto, true, want->src_port);
+    if (!err && want->dst_port != seen->dst_port)
+        err = set_port(p, want->proto, false, want->dst_port);
     return err;
 }

@@ -29,8 +29,9 @@ struct nat_spec {
     bool is_persistent;              /* a host's address depends on nothing but the host */
     uint8_t mapping;                 /* enum nat_mapping */
     uint8_t filtering;               /* enum nat_filtering (conn_holder.h), of an endpoint-independent mapping */
-    bool goes_on;                    /* a frame whose connection cannot be made: as new and invalid, untranslated */
+    uint8_t prefix_len;              /* NAT64: of `prefix` (base/embedded.h), source translation to IPv4; 0: none */
     uint8_t pad[5];
+    struct value prefix;
 };
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
@@ -45,5 +46,7 @@ void nat_expect(const struct conn_table *t, const struct conn_tuple *original, c
 /* Makes the frame, which belongs to a connection with these tuples on side `dir`, one as the other side shall see it.  0, or as
  * pkt_set_field(). */
 int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple tuple[CONN_DIRS], enum conn_dir dir);
+/* The last part of it, for whoever has done the rest: ports, or the identifier of an ICMP query. */
+int nat_ports(struct pkt *p, const struct conn_tuple *seen, const struct conn_tuple *want);
 
 #endif

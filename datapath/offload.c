@@ -83,24 +83,6 @@ bool offload_is_shared(const struct rte_mbuf *m)
     return false;
 }
 
-/* The sum of `len` bytes from `offset`, which are there.  (rte_raw_cksum_mbuf of 22.11 is wrong when a segment begins at an odd
- * byte: it swaps a sum that was not folded yet.) */
-static uint32_t sum_range(const struct rte_mbuf *m, uint32_t offset, uint32_t len)
-{
-    uint32_t sum = 0, done = 0;
-
-    for (; m && offset >= m->data_len; m = m->next)
-        offset -= m->data_len;
-    for (; m && done < len; m = m->next, offset = 0) {
-        uint32_t part = RTE_MIN(len - done, m->data_len - offset);
-        uint16_t part_sum = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, const void *, offset), part);
-
-        sum = fold(sum + (done & 1 ? __builtin_bswap16(part_sum) : part_sum));
-        done += part;
-    }
-    return sum;
-}
-
 /* Sums from `start` for `len` bytes, the field's present contents included, and stores the complement. */
 static int sum_to(struct rte_mbuf *m, uint32_t start, uint32_t len, uint32_t field)
 {
@@ -108,7 +90,8 @@ static int sum_to(struct rte_mbuf *m, uint32_t start, uint32_t len, uint32_t fie
 
     if (field + 2 > m->pkt_len || start + len > m->pkt_len)
         return -EBADMSG;
-    sum = finish_sum(sum_range(m, start, len));
+    sum = rte_cpu_to_be_16(csum_frame(m, start, len)); /* in network order, as memory has it */
+    sum = finish_sum(sum);
     put_bytes(m, field, &sum, 2);
     return 0;
 }

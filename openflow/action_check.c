@@ -219,9 +219,7 @@ static int check_action(struct walk *w, const struct ofp_action *act)
     case OFPAT_COPY_TTL_IN:
         return walk_ask(w, is_mpls(w));
     case OFPAT_EXPERIMENTER:
-        if (act->experimenter.experimenter == OFPEXP_NICIRA)
-            return walk_nx(w, &act->experimenter.nicira);
-        return walk_refuse(w, OFPBAC_BAD_EXPERIMENTER);
+        return walk_experimenter(w, act);
     }
     return walk_refuse(w, OFPBAC_BAD_TYPE);
 }

@@ -29,6 +29,6 @@ int walk_list(struct walk *w, const struct ofp_action *acts, size_t n);
 int walk_output(struct walk *w, uint32_t port);
 
 /* action_check_nx.c */
-int walk_nx(struct walk *w, const struct ofp_nx_action *act);
+int walk_experimenter(struct walk *w, const struct ofp_action *act);
 
 #endif

@@ -227,11 +227,11 @@ static bool is_for_ct(const struct ofp_action *a)
 
     if (a->type == OFPAT_SET_FIELD)
         return is_of_conn(a->set_field.field.field);
+    if (ct_nat_kind(a) != CT_NAT_NONE)
+        return true;
     if (a->type != OFPAT_EXPERIMENTER || a->experimenter.experimenter != OFPEXP_NICIRA)
         return false;
     switch ((unsigned)nx->subtype) {
-    case NXAST_NAT:
-        return true;
     case NXAST_REG_LOAD:
         return is_of_conn(nx->reg_load.dst);
     case NXAST_REG_LOAD2:
@@ -264,11 +264,9 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
     }
     for (size_t i = 0; i < ct->n_actions; i++) {
         const struct ofp_action *a = &ct->actions[i];
-        bool is_nat = is_for_ct(a) && a->type == OFPAT_EXPERIMENTER && a->experimenter.nicira.subtype == NXAST_NAT;
+        bool is_nat = ct_nat_kind(a) != CT_NAT_NONE;
 
         n_nat += is_nat;
-        if (is_nat && a->experimenter.nicira.nat.flags & CT_NAT_F_GO_ON && ct->recirc_table == CT_NO_TABLE)
-            return walk_refuse(w, OFPBAC_BAD_ARGUMENT); /* it would go on with the next action, untranslated */
         if (!is_for_ct(a) || n_nat > 1 || (!is_nat && !(ct->flags & NX_CT_F_COMMIT)))
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     }
@@ -281,14 +279,14 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
     return err;
 }
 
-static int check_nat(struct walk *w, const struct ofp_nx_nat *nat)
+static int check_nat(struct walk *w, const struct ofp_action *act)
 {
     struct ct_nat read;
     int code;
 
     if (!w->is_in_ct)
         return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
-    code = ct_nat_decode(&read, nat);
+    code = ct_nat_read(&read, act);
     return code ? walk_refuse(w, (enum ofp_bad_action_code)code) : 0;
 }
 
@@ -360,8 +358,8 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
         return 0;
     case NXAST_CT:
         return check_ct(w, &act->ct);
-    case NXAST_NAT:
-        return check_nat(w, &act->nat);
+    case NXAST_NAT: /* walk_experimenter() */
+        break;
     }
     return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
 }
@@ -373,11 +371,16 @@ static bool is_for_sets(enum ofp_nx_subtype subtype)
            subtype == NXAST_SET_TUNNEL || subtype == NXAST_SET_TUNNEL64;
 }
 
-int walk_nx(struct walk *w, const struct ofp_nx_action *act)
+int walk_experimenter(struct walk *w, const struct ofp_action *act)
 {
+    const struct ofp_nx_action *nx = &act->experimenter.nicira;
     const struct ofp_check *c = w->check;
 
-    if (!c->has_nx || !c->has_nx(c->arg, act->subtype) || (w->is_set && !is_for_sets(act->subtype)))
+    if (act->experimenter.experimenter == OFPEXP_TRAMA && c->has_nx)
+        return w->is_set ? walk_refuse(w, OFPBAC_BAD_EXP_TYPE) : check_nat(w, act);
+    if (act->experimenter.experimenter != OFPEXP_NICIRA)
+        return walk_refuse(w, OFPBAC_BAD_EXPERIMENTER);
+    if (!c->has_nx || !c->has_nx(c->arg, nx->subtype) || (w->is_set && !is_for_sets(nx->subtype)))
         return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
-    return check_one(w, act);
+    return nx->subtype == NXAST_NAT ? check_nat(w, act) : check_one(w, nx);
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/str.h"
+#include "openflow/ct.h"
 #include "openflow/match_text.h"
 #include "openflow/ofp.h"
 #include "openflow/value_text.h"
@@ -87,6 +88,10 @@ static void print_action(struct str *s, const struct ofp_action *act, const stru
         if (act->experimenter.experimenter == OFPEXP_NICIRA &&
             nx_action_text_print(s, &act->experimenter.nicira, names))
             return;
+        if (ct_nat_kind(act) == CT_NAT_64) {
+            ct_nat64_text_print(s, &act->experimenter.trama.nat64);
+            return;
+        }
         break;
     }
     ofp_actions_print(s, act, 1); /* what text has no word for */

@@ -37,10 +37,11 @@ action_parser parse_dec_ttl, parse_fin_timeout, parse_conjunction, parse_clone, 
 action_parser parse_output_nx;
 
 /* --- ct_text.c --- */
-action_parser parse_ct, parse_nat;
+action_parser parse_ct, parse_nat, parse_nat64;
 /* False: its zone is in a field that nobody here knows. */
 bool ct_text_print(struct str *s, const struct ofp_nx_ct *ct, const struct port_names *names);
 void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *nat);
+void ct_nat64_text_print(struct str *s, const struct ofp_trama_nat64 *nat);
 
 /* action_print_nx.c: writes what these read; false when text has no word for it. */
 bool nx_action_text_print(struct str *s, const struct ofp_nx_action *act, const struct port_names *names);

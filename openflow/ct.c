@@ -2,6 +2,7 @@
 /* ct.c - see ct.h. */
 #include "openflow/ct.h"
 
+#include "base/embedded.h"
 #include "openflow/oxm.h"
 #include "openflow/subfield.h"
 
@@ -39,9 +40,7 @@ static bool is_sound(uint16_t flags, unsigned present)
         filtering == (CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS) ||
         (flags & CT_NAT_F_MAPPING && !(is_src && present & (RANGE_IPV4_MIN | RANGE_IPV6_MIN))))
         return false;
-    if (flags & CT_NAT_F_GO_ON && !is_src && !is_dst)
-        return false;
-    flags &= (uint16_t) ~(CT_NAT_F_GO_ON | CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
+    flags &= (uint16_t) ~(CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
     if (flags & ~(CT_NAT_F_SRC | CT_NAT_F_DST | CT_NAT_F_PERSISTENT | CT_NAT_F_HASH | CT_NAT_F_RANDOM) ||
         present & ~(unsigned)RANGE_ALL || (is_src && is_dst))
         return false;
@@ -125,6 +124,60 @@ void ct_nat_encode(struct ofp_nx_nat *out, struct wr *w, const struct ct_nat *in
     *out = (struct ofp_nx_nat){
         .flags = in->flags, .range_present = (uint16_t)present, .ranges = w->p, .n_ranges = w->len
     };
+}
+
+int ct_nat64_decode(struct ct_nat *out, const struct ofp_trama_nat64 *in)
+{
+    *out = (struct ct_nat){
+        .flags = (uint16_t)(in->flags | CT_NAT_F_SRC),
+        .family = 4,
+        .has_addr_max = in->addr_max != in->addr_min,
+        .has_port = in->port_min,
+        .has_port_max = in->port_max != in->port_min,
+        .addr_min = value_of(in->addr_min),
+        .addr_max = value_of(in->addr_max),
+        .port_min = in->port_min,
+        .port_max = in->port_max,
+        .prefix_len = in->prefix_len,
+        .prefix = { in->prefix_hi, in->prefix_lo },
+    };
+    if (in->flags & CT_NAT_F_SRC || !is_sound(out->flags, RANGE_IPV4_MIN) || !in->addr_min ||
+        in->addr_min > in->addr_max || in->port_min > in->port_max || (!in->port_min && in->port_max) ||
+        !embedded_prefix_is_sound(out->prefix, in->prefix_len))
+        return OFPBAC_BAD_ARGUMENT;
+    return 0;
+}
+
+struct ofp_trama_nat64 ct_nat64_encode(const struct ct_nat *in)
+{
+    return (struct ofp_trama_nat64){
+        .prefix_len = in->prefix_len,
+        .flags = (uint16_t)(in->flags & ~(unsigned)CT_NAT_F_SRC),
+        .port_min = in->has_port ? in->port_min : 0,
+        .port_max = in->has_port ? in->has_port_max ? in->port_max : in->port_min : 0,
+        .addr_min = (uint32_t)in->addr_min.lo,
+        .addr_max = (uint32_t)(in->has_addr_max ? in->addr_max.lo : in->addr_min.lo),
+        .prefix_hi = in->prefix.hi,
+        .prefix_lo = in->prefix.lo,
+    };
+}
+
+enum ct_nat_kind ct_nat_kind(const struct ofp_action *a)
+{
+    if (a->type != OFPAT_EXPERIMENTER)
+        return CT_NAT_NONE;
+    if (a->experimenter.experimenter == OFPEXP_NICIRA && a->experimenter.nicira.subtype == NXAST_NAT)
+        return CT_NAT_NX;
+    if (a->experimenter.experimenter == OFPEXP_TRAMA && a->experimenter.trama.subtype == TRAMAAST_NAT64)
+        return CT_NAT_64;
+    return CT_NAT_NONE;
+}
+
+int ct_nat_read(struct ct_nat *out, const struct ofp_action *a)
+{
+    if (ct_nat_kind(a) == CT_NAT_64)
+        return ct_nat64_decode(out, &a->experimenter.trama.nat64);
+    return ct_nat_decode(out, &a->experimenter.nicira.nat);
 }
 
 /* An NXM header: class, number << 9, whether there is a mask << 8, length of the value. */

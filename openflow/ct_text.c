@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ct_text.c - the action ct as text: ct(commit,table=1,zone=5,nat(src=192.0.2.1-192.0.2.9:1024-2047),exec(...),alg=ftp).
- * Spec: ovs-actions(7).   Thread: any. */
+/* ct_text.c - the action ct as text: ct(commit,table=1,zone=5,nat(src=192.0.2.1-192.0.2.9:1024-2047),exec(...),alg=ftp),
+ * and in place of nat, nat64(prefix=64:ff9b::/96,src=192.0.2.1).
+ * Spec: ovs-actions(7); nat64: docs/extensions.md.   Thread: any. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/embedded.h"
 #include "openflow/action_text_impl.h"
 #include "openflow/ct.h"
 #include "openflow/subfield.h"
@@ -32,8 +34,9 @@ static struct span bare(struct span s)
     return s;
 }
 
-static int parse_address(struct list *l, struct span text, uint8_t *family, struct value *out)
+static bool read_address(struct span text, uint8_t *family, struct value *out)
 {
+    struct errbuf unsaid = { 0 };
     struct masked_value v = { 0 };
     struct span s = bare(text);
     bool is_v6 = memchr(s.p, ':', s.n);
@@ -41,26 +44,27 @@ static int parse_address(struct list *l, struct span text, uint8_t *family, stru
     struct word w = { .key = span_of("nat"), .value = s, .delim = '=' };
     struct value ones = field_ones(id);
 
-    if (!s.n || value_text_parse(id, &w, NULL, &v, errors(l)) || v.mask.hi != ones.hi || v.mask.lo != ones.lo)
-        return bad_range(l, text);
+    if (!s.n || value_text_parse(id, &w, NULL, &v, &unsaid) || v.mask.hi != ones.hi || v.mask.lo != ones.lo)
+        return false;
     *family = is_v6 ? 6 : 4;
     *out = v.value;
-    return 0;
+    return true;
 }
 
 static int parse_addresses(struct list *l, struct span text, struct ct_nat *out)
 {
     struct span rest = text, first;
     uint8_t family = 0;
-    int err;
 
     out->has_addr_max = span_cut(&rest, '-', &first);
-    err = parse_address(l, first, &out->family, &out->addr_min);
+    if (!read_address(first, &out->family, &out->addr_min))
+        return bad_range(l, first);
     out->addr_max = out->addr_min;
-    if (err || !out->has_addr_max)
-        return err;
-    err = parse_address(l, rest, &family, &out->addr_max);
-    return !err && family != out->family ? bad_range(l, text) : err;
+    if (!out->has_addr_max)
+        return 0;
+    if (!read_address(rest, &family, &out->addr_max))
+        return bad_range(l, rest);
+    return family == out->family ? 0 : bad_range(l, text);
 }
 
 static int parse_ports(struct list *l, struct span text, struct ct_nat *out)
@@ -143,10 +147,6 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
         out->flags |= span_is(w->key, "src") ? CT_NAT_F_SRC : CT_NAT_F_DST;
         return w->delim == '=' ? parse_range(l, w->value, out) : 0;
     }
-    if (span_is(w->key, "refused") && span_is(w->value, "continue")) {
-        out->flags |= CT_NAT_F_GO_ON;
-        return 0;
-    }
     if ((span_is(w->key, "mapping") || span_is(w->key, "filtering")) && w->delim == '=')
         return parse_behaviour(l, w, out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -154,10 +154,9 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
             out->flags |= flags[i].flag;
             return 0;
         }
-    return errbuf_set(
-        errors(l), -EINVAL,
-        "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, refused=continue, mapped",
-        SPAN_ARG(w->key));
+    return errbuf_set(errors(l), -EINVAL,
+                      "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, mapped",
+                      SPAN_ARG(w->key));
 }
 
 static int add_nat(struct list *l, const struct ct_nat *n)
@@ -202,6 +201,60 @@ int parse_nat(struct list *l, const struct word *w, unsigned arg)
             "nat: '%.*s': mapping needs src with an address, filtering needs mapping, and mapped stands alone",
             SPAN_ARG(w->value));
     return add_nat(l, &n);
+}
+
+/* --- nat64 --- */
+
+static int parse_prefix(struct list *l, struct span text, struct ct_nat *out)
+{
+    struct span rest = text, address;
+    uint64_t len = 0;
+    uint8_t family = 0;
+    bool has_len = span_cut(&rest, '/', &address);
+
+    if (!has_len || !read_address(address, &family, &out->prefix) || family != 6 || !span_number(rest, 128, &len) ||
+        !embedded_prefix_is_sound(out->prefix, (unsigned)len))
+        return errbuf_set(
+            errors(l), -EINVAL,
+            "nat64: '%.*s' is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, zero behind and in bits 64 to "
+            "71 (RFC 6052)",
+            SPAN_ARG(text));
+    out->prefix_len = (uint8_t)len;
+    return 0;
+}
+
+static int parse_nat64_word(struct list *l, const struct word *w, struct ct_nat *out)
+{
+    if (span_is(w->key, "prefix"))
+        return parse_prefix(l, w->value, out);
+    if (span_is(w->key, "dst"))
+        return errbuf_set(errors(l), -EINVAL, "nat64: 'dst' is what the prefix says; only src is given");
+    return parse_nat_word(l, w, out);
+}
+
+int parse_nat64(struct list *l, const struct word *w, unsigned arg)
+{
+    struct ofp_action act = { .type = OFPAT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_TRAMA } };
+    struct ct_nat n = { 0 };
+    struct span rest = w->value;
+    struct word inner;
+    int more, err = 0;
+
+    if (w->delim && w->delim != '(')
+        return errbuf_set(errors(l), -EINVAL, "nat64: its arguments stand in parentheses");
+    while (!err && (more = word_next(&rest, &inner, errors(l))) != 0)
+        err = more < 0 ? more : parse_nat64_word(l, &inner, &n);
+    if (err)
+        return err;
+    act.experimenter.trama.subtype = TRAMAAST_NAT64;
+    act.experimenter.trama.nat64 = ct_nat64_encode(&n);
+    if (n.family != 4 || ct_nat64_decode(&n, &act.experimenter.trama.nat64))
+        return errbuf_set(
+            errors(l), -EINVAL,
+            "nat64: '%.*s' needs prefix=IPV6/LEN and src=IPV4[-IPV4][:PORT[-PORT]], at most one of hash and "
+            "random, and mapping with filtering",
+            SPAN_ARG(w->value));
+    return action_list_add(l, act);
 }
 
 /* --- ct --- */
@@ -274,19 +327,13 @@ static int parse_ct_word(struct list *l, const struct word *w, struct ofp_nx_ct 
         err = parse_alg(l, w->value, ct);
     else if (span_is(w->key, "exec"))
         err = parse_inner(l, ct, w->value);
-    else if (span_is(w->key, "nat"))
+    else if (span_is(w->key, "nat") || span_is(w->key, "nat64"))
         err = parse_inner(
             l, ct, (struct span){ w->key.p, w->delim ? (size_t)(w->value.p + w->value.n + 1 - w->key.p) : w->key.n });
     else
-        err = errbuf_set(errors(l), -EINVAL, "ct: '%.*s' is none of commit, force, zone, table, alg, exec, nat",
+        err = errbuf_set(errors(l), -EINVAL, "ct: '%.*s' is none of commit, force, zone, table, alg, exec, nat, nat64",
                          SPAN_ARG(w->key));
     return err;
-}
-
-static bool is_nat(const struct ofp_action *a)
-{
-    return a->type == OFPAT_EXPERIMENTER && a->experimenter.experimenter == OFPEXP_NICIRA &&
-           a->experimenter.nicira.subtype == NXAST_NAT;
 }
 
 int parse_ct(struct list *l, const struct word *w, unsigned arg)
@@ -302,9 +349,6 @@ int parse_ct(struct list *l, const struct word *w, unsigned arg)
         err = more < 0 ? more : parse_ct_word(l, &inner, &act.ct);
     if (!err && act.ct.flags == NX_CT_F_FORCE)
         err = errbuf_set(errors(l), -EINVAL, "ct: force is for commit");
-    for (size_t i = 0; !err && act.ct.recirc_table == CT_NO_TABLE && i < act.ct.n_actions; i++)
-        if (is_nat(&act.ct.actions[i]) && act.ct.actions[i].experimenter.nicira.nat.flags & CT_NAT_F_GO_ON)
-            err = errbuf_set(errors(l), -EINVAL, "ct: refused=continue needs table");
     return err ? err : action_list_add_nx(l, act);
 }
 
@@ -321,9 +365,34 @@ static void print_address(struct str *s, const struct ct_nat *n, struct value v,
         str_add_char(s, ']');
 }
 
+/* Addresses, ports, and how they are chosen. */
+static void print_range(struct str *s, const struct ct_nat *n)
+{
+    bool has_brackets = n->family == 6 && n->has_port;
+
+    str_add(s, n->flags & CT_NAT_F_SRC ? "src" : "dst");
+    if (n->family || n->has_port)
+        str_add_char(s, '=');
+    if (n->family)
+        print_address(s, n, n->addr_min, has_brackets);
+    if (n->has_addr_max) {
+        str_add_char(s, '-');
+        print_address(s, n, n->addr_max, has_brackets);
+    }
+    if (n->has_port)
+        str_printf(s, ":%" PRIu16, n->port_min);
+    if (n->has_port_max)
+        str_printf(s, "-%" PRIu16, n->port_max);
+    str_add(s, n->flags & CT_NAT_F_PERSISTENT ? ",persistent" : "");
+    str_add(s, n->flags & CT_NAT_F_HASH ? ",hash" : n->flags & CT_NAT_F_RANDOM ? ",random" : "");
+    str_add(s, n->flags & CT_NAT_F_MAPPING ? ",mapping=endpoint-independent" : "");
+    if (n->flags & FILTERINGS)
+        str_printf(s, ",filtering=%s",
+                   n->flags & CT_NAT_F_FILTERING_ENDPOINT ? "endpoint-independent" : "address-dependent");
+}
+
 void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)
 {
-    bool has_brackets;
     struct ct_nat n;
 
     str_add(s, "nat");
@@ -335,27 +404,23 @@ void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)
         str_add(s, "(mapped)");
     if (!(n.flags & (CT_NAT_F_SRC | CT_NAT_F_DST)))
         return;
-    str_printf(s, "(%s", n.flags & CT_NAT_F_SRC ? "src" : "dst");
-    has_brackets = n.family == 6 && n.has_port;
-    if (n.family || n.has_port)
-        str_add_char(s, '=');
-    if (n.family)
-        print_address(s, &n, n.addr_min, has_brackets);
-    if (n.has_addr_max) {
-        str_add_char(s, '-');
-        print_address(s, &n, n.addr_max, has_brackets);
+    str_add_char(s, '(');
+    print_range(s, &n);
+    str_add_char(s, ')');
+}
+
+void ct_nat64_text_print(struct str *s, const struct ofp_trama_nat64 *in)
+{
+    struct ct_nat n;
+
+    if (ct_nat64_decode(&n, in)) {
+        str_add(s, "nat64(invalid)");
+        return;
     }
-    if (n.has_port)
-        str_printf(s, ":%" PRIu16, n.port_min);
-    if (n.has_port_max)
-        str_printf(s, "-%" PRIu16, n.port_max);
-    str_add(s, n.flags & CT_NAT_F_PERSISTENT ? ",persistent" : "");
-    str_add(s, n.flags & CT_NAT_F_HASH ? ",hash" : n.flags & CT_NAT_F_RANDOM ? ",random" : "");
-    str_add(s, n.flags & CT_NAT_F_GO_ON ? ",refused=continue" : "");
-    str_add(s, n.flags & CT_NAT_F_MAPPING ? ",mapping=endpoint-independent" : "");
-    if (n.flags & FILTERINGS)
-        str_printf(s, ",filtering=%s",
-                   n.flags & CT_NAT_F_FILTERING_ENDPOINT ? "endpoint-independent" : "address-dependent");
+    str_add(s, "nat64(prefix=");
+    value_text_print(s, FIELD_IPV6_DST, (struct masked_value){ n.prefix, field_ones(FIELD_IPV6_DST) }, NULL);
+    str_printf(s, "/%u,", (unsigned)n.prefix_len);
+    print_range(s, &n);
     str_add_char(s, ')');
 }
 
@@ -389,18 +454,18 @@ bool ct_text_print(struct str *s, const struct ofp_nx_ct *ct, const struct port_
         comma = ",";
     }
     for (size_t i = 0; i < ct->n_actions; i++) {
-        n_exec += !is_nat(&ct->actions[i]);
-        if (!is_nat(&ct->actions[i]))
+        n_exec += ct_nat_kind(&ct->actions[i]) == CT_NAT_NONE;
+        if (ct_nat_kind(&ct->actions[i]) == CT_NAT_NONE)
             continue;
         str_add(s, comma);
-        ct_nat_text_print(s, &ct->actions[i].experimenter.nicira.nat);
+        actions_text_print(s, &ct->actions[i], 1, names);
         comma = ",";
     }
     if (n_exec) {
         str_printf(s, "%sexec(", comma);
         comma = "";
         for (size_t i = 0; i < ct->n_actions; i++)
-            if (!is_nat(&ct->actions[i])) {
+            if (ct_nat_kind(&ct->actions[i]) == CT_NAT_NONE) {
                 str_add(s, comma);
                 actions_text_print(s, &ct->actions[i], 1, names);
                 comma = ",";

@@ -52,7 +52,8 @@ struct ofp_check {
     bool (*has_group)(void *arg, uint32_t group_id);
     bool (*has_meter)(void *arg, uint32_t meter_id);
     bool (*has_queue)(void *arg, uint32_t queue_id);
-    bool (*has_nx)(void *arg, unsigned subtype); /* of Nicira's actions, enum ofp_nx_subtype */
+    bool (*has_nx)(void *arg,
+                   unsigned subtype); /* of Nicira's actions, enum ofp_nx_subtype; NULL: none, and none of trama's */
 };
 
 /* Checks the instructions of a flow whose match is `m`.  Errors: a kind twice or unknown to us (OFPBIC_UNSUP_INST), goto

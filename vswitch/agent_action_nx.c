@@ -82,6 +82,15 @@ static size_t bundle_data(size_t n_members)
 
 enum { NAT_ACTS = (sizeof(struct nat_spec) + ACT_DATA_SIZE - 1) / ACT_DATA_SIZE };
 
+static size_t ct_act_count(const struct ofp_nx_ct *ct)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ct->n_actions; i++)
+        n += ct_nat_kind(&ct->actions[i]) == CT_NAT_NONE ? act_count(&ct->actions[i], 1) : NAT_ACTS;
+    return n;
+}
+
 size_t nx_act_count(const struct ofp_nx_action *in)
 {
     struct nx_controller c;
@@ -92,9 +101,7 @@ size_t nx_act_count(const struct ofp_nx_action *in)
     case NXAST_CLONE:
         return 1 + act_count(in->clone.actions, in->clone.n_actions);
     case NXAST_CT:
-        return 1 + act_count(in->ct.actions, in->ct.n_actions);
-    case NXAST_NAT:
-        return NAT_ACTS;
+        return 1 + ct_act_count(&in->ct);
     case NXAST_BUNDLE:
         return 1 + bundle_data(in->bundle.n_members);
     case NXAST_BUNDLE_LOAD:
@@ -259,12 +266,12 @@ static int learn(const struct ofp_nx_action *in, struct act *out, size_t *n)
 }
 
 /* Of an action that was checked. */
-static void nat(const struct ofp_nx_nat *in, struct act *out)
+static void nat(const struct ofp_action *in, struct act *out)
 {
     struct nat_spec spec = { 0 };
     struct ct_nat n;
 
-    (void)ct_nat_decode(&n, in);
+    (void)ct_nat_read(&n, in);
     spec.addr_min = n.addr_min;
     spec.addr_max = n.addr_max;
     spec.port_min = n.port_min;
@@ -275,26 +282,20 @@ static void nat(const struct ofp_nx_nat *in, struct act *out)
                  : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH
                                            : NAT_ORDER_KEEP;
     spec.is_persistent = n.flags & CT_NAT_F_PERSISTENT;
-    spec.goes_on = n.flags & CT_NAT_F_GO_ON;
     spec.mapping = n.flags & CT_NAT_F_MAPPING  ? NAT_MAPPING_ENDPOINT
                    : n.flags & CT_NAT_F_MAPPED ? NAT_MAPPING_KNOWN
                                                : NAT_MAPPING_CONNECTION;
     spec.filtering = n.flags & CT_NAT_F_FILTERING_ENDPOINT  ? NAT_FILTERING_ENDPOINT
                      : n.flags & CT_NAT_F_FILTERING_ADDRESS ? NAT_FILTERING_ADDRESS
                                                             : NAT_FILTERING_ADDRESS_AND_PORT;
+    spec.prefix = n.prefix;
+    spec.prefix_len = n.prefix_len;
     for (unsigned i = 0; i < NAT_ACTS; i++) {
         size_t at = (size_t)i * ACT_DATA_SIZE, left = sizeof spec - at;
 
         out[i] = (struct act){ .type = ACT_DATA };
         memcpy(out[i].data, (uint8_t *)&spec + at, left < ACT_DATA_SIZE ? left : ACT_DATA_SIZE);
     }
-}
-
-static const struct ofp_nx_nat *nat_of(const struct ofp_action *a)
-{
-    bool is_nat = a->type == OFPAT_EXPERIMENTER && a->experimenter.nicira.subtype == NXAST_NAT;
-
-    return is_nat ? &a->experimenter.nicira.nat : NULL;
 }
 
 static uint8_t helper_of(uint16_t alg)
@@ -318,13 +319,13 @@ static int ct(const struct ofp_nx_ct *in, struct act *out, size_t *n)
     if (ct_zone_field(in, &zone))
         out->ct.zone_src = subfield_pack(zone);
     for (size_t i = 0; i < in->n_actions; i++)
-        if (nat_of(&in->actions[i])) {
-            nat(nat_of(&in->actions[i]), a);
+        if (ct_nat_kind(&in->actions[i]) != CT_NAT_NONE) {
+            nat(&in->actions[i], a);
             out->ct.flags |= CT_NAT;
             a += NAT_ACTS;
         }
     for (size_t i = 0; i < in->n_actions && !err; i++)
-        if (!nat_of(&in->actions[i])) {
+        if (ct_nat_kind(&in->actions[i]) == CT_NAT_NONE) {
             err = translate_acts(&in->actions[i], 1, a);
             a += act_count(&in->actions[i], 1);
         }

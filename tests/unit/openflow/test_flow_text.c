@@ -56,6 +56,16 @@ static const struct {
     const char *in, *out; /* out NULL: as `in` */
 } cases[] = {
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2", NULL },
+    { FLOW_TEXT_ADD, "ipv6 actions=ct(commit,table=2,zone=7,nat64(prefix=64:ff9b::/96,src=192.0.2.1))", NULL },
+    { FLOW_TEXT_ADD,
+      "ipv6 actions=ct(commit,nat64(src=192.0.2.1-192.0.2.9:1024-2047,random,prefix=2001:0db8:122:344::/64),exec(load:5->NXM_NX_CT_"
+      "MARK[]))",
+      "ipv6 actions=ct(commit,nat64(prefix=2001:db8:122:344::/64,src=192.0.2.1-192.0.2.9:1024-2047,random),exec(load:0x5->"
+      "NXM_NX_CT_MARK[]))" },
+    { FLOW_TEXT_ADD,
+      "ipv6 actions=ct(commit,nat64(prefix=2001:db8::/32,src=192.0.2.1:5000,mapping=endpoint-independent,filtering=address-"
+      "dependent))",
+      NULL },
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10,actions=strip_vlan,2",
       "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2" },
     { FLOW_TEXT_ADD, "actions=", "actions=drop" },
@@ -197,6 +207,23 @@ static const struct {
     { FLOW_TEXT_ADD, "in_port=1", "the flow has no actions; end it with actions=..., if need be with actions=drop" },
     { FLOW_TEXT_ADD, "in_port=1,actions", "'actions' must be followed by '='" },
     { FLOW_TEXT_ADD, "foo=1,actions=drop", "'foo' is not a match field or keyword" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::/95,src=192.0.2.1))",
+      "nat64: '64:ff9b::/95' is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, zero behind and in bits 64 to 71 (RFC 6052)" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::1/96,src=192.0.2.1))",
+      "nat64: '64:ff9b::1/96' is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, zero behind and in bits 64 to 71 (RFC 6052)" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=10.0.0.0/32,src=192.0.2.1))",
+      "nat64: '10.0.0.0/32' is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, zero behind and in bits 64 to 71 (RFC 6052)" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(src=192.0.2.1))",
+      "nat64: 'src=192.0.2.1' needs prefix=IPV6/LEN and src=IPV4[-IPV4][:PORT[-PORT]], at most one of hash and random, and "
+      "mapping with filtering" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::/96,src=2001:db8::1))",
+      "nat64: 'prefix=64:ff9b::/96,src=2001:db8::1' needs prefix=IPV6/LEN and src=IPV4[-IPV4][:PORT[-PORT]], at most one of "
+      "hash and random, and mapping with filtering" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::/96,dst=192.0.2.1))",
+      "nat64: 'dst' is what the prefix says; only src is given" },
+    { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64)",
+      "nat64: '' needs prefix=IPV6/LEN and src=IPV4[-IPV4][:PORT[-PORT]], at most one of "
+      "hash and random, and mapping with filtering" },
     { FLOW_TEXT_ADD, "vlan_tpid=1,actions=drop", "'vlan_tpid' is not a match field or keyword" },
     { FLOW_TEXT_ADD, "packet_type=(1,0x800),actions=drop", "'packet_type' is not a match field or keyword" },
     { FLOW_TEXT_ADD, "recirc_id=5,actions=drop", "recirc_id: it is 0 of every frame, none would match" },
