@@ -13,7 +13,8 @@
  *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
  *                      gateway by the links, as to a host.
  *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
- *   table 10, nat      at the gateway, on the way out: source translation.
+ *   table 10, nat      at the gateway, on the way out: source translation; with trama-switchd what cannot be translated is shown
+ *                      to the controller in table 11.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
  * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
@@ -48,6 +49,7 @@ enum {
     PRIO_LOCAL_SERVICE = 500,
     PRIO_OWN = 64000,
     PRIO_TTL = 65000,
+    PRIO_REFUSED = 65000,
 };
 
 bool router_next_hop(const struct net_doc *doc, const struct net_router *r, const struct ip_addr *ip, int *leg,
@@ -613,9 +615,12 @@ static void emit_neighbors(struct compiler *c)
 }
 
 /* --- table 10, nat --- */
-static void nat_to(struct draft *d, uint16_t zone, const struct ip_addr *first, const struct ip_addr *last)
+static void nat_to(const struct compiler *c, struct draft *d, uint16_t zone, const struct ip_addr *first,
+                   const struct ip_addr *last)
 {
-    struct flow_act *a = draft_ct(d, zone, TABLE_FORWARD, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_SRC);
+    bool is_told = c->view->switches[c->sw].is_trama;
+    struct flow_act *a =
+        draft_ct(d, zone, TABLE_FORWARD, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_SRC | (is_told ? CT_NAT_F_GO_ON : 0));
 
     a->nat_family = 4;
     a->value = ip_value(first);
@@ -656,7 +661,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         draft_match_vlan(&d, c->doc->networks[out->network].vlan);
         draft_match_metadata(&d, origin_metadata(c, s->from[j]), METADATA_ORIGIN_MASK);
         draft_match_family(&d, 4);
-        nat_to(&d, compiler_zone(c, out->network, ZONE_NAT), s->first.family ? &s->first : own,
+        nat_to(c, &d, compiler_zone(c, out->network, ZONE_NAT), s->first.family ? &s->first : own,
                s->first.family ? &s->last : NULL);
         a = &d.acts[d.spec.n_acts - 1];
         a->port_min = s->port_min;
@@ -679,15 +684,28 @@ static void emit_nat_out(struct compiler *c, const struct net_router *r, const s
         d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);
         draft_match_ip(&d, DRAFT_SRC, &r->one_to_ones[i].inside, 32);
-        nat_to(&d, zone, &r->one_to_ones[i].outside, NULL);
+        nat_to(c, &d, zone, &r->one_to_ones[i].outside, NULL);
         draft_emit(c, &d);
     }
     for (size_t i = 0; i < r->n_source_nats; i++)
         emit_source_nat(c, r, out, i);
 }
 
+/* Connections that cannot be translated: who begins them is told (RFC 1812, 5.2.7.1: administratively prohibited). */
+static void emit_refused(struct compiler *c)
+{
+    struct draft d = draft_new(TABLE_FORWARD, PRIO_REFUSED, FLOW_KIND_REFUSED, 0);
+
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW | CT_INV), value_of(CT_TRK | CT_NEW | CT_INV));
+    draft_show(&d);
+    draft_emit(c, &d);
+}
+
 static void emit_nat(struct compiler *c, const struct net_router *r)
 {
+    if (c->view->switches[c->sw].is_trama)
+        emit_refused(c);
     for (size_t i = 0; i < r->n_legs; i++) {
         const struct net_leg *leg = &r->legs[i];
         uint16_t vlan = c->doc->networks[leg->network].vlan;
@@ -701,7 +719,7 @@ static void emit_nat(struct compiler *c, const struct net_router *r)
         draft_match_vlan(&d, vlan);
         draft_match_family(&d, 4);
         match_set(&d.m, FIELD_REG0, WAY_HAIRPIN);
-        nat_to(&d, compiler_zone(c, leg->network, ZONE_HAIRPIN), outside_address(r), NULL);
+        nat_to(c, &d, compiler_zone(c, leg->network, ZONE_HAIRPIN), outside_address(r), NULL);
         draft_emit(c, &d);
         d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);

@@ -428,6 +428,7 @@ static void on_packet_in(void *arg, struct session *s, uint32_t in_port, const s
     case FLOW_KIND_SERVICE:
     case FLOW_KIND_TTL:
     case FLOW_KIND_NO_ROUTE:
+    case FLOW_KIND_REFUSED:
     case FLOW_KIND_CLOSED:
     case FLOW_KIND_RESOLVE:
         services_packet_in(item->controller, sw, in_port, (enum flow_kind)flow_cookie_kind(p->cookie), p);

@@ -33,6 +33,7 @@ const char *const flow_kind_name[FLOW_KIND_N] = {
     [FLOW_KIND_NO_ROUTE] = "no-route",
     [FLOW_KIND_NEIGHBOR] = "neighbor",
     [FLOW_KIND_RESOLVE] = "resolve",
+    [FLOW_KIND_REFUSED] = "refused",
     [FLOW_KIND_CLOSED] = "closed",
     [FLOW_KIND_STATE] = "state",
     [FLOW_KIND_POLICY] = "policy",

@@ -36,6 +36,7 @@ enum flow_kind {
     FLOW_KIND_NO_ROUTE, /* none: shown to the controller */
     FLOW_KIND_NEIGHBOR, /* the MAC address of a next hop */
     FLOW_KIND_RESOLVE,  /* none known: shown to the controller */
+    FLOW_KIND_REFUSED,  /* the gateway cannot translate one more connection: shown to the controller */
     FLOW_KIND_CLOSED,   /* to a router itself, where nothing listens: shown to the controller */
     FLOW_KIND_STATE,    /* connections of policies */
     FLOW_KIND_POLICY,   /* a rule of the document; the rest of the cookie is its index */

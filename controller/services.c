@@ -387,6 +387,40 @@ static void send_error(struct controller *c, int sw, int network, const struct f
     services_send(c, sw, OFPP_TABLE, &w);
 }
 
+/* The MAC address of a host that the switches know the way to; 0: of none. */
+static net_mac mac_of(const struct controller *c, int network, const struct ip_addr *ip)
+{
+    const struct net_doc *doc = c->domain->doc;
+
+    for (size_t i = 0; i < doc->n_hosts; i++)
+        for (size_t j = 0; doc->hosts[i].network == network && doc->hosts[i].mac && j < doc->hosts[i].n_addresses; j++)
+            if (ip_equal(&doc->hosts[i].addresses[j], ip))
+                return doc->hosts[i].mac;
+    for_each_neighbor(n, &c->services.neighbors) if (n->vlan == doc->networks[network].vlan &&
+                                                     ip_equal(&n->ip, ip)) return n->mac;
+    return 0;
+}
+
+/* The frame was on its way out, routed already: its sender is in one of the router's other networks. */
+static void on_refused(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip)
+{
+    static const struct icmp_code prohibited[2] = { { 3, 13 }, { 1, 1 } };
+    const struct net_router *r = services_router(c, network);
+    const struct net_doc *doc = c->domain->doc;
+    struct frame from = *f;
+
+    for (size_t i = 0; i < r->n_legs; i++) {
+        const struct net_network *n = &doc->networks[r->legs[i].network];
+
+        for (size_t j = 0; j < n->n_subnets; j++) {
+            from.src = ip_is_in(&ip->src, &n->subnets[j]) ? mac_of(c, r->legs[i].network, &ip->src) : 0;
+            from.vlan = n->vlan;
+            if (from.src)
+                send_error(c, sw, r->legs[i].network, &from, ip, prohibited);
+        }
+    }
+}
+
 /* A frame waits for the MAC address of its next hop (it is lost; who sent it sends again). */
 static void on_resolve(struct controller *c, int network, const struct ip_packet *ip)
 {
@@ -419,6 +453,8 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
         return;
     else if (kind == FLOW_KIND_RESOLVE)
         on_resolve(c, network, &ip);
+    else if (kind == FLOW_KIND_REFUSED)
+        on_refused(c, sw, network, &f, &ip);
     else
         send_error(c, sw, network, &f, &ip, code);
 }

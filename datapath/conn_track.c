@@ -375,8 +375,12 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
         s.state |= CT_INV;
     else
         why = look_up(w, t, p, &cp, a, &s);
-    if (why)
+    if (why && !(a->flags & CT_NAT && a->nat.goes_on))
         return why;
+    if (why) { /* counted as if it went no further */
+        worker_drop(w, why);
+        s.state |= CT_NEW | CT_INV;
+    }
     if (s.has_conn && s.nat && a->flags & CT_NAT && !(s.state & (CT_SNAT | CT_DNAT))) {
         int err = translate(w, t, p, &cp, &s);
 

@@ -68,7 +68,7 @@ unsigned conn_track_nat_bits(const struct ct_seen *s);
 /* Writes the fields of such a frame. */
 void conn_track_fields(struct pkt *p, const struct ct_seen *s);
 
-/* DROP_NONE: the frame goes on.  Thread: W. */
+/* DROP_NONE: the frame goes on; what a spec that `goes_on` would have dropped is counted here.  Thread: W. */
 enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a);
 /* The frame is as if it had not been tracked. */
 void conn_track_clear(struct pkt *p);

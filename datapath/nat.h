@@ -30,7 +30,8 @@ struct nat_spec {
     uint8_t mapping;                 /* enum nat_mapping */
     uint8_t filtering;               /* enum nat_filtering (conn_holder.h), of an endpoint-independent mapping */
     uint8_t prefix_len;              /* NAT64: of `prefix` (base/embedded.h), source translation to IPv4; 0: none */
-    uint8_t pad[5];
+    bool goes_on;                    /* a frame whose connection cannot be made: as new and invalid, untranslated */
+    uint8_t pad[4];
     struct value prefix;
 };
 

@@ -267,6 +267,8 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
         bool is_nat = ct_nat_kind(a) != CT_NAT_NONE;
 
         n_nat += is_nat;
+        if (ct_nat_goes_on(a) && ct->recirc_table == CT_NO_TABLE)
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT); /* it would go on with the next action, untranslated */
         if (!is_for_ct(a) || n_nat > 1 || (!is_nat && !(ct->flags & NX_CT_F_COMMIT)))
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     }

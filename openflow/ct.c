@@ -40,7 +40,9 @@ static bool is_sound(uint16_t flags, unsigned present)
         filtering == (CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS) ||
         (flags & CT_NAT_F_MAPPING && !(is_src && present & (RANGE_IPV4_MIN | RANGE_IPV6_MIN))))
         return false;
-    flags &= (uint16_t) ~(CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
+    if (flags & CT_NAT_F_GO_ON && !is_src && !is_dst)
+        return false;
+    flags &= (uint16_t) ~(CT_NAT_F_GO_ON | CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
     if (flags & ~(CT_NAT_F_SRC | CT_NAT_F_DST | CT_NAT_F_PERSISTENT | CT_NAT_F_HASH | CT_NAT_F_RANDOM) ||
         present & ~(unsigned)RANGE_ALL || (is_src && is_dst))
         return false;
@@ -171,6 +173,19 @@ enum ct_nat_kind ct_nat_kind(const struct ofp_action *a)
     if (a->experimenter.experimenter == OFPEXP_TRAMA && a->experimenter.trama.subtype == TRAMAAST_NAT64)
         return CT_NAT_64;
     return CT_NAT_NONE;
+}
+
+bool ct_nat_goes_on(const struct ofp_action *a)
+{
+    switch (ct_nat_kind(a)) {
+    case CT_NAT_NX:
+        return a->experimenter.nicira.nat.flags & CT_NAT_F_GO_ON;
+    case CT_NAT_64:
+        return a->experimenter.trama.nat64.flags & CT_NAT_F_GO_ON;
+    case CT_NAT_NONE:
+        break;
+    }
+    return false;
 }
 
 int ct_nat_read(struct ct_nat *out, const struct ofp_action *a)

@@ -17,6 +17,7 @@ enum ct_nat_flag {
     CT_NAT_F_HASH = 1 << 3,
     CT_NAT_F_RANDOM = 1 << 4,
     /* trama's own */
+    CT_NAT_F_GO_ON = 1 << 11,              /* with SRC or DST, in a ct with a table: nat.h, goes_on */
     CT_NAT_F_MAPPED = 1 << 12,             /* without SRC and DST: what mappings let in */
     CT_NAT_F_FILTERING_ENDPOINT = 1 << 13, /* with MAPPING: who is let in (RFC 4787, 5); neither: whoever was sent to */
     CT_NAT_F_FILTERING_ADDRESS = 1 << 14,
@@ -47,6 +48,7 @@ struct ofp_trama_nat64 ct_nat64_encode(const struct ct_nat *in);
 /* Which of the actions within ct are its translation; CT_NAT_NONE: another. */
 enum ct_nat_kind { CT_NAT_NONE, CT_NAT_NX, CT_NAT_64 };
 enum ct_nat_kind ct_nat_kind(const struct ofp_action *a);
+bool ct_nat_goes_on(const struct ofp_action *a); /* CT_NAT_F_GO_ON */
 /* Of a translation, whichever: as ct_nat_decode(). */
 int ct_nat_read(struct ct_nat *out, const struct ofp_action *a);
 

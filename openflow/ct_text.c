@@ -147,6 +147,10 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
         out->flags |= span_is(w->key, "src") ? CT_NAT_F_SRC : CT_NAT_F_DST;
         return w->delim == '=' ? parse_range(l, w->value, out) : 0;
     }
+    if (span_is(w->key, "refused") && span_is(w->value, "continue")) {
+        out->flags |= CT_NAT_F_GO_ON;
+        return 0;
+    }
     if ((span_is(w->key, "mapping") || span_is(w->key, "filtering")) && w->delim == '=')
         return parse_behaviour(l, w, out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -154,9 +158,10 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
             out->flags |= flags[i].flag;
             return 0;
         }
-    return errbuf_set(errors(l), -EINVAL,
-                      "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, mapped",
-                      SPAN_ARG(w->key));
+    return errbuf_set(
+        errors(l), -EINVAL,
+        "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, refused=continue, mapped",
+        SPAN_ARG(w->key));
 }
 
 static int add_nat(struct list *l, const struct ct_nat *n)
@@ -349,6 +354,9 @@ int parse_ct(struct list *l, const struct word *w, unsigned arg)
         err = more < 0 ? more : parse_ct_word(l, &inner, &act.ct);
     if (!err && act.ct.flags == NX_CT_F_FORCE)
         err = errbuf_set(errors(l), -EINVAL, "ct: force is for commit");
+    for (size_t i = 0; !err && act.ct.recirc_table == CT_NO_TABLE && i < act.ct.n_actions; i++)
+        if (ct_nat_goes_on(&act.ct.actions[i]))
+            err = errbuf_set(errors(l), -EINVAL, "ct: refused=continue needs table");
     return err ? err : action_list_add_nx(l, act);
 }
 
@@ -385,6 +393,7 @@ static void print_range(struct str *s, const struct ct_nat *n)
         str_printf(s, "-%" PRIu16, n->port_max);
     str_add(s, n->flags & CT_NAT_F_PERSISTENT ? ",persistent" : "");
     str_add(s, n->flags & CT_NAT_F_HASH ? ",hash" : n->flags & CT_NAT_F_RANDOM ? ",random" : "");
+    str_add(s, n->flags & CT_NAT_F_GO_ON ? ",refused=continue" : "");
     str_add(s, n->flags & CT_NAT_F_MAPPING ? ",mapping=endpoint-independent" : "");
     if (n->flags & FILTERINGS)
         str_printf(s, ",filtering=%s",

@@ -282,6 +282,7 @@ static void nat(const struct ofp_action *in, struct act *out)
                  : n.flags & CT_NAT_F_HASH ? NAT_ORDER_HASH
                                            : NAT_ORDER_KEEP;
     spec.is_persistent = n.flags & CT_NAT_F_PERSISTENT;
+    spec.goes_on = n.flags & CT_NAT_F_GO_ON;
     spec.mapping = n.flags & CT_NAT_F_MAPPING  ? NAT_MAPPING_ENDPOINT
                    : n.flags & CT_NAT_F_MAPPED ? NAT_MAPPING_KNOWN
                                                : NAT_MAPPING_CONNECTION;

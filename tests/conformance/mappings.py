@@ -159,18 +159,34 @@ class Mappings(TrackTest):
         self.assertIsNotNone(self.through("in", udp(HOST, SERVER, 5003, 53, b""), "out"))
         self.sw.call("conn/zone", 7, "host-limit=0")
 
+    def test_who_is_refused_can_be_told(self):
+        """What cannot be translated goes on, as new and invalid, and untranslated; it is counted."""
+        done = self.trama("flow", "add", "-f", "-", stdin="table=0,ip,in_port=1,actions=ct(commit,table=1,zone=8,nat(src=198.51.100.7:2000-2001,refused=continue))\n"
+                          "table=1,priority=9,ct_state=+trk+new+inv,ip,actions=output:3\ntable=1,ct_state=+trk-inv,ip,actions=output:2\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for host in (HOST, OTHER):
+            self.assertEqual(self.through("in", udp(host, SERVER, 5000, 53, b""), "out").src, OUTER)
+        before = self.drops("nat-ports")
+        for _ in range(2):
+            seen = self.through("in", udp([10, 0, 0, 3], SERVER, 5000, 53, b""), "third")
+            self.assertEqual((seen.src, seen.sport), ([10, 0, 0, 3], 5000))
+        self.assertEqual(self.drops("nat-ports"), before + 2)
+        self.assertEqual(self.through("in", udp(OTHER, SERVER, 5000, 53, b""), "out").src, OUTER)
+        self.assertEqual(self.sw.call("conn/count")["count"], 2)
+
     def test_text_comes_back(self):
         for nat in ("src=198.51.100.7,mapping=endpoint-independent", "src=198.51.100.7-198.51.100.9:2000-3000,random,mapping=endpoint-independent,filtering=address-dependent",
-                    "mapped", "src=[2001:db8::1]:5-6,mapping=endpoint-independent,filtering=endpoint-independent"):
+                    "dst=10.0.0.1,refused=continue", "mapped", "src=[2001:db8::1]:5-6,mapping=endpoint-independent,filtering=endpoint-independent"):
             kind = "ipv6" if "2001" in nat else "ip"
-            self.assertEqual(self.trama("flow", "add", f"table=9,{kind},actions=ct(commit,zone=3,nat({nat}))").stderr, "")
+            self.assertEqual(self.trama("flow", "add", f"table=9,{kind},actions=ct(commit,table=10,zone=3,nat({nat}))").stderr, "")
             self.assertIn(f"nat({nat})", self.trama("flow", "dump", f"table=9,{kind}").stdout)
 
     def test_refused(self):
         for words, nat in (("mapping needs src", "dst=10.0.0.1,mapping=endpoint-independent"), ("mapping needs src", "src,mapping=endpoint-independent"),
                            ("filtering needs mapping", "src=10.0.0.1,filtering=address-dependent"), ("mapped stands alone", "src=10.0.0.1,mapped"),
                            ("'address-dependent' is none of", "src=10.0.0.1,mapping=address-dependent"), ("'x' is none of", "src=10.0.0.1,mapping=x"),
-                           ("'filtering' is none of", "src=10.0.0.1,filtering")):
+                           ("'filtering' is none of", "src=10.0.0.1,filtering"), ("'refused' is none of", "src=10.0.0.1,refused=never"),
+                           ("refused=continue needs table", "src=10.0.0.1,refused=continue")):
             done = self.trama("flow", "add", f"table=9,ip,actions=ct(commit,nat({nat}))")
             self.assertEqual(done.returncode == 0, False, nat)
             self.assertIn(words, done.stderr)

@@ -119,6 +119,34 @@ def check(r):
         print(f"{filtering}: passed", flush=True)
     check_peers(r)
     print("check_peers: passed", flush=True)
+    check_prohibited(r)
+    print("check_prohibited: passed", flush=True)
+
+
+def check_prohibited(r):
+    """With all ports taken, the next host is told so, and the others talk on (RFC 1812, 5.2.7.1)."""
+    use(r, ", ports: [7000, 7001]")
+    anna, bob, server = udp(r.hosts["anna"], 5000), udp(r.hosts["bob"], 5000), udp(r.hosts["stun"], 5000)
+    third = udp(r.hosts["anna"], 5001)
+    same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
+    third.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+    third.connect(server.getsockname())
+
+    def is_told():
+        try:
+            third.send(b"me too")
+            third.recv(100)
+        except OSError:  # the error is in the queue below, with its code
+            pass
+        try:
+            _, ancillary, _, _ = third.recvmsg(100, 512, socket.MSG_ERRQUEUE)
+        except OSError:
+            return None
+        return [(data[5], data[6], socket.inet_ntoa(data[20:24])) for _, _, data in ancillary]
+    same(until("the host is told", is_told), [(3, 13, "10.0.10.254")])
+    same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
+    for s in (anna, bob, third, server):
+        s.close()
 
 
 def check_refused(r):
