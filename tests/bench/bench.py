@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 
+import bench_conns
 import bench_datapath
 import bench_flowmods
 import bench_queues
@@ -15,7 +16,7 @@ import bench_tcp
 import bench_workers
 import system
 
-BENCHES = {"tcp": bench_tcp, "datapath": bench_datapath, "flowmods": bench_flowmods, "queues": bench_queues,
+BENCHES = {"tcp": bench_tcp, "conns": bench_conns, "datapath": bench_datapath, "flowmods": bench_flowmods, "queues": bench_queues,
            "workers": bench_workers}
 
 

@@ -11,8 +11,8 @@
  *                                           six segments, of both sides
  *   generate SOCKET play FILE PER_S         what a capture holds, once, every frame of it, at that rate; and waits
  *                                           to be ended: what the peer has not taken by then is lost
- * The peer is the server on the socket.  Frames of 60 bytes, sent as fast as it takes them; prints one JSON object: how many
- * were sent, in how many seconds. */
+ * The peer is the server on the socket.  Frames of 60 bytes, sent as fast as it takes them, or PER_S a second if that is given
+ * after SECONDS; prints one JSON object: how many were sent, how often the peer had no room for one, in how many seconds. */
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -108,6 +108,7 @@ static void write_frame(uint8_t *f, enum kind kind, uint64_t flow)
         f[46] = 0x50; /* 20 bytes of header */
         f[47] = 0x02; /* SYN */
         be16_store(f + 48, 0xffff);
+        be16_store(f + 50, sum_of(f + 26, 8 + 26, 6 + 26));
     } else {
         be16_store(f + 38, 26);
     }
@@ -225,15 +226,25 @@ static void fill(uint8_t *f, enum kind kind, uint64_t i, uint64_t n)
         write_frame(f, kind, flow);
 }
 
-static uint64_t make(uint16_t port, struct rte_mempool *pool, enum kind kind, uint64_t n, double seconds)
+/* `per_s` 0: as many as the peer takes. */
+static uint64_t make(uint16_t port, struct rte_mempool *pool, enum kind kind, uint64_t n, double seconds, double per_s,
+                     uint64_t *refused)
 {
+    static const struct timespec pause = { .tv_nsec = 20000 }; /* another generator may share the CPU */
     struct rte_mbuf *frames[BURST];
-    double end = now_s() + seconds;
+    double end = now_s() + seconds, start = now_s(), now;
     uint64_t sent = 0;
 
-    while (now_s() < end) {
+    while ((now = now_s()) < end) {
         uint16_t took;
 
+        if (per_s > 0 &&
+            (now - start) * per_s > (double)(sent + 8 * BURST)) /* it lost its CPU: that is not made up for */
+            start = now - (double)(sent + BURST) / per_s;
+        if (per_s > 0 && (now - start) * per_s < (double)(sent + BURST)) {
+            clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+            continue;
+        }
         if (rte_pktmbuf_alloc_bulk(pool, frames, BURST))
             fail("no frames");
         for (unsigned i = 0; i < BURST; i++) {
@@ -243,6 +254,7 @@ static uint64_t make(uint16_t port, struct rte_mempool *pool, enum kind kind, ui
         took = rte_eth_tx_burst(port, 0, frames, BURST);
         rte_pktmbuf_free_bulk(frames + took, BURST - took);
         sent += took;
+        *refused += BURST - took;
     }
     return sent;
 }
@@ -254,18 +266,19 @@ int main(int argc, char **argv)
                     "--no-pci", "--no-telemetry", "--log-level=*:error", lcores };
     struct rte_mempool *pool;
     unsigned kind = 0;
-    uint64_t sent = 0, n;
+    uint64_t sent = 0, refused = 0, n;
     double start;
     uint16_t port;
 
-    while (argc == 5 && kind < KINDS && strcmp(argv[2], kind_name[kind]))
+    while (argc >= 5 && kind < KINDS && strcmp(argv[2], kind_name[kind]))
         kind++;
-    n = argc == 5 ? strtoull(argv[3], NULL, 10) : 0;
+    n = argc >= 5 ? strtoull(argv[3], NULL, 10) : 0;
     if (kind == KIND_HANDSHAKES)
         n = 6;
-    if (argc != 5 || kind == KINDS || (!n && kind != KIND_PLAY)) {
-        fprintf(stderr, "usage: generate SOCKET flows|new|connections|flood|answered|begun|handshakes N SECONDS, "
-                        "or SOCKET play FILE PER_S\n");
+    if (argc < 5 || argc > 6 || (argc == 6 && kind == KIND_PLAY) || kind == KINDS || (!n && kind != KIND_PLAY)) {
+        fprintf(stderr,
+                "usage: generate SOCKET flows|new|connections|flood|answered|begun|handshakes N SECONDS [PER_S], "
+                "or SOCKET play FILE PER_S\n");
         return 2;
     }
     snprintf(lcores, sizeof lcores, "--lcores=0@%d", sched_getcpu());
@@ -278,8 +291,9 @@ int main(int argc, char **argv)
     wait_for_peer(port);
     start = now_s();
     sent = kind == KIND_PLAY ? play(port, pool, argv[3], strtod(argv[4], NULL))
-                             : make(port, pool, (enum kind)kind, n, strtod(argv[4], NULL));
-    printf("{\"sent\": %" PRIu64 ", \"seconds\": %.3f}\n", sent, now_s() - start);
+                             : make(port, pool, (enum kind)kind, n, strtod(argv[4], NULL),
+                                    argc > 5 ? strtod(argv[5], NULL) : 0, &refused);
+    printf("{\"sent\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"seconds\": %.3f}\n", sent, refused, now_s() - start);
     fflush(stdout);
     if (kind == KIND_PLAY)
         pause();
