@@ -47,8 +47,8 @@ enum {
     PRIO_LOCAL_ROUTER = 300,
     PRIO_LOCAL_ECHO = 480,
     PRIO_LOCAL_SERVICE = 500,
-    PRIO_OWN = 64000,
-    PRIO_TTL = 65000,
+    PRIO_TTL = 64000,
+    PRIO_OWN = 65000, /* above PRIO_TTL: what has arrived is not forwarded, RFC 1812, 4.2.2.9 */
     PRIO_REFUSED = 65000,
 };
 
