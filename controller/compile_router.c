@@ -13,8 +13,8 @@
  *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
  *                      gateway by the links, as to a host.
  *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
- *   table 10, nat      at the gateway, on the way out: source translation; with trama-switchd what cannot be translated is shown
- *                      to the controller in table 11.
+ *   table 10, nat      at the gateway, on the way out: source translation, NAT64 (compile_nat64.c); with trama-switchd what
+ *                      cannot be translated is shown to the controller in table 11.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
  * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
@@ -77,7 +77,7 @@ bool router_next_hop(const struct net_doc *doc, const struct net_router *r, cons
 }
 
 /* --- what is asked of every router --- */
-static uint64_t router_metadata(const struct compiler *c, const struct net_router *r)
+uint64_t router_metadata(const struct compiler *c, const struct net_router *r)
 {
     return (uint64_t)(r - c->doc->routers + 1) << METADATA_ROUTER_SHIFT;
 }
@@ -111,7 +111,7 @@ static const struct ip_addr *outside_address(const struct net_router *r)
     return NULL;
 }
 
-static int leg_with(const struct compiler *c, const struct net_router *r, const struct ip_addr *ip)
+int router_leg_with(const struct compiler *c, const struct net_router *r, const struct ip_addr *ip)
 {
     for (size_t i = 0; i < r->n_legs; i++) {
         const struct net_network *n = &c->doc->networks[r->legs[i].network];
@@ -129,6 +129,16 @@ static void ip_increment(struct ip_addr *ip)
         continue;
 }
 
+static void each_of_range(struct compiler *c, const struct net_router *r, const struct net_source_nat *s,
+                          void (*f)(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip))
+{
+    for (struct ip_addr ip = s->first; ip.family; ip_increment(&ip)) {
+        f(c, r, router_leg_with(c, r, &ip), &ip);
+        if (ip_equal(&ip, &s->last))
+            break;
+    }
+}
+
 static void each_outside_address(struct compiler *c, const struct net_router *r,
                                  void (*f)(struct compiler *c, const struct net_router *r, int leg,
                                            const struct ip_addr *ip))
@@ -137,20 +147,15 @@ static void each_outside_address(struct compiler *c, const struct net_router *r,
         for (size_t j = 0; r->legs[i].is_outside && j < r->legs[i].n_addresses; j++)
             if (r->legs[i].addresses[j].family == 4)
                 f(c, r, (int)i, &r->legs[i].addresses[j]);
-    for (size_t i = 0; i < r->n_source_nats; i++) {
-        struct ip_addr ip = r->source_nats[i].first;
-
-        for (; ip.family; ip_increment(&ip)) {
-            f(c, r, leg_with(c, r, &ip), &ip);
-            if (ip_equal(&ip, &r->source_nats[i].last))
-                break;
-        }
-    }
+    for (size_t i = 0; i < r->n_source_nats; i++)
+        each_of_range(c, r, &r->source_nats[i], f);
+    if (r->nat64)
+        each_of_range(c, r, &r->nat64->nat, f);
     for (size_t i = 0; i < r->n_forwards; i++)
         if (r->forwards[i].at.family)
-            f(c, r, leg_with(c, r, &r->forwards[i].at), &r->forwards[i].at);
+            f(c, r, router_leg_with(c, r, &r->forwards[i].at), &r->forwards[i].at);
     for (size_t i = 0; i < r->n_one_to_ones; i++)
-        f(c, r, leg_with(c, r, &r->one_to_ones[i].outside), &r->one_to_ones[i].outside);
+        f(c, r, router_leg_with(c, r, &r->one_to_ones[i].outside), &r->one_to_ones[i].outside);
 }
 
 /* --- table 3, local --- */
@@ -560,6 +565,8 @@ static void emit_routes(struct compiler *c, const struct net_router *r)
     }
     if (!is_gateway(c, r))
         each_outside_address(c, r, emit_to_gateway);
+    if (r->nat64 && !is_gateway(c, r))
+        emit_route(c, r, &r->nat64->prefix, router_leg_with(c, r, &r->nat64->nat.first), NULL);
     for (size_t i = 0; i < r->n_routes; i++)
         emit_route(c, r, &r->routes[i].to, r->routes[i].leg, &r->routes[i].via);
     for (int v6 = 0; v6 < 2; v6++) {
@@ -747,6 +754,8 @@ void compile_routers(struct compiler *c)
         if (is_gateway(c, r) && outside_address(r)) {
             emit_gateway(c, r);
             emit_nat(c, r);
+            if (r->nat64)
+                compile_nat64(c, r);
         } else if (is_gateway(c, r)) {
             struct draft d = draft_new(TABLE_UNNAT, 1, FLOW_KIND_UNNAT, 0);
 

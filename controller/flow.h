@@ -86,6 +86,8 @@ struct flow_act {
     uint8_t nat_family; /* ct: 4, 6, or 0 */
     uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */
     struct value value, value_max; /* set: the value; ct: first and last address of the translation */
+    uint8_t prefix_len;            /* ct: of `prefix`, NAT64's; 0: none */
+    struct value prefix;
 };
 
 enum { FLOW_NO_GOTO = 0xff, FLOW_PRIORITY_MAX = 65535 };

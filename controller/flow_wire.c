@@ -37,6 +37,8 @@ static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_ac
         .addr_max = act->value_max,
         .port_min = act->port_min,
         .port_max = act->port_max,
+        .prefix_len = act->prefix_len,
+        .prefix = act->prefix,
     };
     struct ofp_nx_ct *ct;
     struct ofp_action *inner;
@@ -55,12 +57,18 @@ static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_ac
     inner = arena_calloc(a, 1, sizeof *inner);
     if (!inner)
         return -ENOMEM;
+    ct->actions = inner;
+    ct->n_actions = 1;
+    if (act->prefix_len) {
+        *inner = (struct ofp_action){ .type = OFPAT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_TRAMA } };
+        inner->experimenter.trama.subtype = TRAMAAST_NAT64;
+        inner->experimenter.trama.nat64 = ct_nat64_encode(&nat);
+        return 0;
+    }
     *inner = nx_make(NXAST_NAT);
     wr_init(&w);
     ct_nat_encode(&inner->experimenter.nicira.nat, &w, &nat);
     inner->experimenter.nicira.nat.ranges = w.len ? arena_dup(a, w.p, w.len) : NULL;
-    ct->actions = inner;
-    ct->n_actions = 1;
     wr_fini(&w);
     return !w.bad && (!inner->experimenter.nicira.nat.n_ranges || inner->experimenter.nicira.nat.ranges) ? 0 : -ENOMEM;
 }
@@ -205,12 +213,14 @@ static bool set_read(struct flow_act *out, const struct ofp_oxm *x)
     return x->field != FIELD_VLAN_VID || x->value.lo & VID_PRESENT;
 }
 
-static bool nat_read(struct flow_act *out, const struct ofp_nx_nat *in)
+static bool nat_read(struct flow_act *out, const struct ofp_action *in)
 {
     struct ct_nat nat;
 
-    if (ct_nat_decode(&nat, in))
+    if (ct_nat_kind(in) == CT_NAT_NONE || ct_nat_read(&nat, in))
         return false;
+    out->prefix_len = nat.prefix_len;
+    out->prefix = nat.prefix;
     out->ct_flags |= FLOW_CT_NAT;
     out->nat_flags = nat.flags;
     out->nat_family = nat.family;
@@ -234,7 +244,7 @@ static bool ct_read(struct flow_act *out, const struct ofp_nx_ct *ct)
         return false;
     if (!ct->n_actions)
         return true;
-    return nx_is(&ct->actions[0], NXAST_NAT) && nat_read(out, &ct->actions[0].experimenter.nicira.nat);
+    return nat_read(out, &ct->actions[0]);
 }
 
 static bool nx_read(struct flow_act *out, const struct ofp_action *a)

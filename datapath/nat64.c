@@ -287,7 +287,10 @@ static int plain_frame(struct pkt *p, const struct nat64 *x)
     follow_fragments(p->m, &h, x);
     head_add_ip(&head, &h);
     follow_offload(p->m, p->l3_ofs, h.family);
-    return replace_head(p, p->l4_ofs, &head);
+    err = replace_head(p, p->l4_ofs, &head);
+    if (!err && is_joined(p->m) && p->m->ol_flags & REWRITE_L4_TODO) /* in pieces nobody can */
+        err = offload_checksum(p->m) ? -ENOENT : 0;
+    return err;
 }
 
 /* --- ICMP errors --- */

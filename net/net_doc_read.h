@@ -119,11 +119,17 @@ struct raw_dns {
     const char *domain;          /* NULL: none */
 };
 
+struct raw_nat64 {
+    struct raw_source_nat nat; /* its node NULL: not given */
+    struct ip_addr prefix;     /* family 0: not given */
+};
+
 struct raw_router {
     const char *name;
     const struct doc_node *node;
     struct raw_word gateway;
     struct raw_dns dns;
+    struct raw_nat64 nat64;
     struct doc_array legs, outside, routes, source_nats, forwards, one_to_ones; /* outside: struct raw_word */
 };
 

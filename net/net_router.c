@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/embedded.h"
+
 enum { IP_PROTOCOL_TCP = 6, IP_PROTOCOL_UDP = 17, IP_PROTOCOL_SCTP = 132, IP_PROTOCOL_ICMP = 1 };
 
 static const uint8_t protocol_number[] = {
@@ -321,21 +324,21 @@ static int source_nat_from(struct maker *m, struct net_source_nat *s, const stru
 }
 
 /* Every address of the range is the router's to use: in one subnet, and no host's. */
-static int source_nat_range(struct maker *m, const struct net_source_nat *s, const struct raw_source_nat *raw)
+static int range_check(struct maker *m, const struct net_source_nat *s, const struct raw_source_nat *raw,
+                       const char *what)
 {
     const struct net_network *n = &m->c->doc->networks[m->legs[leg_of(m, &s->first)].network];
     const struct raw_address *to = raw->to.items;
     uint32_t first = ipv4_of(&s->first), last = ipv4_of(&s->last);
 
     if (first > last)
-        return doc_error(raw->node, m->c->e, "router %s: source_nat: the first address is above the last",
-                         m->raw->name);
+        return doc_error(raw->node, m->c->e, "router %s: %s: the first address is above the last", m->raw->name, what);
     if (!ip_is_in(&s->last, net_subnet_of(n, &s->first)))
-        return doc_error(raw->node, m->c->e, "router %s: source_nat: the first and the last address are in two subnets",
-                         m->raw->name);
+        return doc_error(raw->node, m->c->e, "router %s: %s: the first and the last address are in two subnets",
+                         m->raw->name, what);
     if (last - first >= NET_NAT_ADDRESSES_MAX)
-        return doc_error(raw->node, m->c->e, "router %s: source_nat: %u addresses are too many; %d are possible",
-                         m->raw->name, last - first + 1, NET_NAT_ADDRESSES_MAX);
+        return doc_error(raw->node, m->c->e, "router %s: %s: %u addresses are too many; %d are possible", m->raw->name,
+                         what, last - first + 1, NET_NAT_ADDRESSES_MAX);
     for (uint32_t k = 0; k <= last - first; k++) {
         struct raw_address one = { .node = to->node, .ip = s->first };
         int err;
@@ -349,11 +352,12 @@ static int source_nat_range(struct maker *m, const struct net_source_nat *s, con
     return 0;
 }
 
-static int source_nat_make(struct maker *m, struct net_source_nat *s, const struct raw_source_nat *raw)
+/* What a translation chooses from.  `what`: its key. */
+static int choice_make(struct maker *m, struct net_source_nat *s, const struct raw_source_nat *raw, const char *what)
 {
     const struct raw_address *to = raw->to.items;
     const uint16_t *ports = raw->ports.items;
-    int err = source_nat_from(m, s, raw);
+    int err = 0;
 
     s->line = raw->node->line;
     for (size_t i = 0; i < raw->to.n && !err; i++)
@@ -363,7 +367,7 @@ static int source_nat_make(struct maker *m, struct net_source_nat *s, const stru
     if (raw->to.n) {
         s->first = to[0].ip;
         s->last = to[raw->to.n - 1].ip;
-        err = source_nat_range(m, s, raw);
+        err = range_check(m, s, raw, what);
         if (err)
             return err;
     }
@@ -371,9 +375,20 @@ static int source_nat_make(struct maker *m, struct net_source_nat *s, const stru
         s->port_min = ports[0];
         s->port_max = ports[raw->ports.n - 1];
         if (s->port_min > s->port_max)
-            return doc_error(raw->node, m->c->e, "router %s: source_nat: port %u is above port %u", m->raw->name,
+            return doc_error(raw->node, m->c->e, "router %s: %s: port %u is above port %u", m->raw->name, what,
                              s->port_min, s->port_max);
     }
+    return 0;
+}
+
+static int source_nat_make(struct maker *m, struct net_source_nat *s, const struct raw_source_nat *raw)
+{
+    int err = source_nat_from(m, s, raw);
+
+    if (!err)
+        err = choice_make(m, s, raw, "source_nat");
+    if (err)
+        return err;
     s->is_mapped = raw->mapping;
     s->filtering = (enum net_filtering)raw->filtering;
     if (s->filtering && !s->is_mapped)
@@ -397,6 +412,66 @@ static int source_nats_make(struct maker *m)
     for (size_t i = 0; i < m->raw->source_nats.n && !err; i++)
         err = source_nat_make(m, &list[i], &raw[i]);
     return err;
+}
+
+/* --- nat64 --- */
+static struct value prefix_value(const struct ip_addr *ip)
+{
+    return (struct value){ be64_load(ip->bytes), be64_load(ip->bytes + 8) };
+}
+
+static int nat64_check(struct maker *m, const struct net_nat64 *n, const struct raw_source_nat *raw)
+{
+    char text[ADDR_TEXT_SIZE], other[ADDR_TEXT_SIZE];
+
+    if (n->prefix.family != 6 || !embedded_prefix_is_sound(prefix_value(&n->prefix), n->prefix.prefix_len))
+        return doc_error(
+            raw->node, m->c->e,
+            "router %s: nat64: %s/%u is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits with zero in bits 64 to 71",
+            m->raw->name, ip_format(&n->prefix, text, sizeof text), n->prefix.prefix_len);
+    for (size_t i = 0; i < m->c->doc->n_networks; i++)
+        for (size_t j = 0; j < m->c->doc->networks[i].n_subnets; j++) {
+            const struct ip_addr *subnet = &m->c->doc->networks[i].subnets[j];
+
+            if (ip_is_in(subnet, &n->prefix) || ip_is_in(&n->prefix, subnet))
+                return doc_error(raw->node, m->c->e, "router %s: nat64: %s/%u overlaps %s/%u of network %s",
+                                 m->raw->name, ip_format(&n->prefix, text, sizeof text), n->prefix.prefix_len,
+                                 ip_format(subnet, other, sizeof other), subnet->prefix_len,
+                                 m->c->doc->networks[i].name);
+        }
+    return 0;
+}
+
+static int nat64_make(struct maker *m)
+{
+    static const struct ip_addr well_known = { .family = 6, .prefix_len = 96, .bytes = { 0x00, 0x64, 0xff, 0x9b } };
+    const struct raw_source_nat *raw = &m->raw->nat64.nat;
+    struct net_nat64 *n = net_need(m->c, 1, sizeof *n);
+    const struct ip_addr *own = NULL;
+    int err;
+
+    if (!n)
+        return -ENOMEM;
+    if (!raw->node)
+        return 0;
+    *n = (struct net_nat64){ .prefix = m->raw->nat64.prefix.family ? m->raw->nat64.prefix : well_known };
+    err = nat64_check(m, n, raw);
+    if (!err)
+        err = choice_make(m, &n->nat, raw, "nat64");
+    if (err)
+        return err;
+    for (size_t i = 0; i < m->r->n_legs; i++)
+        for (size_t j = 0; m->legs[i].is_outside && !own && j < m->legs[i].n_addresses; j++)
+            if (m->legs[i].addresses[j].family == 4)
+                own = &m->legs[i].addresses[j];
+    if (!own)
+        return doc_error(raw->node, m->c->e, "router %s: nat64 needs a network outside where it has an IPv4 address",
+                         m->raw->name);
+    if (!n->nat.first.family)
+        n->nat.first = n->nat.last = *own;
+    n->nat.is_mapped = true;
+    m->r->nat64 = n;
+    return 0;
 }
 
 static int forward_make(struct maker *m, struct net_forward *f, const struct raw_forward *raw)
@@ -543,6 +618,8 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
         err = routes_make(&m);
     if (!err)
         err = source_nats_make(&m);
+    if (!err)
+        err = nat64_make(&m);
     if (!err)
         err = forwards_make(&m);
     if (!err)

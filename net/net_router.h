@@ -23,6 +23,7 @@
  *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
  *       one_to_one:
  *         - {outside: 198.51.100.10, inside: web}
+ *       nat64: {prefix: "64:ff9b::/96"}                 # IPv6 hosts reach IPv4 outside; `to`, `ports` as of source_nat
  *       dns: {forward: [9.9.9.9, 1.1.1.1], domain: lab.example}         # it answers at its addresses inside
  *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
  *     - {name: dns, from: guests, to: [ns1, ns2], protocol: udp, port: 53, action: allow}
@@ -99,6 +100,12 @@ struct net_one_to_one {
     struct ip_addr outside, inside;
 };
 
+/* IPv6 from inside to addresses in the prefix goes out as IPv4 (RFC 6146, RFC 6052). */
+struct net_nat64 {
+    struct ip_addr prefix;
+    struct net_source_nat nat; /* endpoint-independent mapping; `first` is given, `from` is nobody */
+};
+
 /* Names for the hosts inside: those of the document in all of the router's networks; the rest is asked of others. */
 struct net_dns {
     unsigned line;
@@ -118,7 +125,8 @@ struct net_router {
     const struct net_source_nat *source_nats;
     const struct net_forward *forwards;
     const struct net_one_to_one *one_to_ones;
-    const struct net_dns *dns; /* NULL: none */
+    const struct net_nat64 *nat64; /* NULL: none */
+    const struct net_dns *dns;     /* NULL: none */
 };
 
 /* One side of a policy. */

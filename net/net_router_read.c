@@ -134,6 +134,19 @@ static int read_dns(const struct doc_node *n, const void *arg, void *out, struct
     return doc_read_map(n, arg, out, e);
 }
 
+static const struct doc_field nat64_fields[] = {
+    { "prefix", doc_read_subnet, offsetof(struct raw_nat64, prefix) },
+    { "to", net_read_one_or_list, offsetof(struct raw_nat64, nat.to), &two_addresses },
+    { "ports", doc_read_list, offsetof(struct raw_nat64, nat.ports), &ports_items },
+    { NULL },
+};
+
+static int read_nat64(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    ((struct raw_nat64 *)out)->nat.node = n;
+    return doc_read_map(n, arg, out, e);
+}
+
 static const struct doc_field router_fields[] = {
     { "gateway", net_read_word, offsetof(struct raw_router, gateway) },
     { "networks", doc_read_named, offsetof(struct raw_router, legs), &leg_items, true },
@@ -142,6 +155,7 @@ static const struct doc_field router_fields[] = {
     { "source_nat", doc_read_list, offsetof(struct raw_router, source_nats), &source_nat_items },
     { "forwards", doc_read_list, offsetof(struct raw_router, forwards), &forward_items },
     { "one_to_one", doc_read_list, offsetof(struct raw_router, one_to_ones), &one_to_one_items },
+    { "nat64", read_nat64, offsetof(struct raw_router, nat64), nat64_fields },
     { "dns", read_dns, offsetof(struct raw_router, dns), dns_fields },
     { NULL },
 };

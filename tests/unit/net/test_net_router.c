@@ -107,6 +107,18 @@ static const struct {
     { "ports backwards", "[1024, 2047]", "[2048, 2047]", "18: router r1: source_nat: port 2048 is above port 2047" },
     { "nothing outside", "    outside: out\n", "", "17: router r1: source_nat needs a network outside" },
 
+    { "nat64 of no form", "    dns:", "    nat64: {prefix: '64:ff9b::/95'}\n    dns:",
+      "21: router r1: nat64: 64:ff9b::/95 is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits" },
+    { "nat64 of IPv4",
+      "    dns:", "    nat64: {prefix: 10.0.0.0/8}\n    dns:", "21: router r1: nat64: 10.0.0.0/8 is no IPv6 prefix" },
+    { "nat64 over a subnet", "    dns:", "    nat64: {prefix: 'fd00:10::/96'}\n    dns:",
+      "21: router r1: nat64: fd00:10::/96 overlaps fd00:10::/64 of network red" },
+    { "nat64 to the inside", "    dns:", "    nat64: {to: 10.0.10.9}\n    dns:",
+      "21: router r1: 10.0.10.9 is in none of its networks outside" },
+    { "nat64 backwards", "    dns:", "    nat64: {to: [192.0.2.9, 192.0.2.8]}\n    dns:",
+      "21: router r1: nat64: the first address is above the last" },
+    { "nat64's ports backwards",
+      "    dns:", "    nat64: {ports: [9, 8]}\n    dns:", "21: router r1: nat64: port 9 is above port 8" },
     { "forward of any", "protocol: tcp, port: 8080", "protocol: any, port: 8080",
       "19: router r1: a forward is of protocol tcp, udp or sctp" },
     { "forward to nobody", "to: h1, to_port", "to: h9, to_port",
@@ -220,6 +232,12 @@ static void test_mistakes(void **state)
 static void test_more_mistakes(void **state)
 {
     static const char *const texts[][2] = {
+        { "networks: {n: {vlan: 1, subnet: 'fd00:1::/64'}}\nswitches: {s1: {datapath_id: 1}}\n"
+          "routers: {r: {gateway: s1, networks: {n: 'fd00:1::1'}, outside: n, nat64: {}}}\n",
+          "n.yaml:3: router r: nat64 needs a network outside where it has an IPv4 address" },
+        { "networks: {n: {vlan: 1, subnet: 10.0.0.0/8}}\nswitches: {s1: {datapath_id: 1}}\n"
+          "routers: {r: {networks: {n: 10.0.0.1}, nat64: {}}}\n",
+          "n.yaml:3: router r: nat64 needs a network outside where it has an IPv4 address" },
         { "networks: {n: {vlan: 1, subnet: 10.0.0.0/8, dhcp: {range: [10.0.1.0, 10.1.1.0]}}}\nswitches: {s1: {datapath_id: 1}}\n"
           "routers: {r: {networks: {n: 10.0.0.1}}}\n",
           "n.yaml:1: network n: dhcp: 65537 addresses are too many; 65536 are possible" },
