@@ -60,6 +60,12 @@ const char *conn_timer_name(enum conn_timer t);
 
 enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
 
+/* How a helper has shifted the sequence numbers of one side: those up to `at`, and those behind (conn_helper.h). */
+struct conn_shift {
+    uint32_t at;
+    int16_t before, after;
+};
+
 /* Under `lock`, but for what says otherwise.  In lines of the cache, of which the first two are touched for each frame, the
  * third for one in COUNTED_LATER of each side and those with labels, the fourth for TCP. */
 enum { COUNTED_LATER = 64 };
@@ -92,8 +98,17 @@ struct conn {
     uint64_t bytes[CONN_DIRS];
     struct value label;
     uint64_t created_ns;
-    _Atomic uint32_t counted;        /* its serial, as long as it counts as a connection of the table and its zone */
-    alignas(64) struct conn_tcp tcp; /* of TCP only */
+    _Atomic uint32_t counted; /* its serial, as long as it counts as a connection of the table and its zone */
+    alignas(64) union {
+        struct conn_tcp tcp; /* of TCP only */
+        struct {
+            uint32_t master, master_serial;
+            bool has_source;     /* who begins is to be translated too: */
+            struct value source; /* ... to this address */
+        } expected;              /* of an entry for a connection that is expected (conn_expect.h) */
+    };
+    struct conn_shift shift[CONN_DIRS];       /* of a TCP connection with a helper */
+    uint32_t expectation, expectation_serial; /* the entry that it made last; 0: none */
 };
 static_assert(sizeof(struct conn) <= 256, "a million connections take 256 MB");
 
@@ -162,7 +177,14 @@ struct port_pools *conn_ports(const struct conn_table *t);
 uint64_t conn_draw(struct conn_table *t, unsigned worker);
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c);
 
-/* conn_holder.c: as conn_make(), of an entry that is no connection: it counts for no limit, and never is over. */
+/* Entries for connections that are expected. */
+uint32_t conn_n_expected(const struct conn_table *t);
+/* The connection, if it is still that one, locked; NULL: it is gone. */
+struct conn *conn_lock_at(struct conn_table *t, uint32_t index, uint32_t serial);
+/* conn_expect.c: the entry is over so long from now on. */
+void conn_set_time(struct conn_table *t, struct conn *c, uint64_t now_ns, uint64_t ns);
+
+/* conn_holder.c, conn_expect.c: as conn_make(), of an entry that is no connection: it counts for no limit, and never is over. */
 struct conn *conn_make_holder(struct conn_table *t, unsigned worker, const struct conn_tuple *original);
 /* An entry that the caller holds. */
 const struct conn *conn_at(const struct conn_table *t, uint32_t index);

@@ -82,7 +82,8 @@ struct conn_table {
     struct port_pools *pools;
     size_t buckets_size, conns_size;
     alignas(64) _Atomic uint32_t n_conns;
-    _Atomic uint32_t n_doomed; /* thrown out by control, which count no more, but are there still */
+    _Atomic uint32_t n_expected; /* entries for connections that are expected */
+    _Atomic uint32_t n_doomed;   /* thrown out by control, which count no more, but are there still */
     alignas(64) _Atomic uint32_t stripe[STRIPES];
     alignas(64) _Atomic uint32_t pool_lock;
     uint32_t n_free, *free;
@@ -443,6 +444,27 @@ const struct conn *conn_at(const struct conn_table *t, uint32_t index)
     return &t->conns[index];
 }
 
+static bool is_expected(const struct conn *c)
+{
+    return c->original.family & CONN_EXPECTED;
+}
+
+uint32_t conn_n_expected(const struct conn_table *t)
+{
+    return atomic_load_explicit(&t->n_expected, memory_order_relaxed);
+}
+
+struct conn *conn_lock_at(struct conn_table *t, uint32_t index, uint32_t serial)
+{
+    struct conn *c = &t->conns[index];
+
+    lock(&c->lock);
+    if (index && c->serial == serial && !c->is_dead && !is_doomed(c))
+        return c;
+    unlock(&c->lock);
+    return NULL;
+}
+
 void conn_let_go(struct conn_table *t, unsigned worker, uint32_t index)
 {
     struct conn *c = &t->conns[index];
@@ -479,6 +501,8 @@ void conn_remove(struct conn_table *t, unsigned worker, struct conn *c)
         port_pools_forget(t->pools, &tuple[d]);
     if (nat)
         port_pools_remove(t->pools, &tuple[CONN_REPLY], port_side_of(&tuple[CONN_REPLY], nat & CT_SNAT));
+    if (is_expected(c))
+        atomic_fetch_sub_explicit(&t->n_expected, 1, memory_order_relaxed);
     if (!is_holder(c))
         count(&t->workers[worker].removed);
     release(t, worker, c, tuple[0].zone);
@@ -729,11 +753,19 @@ int conn_insert(struct conn_table *t, unsigned worker, struct conn *c, const str
     unlock_stripes(t, &p[0], &p[1]);
     if (err)
         return err;
+    if (is_expected(c))
+        atomic_fetch_add_explicit(&t->n_expected, 1, memory_order_relaxed);
     if (!is_holder(c))
         count(&t->workers[worker].made);
     if (c->nat)
         port_pools_add(t->pools, reply, port_side_of(reply, c->nat & CT_SNAT));
     return 0;
+}
+
+void conn_set_time(struct conn_table *t, struct conn *c, uint64_t now_ns, uint64_t ns)
+{
+    c->expiry = tick_of(now_ns + ns) + 1;
+    atomic_store_explicit(&t->expiry[c->index], c->expiry, memory_order_relaxed);
 }
 
 void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer, uint64_t now_ns)

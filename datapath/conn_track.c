@@ -8,6 +8,8 @@
 #include <rte_mbuf.h>
 #include <rte_random.h>
 
+#include "datapath/conn_expect.h"
+#include "datapath/conn_helper.h"
 #include "datapath/conn_holder.h"
 #include "datapath/conn_packet.h"
 #include "datapath/datapath_impl.h"
@@ -140,12 +142,25 @@ static void see(struct ct_seen *s, const struct conn *c)
     s->label = c->has_label ? c->label : value_of(0);
 }
 
+static void see_helper(struct ct_seen *s, const struct conn *c)
+{
+    s->helper = c->helper;
+    s->index = c->index;
+    s->serial = c->serial;
+}
+
 /* The frame belongs to a connection, which is locked.  False: that is over, and gone. */
 static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, const struct pkt *p,
                        const struct conn_packet *cp, const struct ct_action *a, struct ct_seen *s)
 {
     bool is_over = (a->flags & CT_FORCE) && s->dir == CONN_REPLY && cp->kind != CONN_KIND_ERROR;
+    struct conn_packet own;
 
+    if (unlikely(c->helper) && cp->kind == CONN_KIND_TCP) { /* as its sender, and not its receiver, counts */
+        own = *cp;
+        s->moves = conn_helper_segment(c, s->dir, &own.tcp);
+        cp = &own;
+    }
     if (cp->kind == CONN_KIND_ERROR) {
         s->state |= CT_REL;
     } else if (is_over || !update(c, s->dir, cp, &is_over)) {
@@ -166,6 +181,7 @@ static bool take_known(struct worker *w, struct conn_table *t, struct conn *c, c
         conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
         if (a->flags & CT_COMMIT)
             set_marks(c, p, a);
+        see_helper(s, c);
     }
     if (s->dir == CONN_REPLY)
         s->state |= CT_RPL;
@@ -201,7 +217,7 @@ static bool admits(const struct ct_action *a)
 /* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE, -EDQUOT.  -ENOENT: it is not
  * committed, and no mapping lets it in. */
 static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                 const struct ct_action *a, struct ct_seen *s)
+                 const struct ct_action *a, const struct conn_expected *e, struct ct_seen *s)
 {
     static const struct nat_spec none;
     struct conn_tuple inside;
@@ -221,11 +237,18 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
         tcp_begin(&c->tcp, &cp->tcp);
     c->helper = a->helper;
     conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
+    if (e) {
+        c->is_related = true;
+        c->mark = e->mark;
+        c->label = e->label;
+    }
     set_marks(c, p, a);
     if (holder) {
         c->nat = CT_DNAT;
         c->prefix_len = conn_at(t, holder)->prefix_len;
         err = conn_insert(t, w->id, c, &inside);
+    } else if (e && a->flags & CT_NAT) {
+        err = nat_begin_expected(t, w->id, c, &e->reply, e->has_source ? &e->source : NULL);
     } else {
         w->ct->expected = a->flags & CT_NAT ? a->nat : none;
         err = nat_begin(t, w->id, c, &w->ct->expected);
@@ -236,7 +259,10 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     }
     conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
     see(s, c);
+    see_helper(s, c);
     conn_unlock(c);
+    if (e)
+        conn_expected_take(t, w->id, e, w->now_ns);
     return 0;
 }
 
@@ -285,7 +311,8 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
 static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                          const struct ct_action *a, struct ct_seen *s)
 {
-    bool is_absent = false;
+    bool is_absent = false, is_expected;
+    struct conn_expected e;
     int err = 0;
 
     if (take_again(w, t, p, cp, a, s, &is_absent))
@@ -300,7 +327,9 @@ static enum drop look_up(struct worker *w, struct conn_table *t, const struct pk
             s->state |= CT_INV;
             return DROP_NONE;
         }
-        err = a->flags & CT_COMMIT || admits(a) ? begin(w, t, p, cp, a, s) : -ENOENT;
+        is_expected = conn_expected_find(t, w->id, &cp->tuple, w->now_ns, &e);
+        s->state |= is_expected ? CT_REL : 0;
+        err = a->flags & CT_COMMIT || admits(a) ? begin(w, t, p, cp, a, is_expected ? &e : NULL, s) : -ENOENT;
         if (err != -EEXIST) {
             s->state |= CT_NEW;
             break;
@@ -388,6 +417,12 @@ enum drop conn_track(struct worker *w, struct pkt *p, const struct ct_action *a)
             return err == -ENOMEM ? DROP_NO_ROOM : DROP_NAT_FRAME;
         s.state |= nat_bits(s.nat, s.dir);
     }
+    if (unlikely(s.helper) && !s.prefix_len) {
+        int err = conn_helper_frame(w, t, p, &cp, &s, s.nat && a->flags & CT_NAT);
+
+        if (err)
+            return err == -ENOMEM ? DROP_NO_ROOM : DROP_NAT_FRAME;
+    }
     write_fields(p, &cp.tuple, &s, zone);
     return DROP_NONE;
 }
@@ -423,7 +458,8 @@ enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const str
         *s = (struct ct_seen){ .state = CT_TRK | CT_NEW, .tuple[CONN_ORIGINAL] = cp->tuple };
         return may_begin(cp) ? CT_QUICK_NEW : CT_QUICK_OTHER;
     }
-    if (c->prefix_len || (cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) || !update(c, s->dir, cp, &is_over))
+    if (c->prefix_len || unlikely(c->helper) || (cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) ||
+        !update(c, s->dir, cp, &is_over))
         return CT_QUICK_OTHER;
     conn_count_frame(c, s->dir, f->n_bytes);
     c->is_answered |= s->dir == CONN_REPLY;

@@ -35,6 +35,11 @@ int conn_track_open(struct datapath *dp);
 /* NULL: nothing has asked for one yet.  Thread: any. */
 struct conn_table *conn_track_table(const struct datapath *dp);
 
+/* By how much a frame's sequence number, and its acknowledgement, are to be moved. */
+struct conn_moves {
+    int seq, ack;
+};
+
 /* What is known of a frame, once its connection is unlocked again. */
 struct ct_seen {
     unsigned state; /* CT_* */
@@ -44,6 +49,10 @@ struct ct_seen {
     struct conn_tuple tuple[CONN_DIRS];
     uint32_t mark;
     struct value label;
+    /* of connections with a helper; 0: it has none, or the frame has been here before */
+    uint8_t helper;         /* enum conn_helper */
+    uint32_t index, serial; /* the connection */
+    struct conn_moves moves;
 };
 
 /* A frame of those that go together (quick_ct.c). */

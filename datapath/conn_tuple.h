@@ -18,9 +18,9 @@ struct conn_tuple {
     uint16_t src_port, dst_port;
     uint16_t zone;
     uint8_t proto;
-    uint8_t family; /* 4 or 6; CONN_HOLDER with it: no frame's (conn_holder.h) */
+    uint8_t family; /* 4 or 6; CONN_HOLDER with it: no frame's */
 };
-enum { CONN_HOLDER = 1 << 6 };
+enum { CONN_HOLDER = 1 << 6, CONN_EXPECTED = 1 << 5 }; /* the second with the first: conn_expect.h */
 static_assert(sizeof(struct conn_tuple) == 40, "compared and hashed as five words");
 
 static inline bool conn_tuple_has_ids(const struct conn_tuple *t)

@@ -43,6 +43,7 @@ static const char *const names[] = {
     [DROP_CONN_FULL] = "conn-full",
     [DROP_CONN_HOST] = "conn-host-limit",
     [DROP_CONN_CLASH] = "conn-clash",
+    [DROP_CONN_BOUNCE] = "ftp-bounce",
     [DROP_NAT_PORTS] = "nat-ports",
     [DROP_NAT_FRAME] = "nat-frame",
 };

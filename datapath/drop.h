@@ -43,6 +43,7 @@ enum drop {
     DROP_CONN_FULL,        /* ct(commit): no room for one more connection, in all or in its zone */
     DROP_CONN_HOST,        /* ct(commit): the host has as many connections as its zone lets it have */
     DROP_CONN_CLASH,       /* ct(commit): its answers would be those of another connection */
+    DROP_CONN_BOUNCE,      /* an FTP line that names another host than its sender: counted, and not believed */
     DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
     DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
     DROP_N

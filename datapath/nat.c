@@ -36,6 +36,11 @@ enum {
 
 /* --- the choice --- */
 
+static bool is_value(struct value a, struct value b)
+{
+    return a.hi == b.hi && a.lo == b.lo;
+}
+
 struct ports {
     uint32_t min, n;
     bool are_given;
@@ -329,6 +334,38 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
     return err == -EADDRINUSE ? -EEXIST : err;
 }
 
+/* One address, and of its ports the own one, or another. */
+static struct nat_spec spec_of_address(const struct value *addr, uint8_t family)
+{
+    return (struct nat_spec){ .addr_min = *addr, .addr_max = *addr, .kind = CT_SNAT, .family = family };
+}
+
+int nat_reserve(struct conn_table *t, unsigned worker, struct conn *c, struct value addr)
+{
+    struct nat_spec spec = spec_of_address(&addr, c->original.family);
+    struct target g;
+
+    c->nat = CT_SNAT;
+    target_init(&g, &c->original, &spec);
+    return choose(t, worker, c, &spec, &g);
+}
+
+int nat_begin_expected(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply,
+                       const struct value *source)
+{
+    struct nat_spec spec = spec_of_address(source ? source : &reply->dst, c->original.family);
+    struct target g;
+
+    target_init(&g, &c->original, &spec);
+    if (!is_value(reply->src, g.reply.src) || reply->src_port != g.reply.src_port)
+        c->nat |= CT_DNAT;
+    g.reply = *reply;
+    if (!source)
+        return conn_insert(t, worker, c, reply);
+    c->nat |= CT_SNAT;
+    return choose(t, worker, c, &spec, &g);
+}
+
 void nat_expect(const struct conn_table *t, const struct conn_tuple *original, const struct nat_spec *spec)
 {
     struct target g;
@@ -434,11 +471,6 @@ static int set_port(struct pkt *p, uint8_t proto, bool is_src, uint16_t port)
                                                : FIELD_SCTP_DST;
 
     return pkt_set_field(p, id, value_of(port), field_ones(id));
-}
-
-static bool is_value(struct value a, struct value b)
-{
-    return a.hi == b.hi && a.lo == b.lo;
 }
 
 int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tuple tuple[CONN_DIRS], enum conn_dir dir)

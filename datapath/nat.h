@@ -41,6 +41,14 @@ struct nat_spec {
  * not grow as a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 
+/* Puts an entry of conn_make_holder() into the table, with a port of that address, its own if it is free, as where answers go
+ * to: it is locked then.  As conn_insert(). */
+int nat_reserve(struct conn_table *t, unsigned worker, struct conn *c, struct value addr);
+/* As nat_begin(), of a connection that is expected: its answers come from `reply`'s source, and if `source` is given, go to that
+ * address. */
+int nat_begin_expected(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply,
+                       const struct value *source);
+
 /* A connection like this will begin: asks memory for what nat_begin() reads first. */
 void nat_expect(const struct conn_table *t, const struct conn_tuple *original, const struct nat_spec *spec);
 

@@ -206,7 +206,8 @@ enum { NOT_ALIKE = UINT8_MAX };
 /* Frames that have been read, and what their connections are. */
 struct reading {
     unsigned n;
-    bool has_new; /* a frame that begins a connection may go on with the others: no mapping may let it in */
+    bool
+        has_new; /* a frame that begins a connection may go on with the others: nothing is expected, no mapping lets it in */
     struct conn_packet packet[PORT_BURST];
     uint64_t addresses[PORT_BURST], ports[PORT_BURST]; /* and protocol: as the frame has them, to be compared */
     uint64_t hash[PORT_BURST];
@@ -301,7 +302,7 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     unsigned n_known = 0, n_new = 0;
 
     r.n = 0;
-    r.has_new = !(a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN);
+    r.has_new = t && !conn_n_expected(t) && !(a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN);
     for (unsigned k = 0; k < n; k++)
         if (!t || !read_frame(&r, t, f, which[k], a->zone))
             rest->others[rest->n_others++] = which[k];

@@ -358,7 +358,7 @@ static bool visit_mapping(void *arg, const struct conn_info *c)
     const struct conn_tuple *in = &c->tuple[CONN_ORIGINAL], *out = &c->tuple[CONN_REPLY];
     char inside[ADDRESS_TEXT], outside[ADDRESS_TEXT];
 
-    if (!c->nat || !fits(&v->filter, c))
+    if (!c->nat || in->family & CONN_EXPECTED || !fits(&v->filter, c))
         return true;
     if (v->n == v->limit) {
         v->limit = 0; /* there are more */

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The helpers of connection tracking, ct(alg=ftp|tftp): what control connections announce is expected, translated in their text, and
+the sequence numbers follow (RFC 959, 2428, 1350; RFC 3022, 4.4; RFC 2577).   Exit 77: there is no ovs-ofctl."""
+import socket
+import struct
+
+from differential.tracked import ACK, SYN, tcp, total, udp
+from support.ofctl import run_if_there
+from support.track import ETH, HOST, OTHER, OUTER, SERVER, TrackTest, ether
+
+PSH = 8
+
+
+def dotted(address):
+    return ".".join(map(str, address))
+
+
+def six(address, port):
+    return ",".join(map(str, [*address, port >> 8, port & 255]))
+
+
+class Control:
+    """A control connection as the two ends keep it: each counts only what it has sent itself, and has seen of the other."""
+
+    def __init__(self, test, client=HOST, server=SERVER, seen_client=OUTER, seen_server=SERVER, port=5000, way=("in", "out")):
+        self.test, self.way = test, way
+        self.ends = ((client, seen_server, port, 21), (server, seen_client, 21, None))
+        self.next = [1001, 9001]
+        self.seen = [None, None]  # of whom: the next number, as the other sees it
+        out = test.through(way[0], tcp(client, seen_server, port, 21, 1000, 0, SYN), way[1])
+        test.assertEqual((out.src, out.dst), (seen_client, server))
+        self.outer_port = out.sport
+        self.seen = [1001, 9001]
+        test.through(way[1], tcp(server, seen_client, 21, self.outer_port, 9000, 1001, SYN | ACK), way[0])
+        test.through(way[0], tcp(client, seen_server, port, 21, 1001, 9001, ACK), way[1])
+
+    def say(self, who, text, again=False):
+        """One side (0: the client) sends; what the other gets, which must be what it waits for, and an acknowledgement that arrives."""
+        src, dst, sport, dport = self.ends[who]
+        seq = self.next[who] - (len(text) if again else 0)
+        frame = tcp(src, dst, sport, dport or self.outer_port, seq, self.seen[1 - who], ACK | PSH, data=text.encode())
+        got = self.test.through(self.way[who], frame, self.way[1 - who])
+        gseq, gack = struct.unpack(">II", got.l4[4:12])
+        data = got.l4[20:].decode()
+        self.test.assertEqual(gseq, self.seen[who] - (len(data) if again else 0), text)
+        self.test.assertEqual(gack, self.next[1 - who], text)
+        if not again:
+            self.next[who] += len(text)
+            self.seen[who] += len(data)
+        src, dst, sport, dport = self.ends[1 - who]
+        back = self.test.through(self.way[1 - who], tcp(src, dst, sport, dport or self.outer_port, self.next[1 - who], self.seen[who], ACK), self.way[who])
+        self.test.assertEqual(struct.unpack(">I", back.l4[8:12])[0], self.next[who], text)
+        return data
+
+
+class Helpers(TrackTest):
+    def setUp(self):
+        super().setUp()
+        self.flow("table=0,ip,actions=ct(table=1,zone=1,nat)",
+                  "table=1,priority=9,ct_state=+new+rel+trk,ip,in_port=1,actions=ct(commit,zone=1,nat),output:2",
+                  "table=1,priority=9,ct_state=+new+rel+trk,ip,in_port=2,actions=ct(commit,zone=1,nat),output:1",
+                  "table=1,priority=5,ct_state=+new-rel+trk,tcp,in_port=1,tp_dst=21,actions=ct(commit,zone=1,alg=ftp,nat(src=198.51.100.7),exec(load:0x77->NXM_NX_CT_MARK[])),output:2",
+                  "table=1,priority=5,ct_state=+new-rel+trk,tcp,in_port=2,tp_dst=21,nw_dst=198.51.100.7,actions=ct(commit,zone=1,alg=ftp,nat(dst=10.0.0.1)),output:1",
+                  "table=1,priority=5,ct_state=+new-rel+trk,udp,in_port=1,tp_dst=69,actions=ct(commit,zone=1,alg=tftp,nat(src=198.51.100.7)),output:2",
+                  "table=1,priority=1,ct_state=+est+trk-inv,ip,in_port=1,actions=output:2",
+                  "table=1,priority=1,ct_state=+est+trk-inv,ip,in_port=2,actions=output:1")
+
+    def data_comes(self, port, to=5001, host=HOST, sport=20):
+        """The server opens the data connection, which works in both directions."""
+        came = self.through("out", tcp(SERVER, OUTER, sport, port, 1, 0, SYN), "in")
+        self.assertEqual((came.src, came.sport, came.dst, came.dport), (SERVER, sport, host, to))
+        back = self.through("in", tcp(host, SERVER, to, sport, 7, 2, SYN | ACK), "out")
+        self.assertEqual((back.src, back.sport), (OUTER, port))
+
+    def nobody_comes(self, port, sport=20):
+        self.assertIsNone(self.through("out", tcp(SERVER, OUTER, sport, port, 1, 0, SYN)))
+
+    def test_active(self):
+        c = Control(self)
+        self.nobody_comes(5001)
+        self.assertEqual(c.say(0, f"PORT {six(HOST, 5001)}\r\n"), f"PORT {six(OUTER, 5001)}\r\n")
+        self.assertEqual(c.say(1, "200 PORT command successful.\r\n"), "200 PORT command successful.\r\n")
+        self.nobody_comes(5002)
+        self.assertIsNone(self.through("out", tcp(OTHER, OUTER, 20, 5001, 1, 0, SYN)))  # not the server
+        self.data_comes(5001)
+        data, = (x for x in self.sw.call("conn/list")["connections"] if x["original"]["sport"] == 20)
+        self.assertEqual((data["nat"] != "", data["mark"]), (True, 0x77))
+        self.nobody_comes(5001, sport=2020)  # it has come
+        self.assertEqual(c.say(0, "LIST\r\n"), "LIST\r\n")
+
+    def test_numbers_follow(self):
+        """Lines that grow and shrink, again and again, and one that is sent twice."""
+        c = Control(self)
+        for port in range(5001, 5012):
+            line = f"port {six(HOST, port)}\r\n"
+            got = c.say(0, line)
+            self.assertEqual(got, f"PORT {six(OUTER, port)}\r\n".replace("PORT", "port"))
+            self.assertEqual(c.say(0, line, again=True), got)
+            c.say(1, "200 ok\r\n")
+            c.say(0, "NOOP\r\n")
+        self.data_comes(5011, to=5011)
+
+    def test_selective_acknowledgements_follow(self):
+        c = Control(self)
+        c.say(0, f"PORT {six(HOST, 5001)}\r\n")
+        start = c.seen[0]
+        c.say(0, "NOOP\r\n")
+        frame = bytearray(tcp(SERVER, OUTER, 21, c.outer_port, c.next[1], start, ACK))
+        frame += struct.pack(">BBBBII", 1, 1, 5, 10, start + 2, start + 4)
+        frame[2:4] = struct.pack(">H", len(frame))
+        frame[10:12] = b"\0\0"
+        frame[10:12] = struct.pack(">H", total(frame[:20]))
+        frame[32] = 8 << 4
+        frame[36:38] = b"\0\0"
+        frame[36:38] = struct.pack(">H", total(bytes(frame[12:20]) + struct.pack(">BBH", 0, 6, len(frame) - 20) + bytes(frame[20:])))
+        got = self.through("out", bytes(frame), "in")
+        self.assertEqual(struct.unpack(">II", got.l4[24:32]), (c.next[0] - 4, c.next[0] - 2))
+
+    def test_a_port_that_is_taken(self):
+        first, second = Control(self), Control(self, client=OTHER)
+        self.assertEqual(first.say(0, f"PORT {six(HOST, 5001)}\r\n"), f"PORT {six(OUTER, 5001)}\r\n")
+        said = second.say(0, f"PORT {six(OTHER, 5001)}\r\n")
+        high, low = map(int, said.strip().split(",")[-2:])
+        self.assertNotEqual(high << 8 | low, 5001)
+        self.data_comes(high << 8 | low, host=OTHER)
+        self.data_comes(5001, sport=2020)
+
+    def test_passive(self):
+        c = Control(self)
+        line = f"227 Entering Passive Mode ({six(SERVER, 51210)}).\r\n"
+        self.assertEqual(c.say(1, line), line)
+        self.assertIsNone(self.through("in", tcp(HOST, SERVER, 6000, 51211, 1, 0, SYN)))
+        self.assertIsNone(self.through("in", tcp(OTHER, SERVER, 6000, 51210, 1, 0, SYN)))
+        out = self.through("in", tcp(HOST, SERVER, 6000, 51210, 1, 0, SYN), "out")
+        self.assertEqual((out.src, out.dport), (OUTER, 51210))
+        self.assertEqual(self.through("out", tcp(SERVER, OUTER, 51210, out.sport, 7, 2, SYN | ACK), "in").dst, HOST)
+
+    def test_extended(self):
+        c = Control(self)
+        self.assertEqual(c.say(0, f"EPRT |1|{dotted(HOST)}|5001|\r\n"), f"EPRT |1|{dotted(OUTER)}|5001|\r\n")
+        self.data_comes(5001)
+        line = "229 Entering Extended Passive Mode (|||51210|)\r\n"
+        self.assertEqual(c.say(1, line), line)
+        self.assertIsNotNone(self.through("in", tcp(HOST, SERVER, 6000, 51210, 1, 0, SYN), "out"))
+
+    def test_a_server_behind_a_forward(self):
+        """Its answers tell the outer address; a client may be active, too."""
+        c = Control(self, client=SERVER, server=HOST, seen_client=SERVER, seen_server=OUTER, way=("out", "in"))
+        self.assertEqual(c.say(1, f"227 Entering Passive Mode ({six(HOST, 51210)})\r\n"), f"227 Entering Passive Mode ({six(OUTER, 51210)})\r\n")
+        came = self.through("out", tcp(SERVER, OUTER, 6000, 51210, 1, 0, SYN), "in")
+        self.assertEqual((came.src, came.dst, came.dport), (SERVER, HOST, 51210))
+        self.assertEqual(c.say(1, "229 ok (|||51300|)\r\n"), "229 ok (|||51300|)\r\n")
+        self.assertEqual(self.through("out", tcp(SERVER, OUTER, 6001, 51300, 1, 0, SYN), "in").dst, HOST)
+        self.assertEqual(c.say(0, f"PORT {six(SERVER, 7000)}\r\n"), f"PORT {six(SERVER, 7000)}\r\n")
+        out = self.through("in", tcp(HOST, SERVER, 20, 7000, 1, 0, SYN), "out")
+        self.assertEqual((out.src, out.sport, out.dport), (OUTER, 20, 7000))
+
+    def test_rfc2577_a_third_host_is_not_believed(self):
+        c = Control(self)
+        before = self.drops("ftp-bounce")
+        for line in (f"PORT {six(OTHER, 5001)}\r\n", f"EPRT |1|{dotted(OTHER)}|5001|\r\n"):
+            self.assertEqual(c.say(0, line), line)
+        self.assertEqual(c.say(1, f"227 ({six(OTHER, 51210)})\r\n"), f"227 ({six(OTHER, 51210)})\r\n")
+        self.assertEqual(self.drops("ftp-bounce"), before + 3)
+        self.nobody_comes(5001)
+        self.assertIsNone(self.through("in", tcp(HOST, OTHER, 6000, 51210, 1, 0, SYN)))
+
+    def test_what_announces_nothing(self):
+        c = Control(self)
+        for line in (f"PORT {six(HOST, 5001)}", f"PORT {six(HOST, 0)}\r\n", "PORT 10,0,0,1,19\r\n", "PORT 10,0,0,1,19,256\r\n", "PORT\r\n", "PORT 10,0,0,1,19,137,1,2,3,4,5,6,7\r\n"[:12] + "\r\n",
+                     "EPRT |1|10.0.0.1|65536|\r\n", "EPRT |3|10.0.0.1|5001|\r\n", "EPRT |1|10.0.0|5001|\r\n", "EPRT ||||\r\n", "\r\n\r\n", "X" * 900 + f"\r\nPORT {six(HOST, 5001)}\r\n"):
+            self.assertEqual(c.say(0, line), line)
+        for line in ("227 no\r\n", "229 (|||0|)\r\n", "229 (|||70000|)\r\n", "227 (1,2,3)\r\n", f"227 ({six(SERVER, 51210)}\r\n", f"  227 ({six(SERVER, 51210)})\r\n"):
+            self.assertEqual(c.say(1, line), line)
+        self.nobody_comes(5001)
+        self.assertIsNone(self.through("in", tcp(HOST, SERVER, 6000, 51210, 1, 0, SYN)))
+
+    def test_the_last_one_counts_and_not_for_long(self):
+        c = Control(self)
+        c.say(0, f"PORT {six(HOST, 5001)}\r\n")
+        c.say(0, f"PORT {six(HOST, 5002)}\r\n")
+        self.nobody_comes(5001)
+        self.data_comes(5002, to=5002)
+        c.say(0, f"PORT {six(HOST, 5003)}\r\n")
+        self.sw.warp(62)
+        self.nobody_comes(5003)
+        c.say(0, f"PORT {six(HOST, 5004)}\r\n")
+        self.sw.call("conn/flush", "port=21")
+        self.nobody_comes(5004)
+
+    def test_only_where_it_is_asked_for(self):
+        self.flow("table=1,priority=6,ct_state=+new-rel+trk,tcp,in_port=1,tp_dst=21,actions=ct(commit,zone=1,nat(src=198.51.100.7)),output:2")
+        c = Control(self)
+        self.assertEqual(c.say(0, f"PORT {six(HOST, 5001)}\r\n"), f"PORT {six(HOST, 5001)}\r\n")
+        self.nobody_comes(5001)
+
+    def test_ipv6_without_translation(self):
+        client, server = (socket.inet_pton(socket.AF_INET6, "2001:db8::" + x) for x in ("1", "9"))
+        self.flow("table=0,ipv6,actions=ct(table=1)", "table=1,priority=9,ct_state=+new+rel+trk,ipv6,in_port=2,actions=ct(commit),output:1",
+                  "table=1,priority=5,ct_state=+new-rel+trk,tcp6,in_port=1,tp_dst=21,actions=ct(commit,alg=ftp),output:2",
+                  "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=1,actions=output:2", "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=2,actions=output:1")
+
+        def segment(src, dst, sport, dport, seq, ack, flags, data=b""):
+            h = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 1000, 0, 0) + data
+            h = h[:16] + struct.pack(">H", total(src + dst + struct.pack(">IHBB", len(h), 0, 0, 6) + h + bytes(len(h) % 2))) + h[18:]
+            return ETH + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(h), 6, 64) + src + dst + h
+        line = b"EPRT |2|2001:db8::1|5001|\r\n"
+        for by, frame in (("in", segment(client, server, 5000, 21, 1000, 0, SYN)), ("out", segment(server, client, 21, 5000, 9000, 1001, SYN | ACK)),
+                          ("in", segment(client, server, 5000, 21, 1001, 9001, ACK)), ("in", segment(client, server, 5000, 21, 1001, 9001, ACK, line))):
+            self.sw.give(by, frame)
+            got, = self.sw.take_some("out" if by == "in" else "in", 1)
+            self.assertEqual(got, frame)
+        for port, n in ((5002, 0), (5001, 1)):
+            self.sw.give("out", segment(server, client, 20, port, 1, 0, SYN))
+            self.assertEqual(len(self.sw.take_some("in", n)), n)
+
+    def test_tftp(self):
+        out = self.through("in", udp(HOST, SERVER, 5000, 69, b"\0\1boot.img\0octet\0"), "out")
+        self.assertIsNone(self.through("out", udp(OTHER, OUTER, 3333, out.sport, b"\0\3\0\1data")))
+        came = self.through("out", udp(SERVER, OUTER, 3333, out.sport, b"\0\3\0\1data"), "in")
+        self.assertEqual((came.dst, came.dport, came.sport), (HOST, 5000, 3333))
+        back = self.through("in", udp(HOST, SERVER, 5000, 3333, b"\0\4\0\1"), "out")
+        self.assertEqual((back.src, back.sport), (OUTER, out.sport))
+        self.through("in", udp(OTHER, SERVER, 5001, 69, b"\0\5\0\1no"), "out")  # an error asks for nothing
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 3334, 5001, b"\0\3\0\1data")))
+
+    def test_padding_stays_padding(self):
+        """A line so short that the frame is padded, which becomes longer than that."""
+        c = Control(self)
+        self.assertEqual(len(ether(tcp(HOST, SERVER, 5000, 21, 1, 1, ACK, data=b"x"))), 60)
+        c.say(0, f"PORT {six(HOST, 5001)}\r\n")
+        c.say(0, "A\r\n")
+        self.data_comes(5001)
+
+
+if __name__ == "__main__":
+    run_if_there()
