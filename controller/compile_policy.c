@@ -37,16 +37,26 @@ static bool router_has_outside(const struct net_router *r)
     return false;
 }
 
+static bool is_policed(const struct net_doc *doc, int network)
+{
+    const struct net_network *n = &doc->networks[network];
+
+    return doc->n_policies || (n->router != NET_NONE && router_has_outside(&doc->routers[n->router]));
+}
+
 bool compiler_is_policed(const struct compiler *c, int network)
 {
-    const struct net_network *n = &c->doc->networks[network];
+    return is_policed(c->doc, network);
+}
 
-    return c->doc->n_policies || (n->router != NET_NONE && router_has_outside(&c->doc->routers[n->router]));
+uint8_t table_after_routing(const struct net_doc *doc, int network)
+{
+    return is_policed(doc, network) ? TABLE_STATE : TABLE_FORWARD;
 }
 
 uint8_t compiler_after_routing(const struct compiler *c, int network)
 {
-    return compiler_is_policed(c, network) ? TABLE_STATE : TABLE_FORWARD;
+    return table_after_routing(c->doc, network);
 }
 
 uint8_t compiler_entry(const struct compiler *c, int network)
@@ -361,15 +371,15 @@ static void emit_defaults(struct compiler *c)
 
 void compile_policies(struct compiler *c)
 {
-    bool is_policed = false;
+    bool has_state = false;
 
     for (size_t n = 0; n < c->doc->n_networks; n++) {
         if (!compiler_is_policed(c, (int)n))
             continue;
-        is_policed = true;
+        has_state = true;
         emit_state(c, (int)n);
     }
-    if (!is_policed)
+    if (!has_state)
         return;
     emit_state_hosts(c);
     for (size_t i = 0; i < c->doc->n_policies; i++)

@@ -12,7 +12,8 @@
  *   table 6, route     the longest prefix: next network, sender's MAC address, TTL -> 7, or with the next hop's MAC address
  *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
  *                      gateway by the links, as to a host.
- *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.
+ *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.  What has none is shown to
+ *                      the controller, which asks for it and sends the frame on from here (services_resolve.c).
  *   table 10, nat      at the gateway, on the way out: source translation, NAT64 (compile_nat64.c); with trama-switchd what
  *                      cannot be translated is shown to the controller in table 11.
  *
@@ -517,8 +518,9 @@ static void emit_route(struct compiler *c, const struct net_router *r, const str
     match_set_masked(&d.m, FIELD_VLAN_VID, value_of(VID_PRESENT), value_of(VID_PRESENT));
     if (l->is_outside && !is_gateway(c, r)) {
         d.spec.goto_table = TABLE_FORWARD; /* as it is, to the gateway */
-    } else if (via && !mac) {
+    } else if (via && !mac) {              /* shown as those of table neighbor: all but the MAC address is done */
         d.spec.cookie = flow_cookie(FLOW_KIND_RESOLVE, vlan);
+        leave_by(c, &d, r, l);
         draft_show(&d);
     } else {
         leave_by(c, &d, r, l);

@@ -63,6 +63,7 @@ bool compiler_is_policed(const struct compiler *c, int network);
  * routing. */
 uint8_t compiler_entry(const struct compiler *c, int network);
 uint8_t compiler_after_routing(const struct compiler *c, int network);
+uint8_t table_after_routing(const struct net_doc *doc, int network); /* the same, also for others than compilers */
 static inline uint8_t compiler_after_source(const struct compiler *c, int network)
 {
     return c->doc->networks[network].has_guard ? TABLE_GUARD : compiler_entry(c, network);

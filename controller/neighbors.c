@@ -10,10 +10,19 @@
 void neighbors_init(struct neighbors *n)
 {
     hmap_init(&n->map);
+    n->n_held = 0;
+}
+
+static void let_go(struct neighbors *n, struct neighbor *of)
+{
+    n->n_held -= of->held != NULL;
+    free(of->held);
+    of->held = NULL;
 }
 
 static void drop(struct neighbors *n, struct neighbor *of)
 {
+    let_go(n, of);
     hmap_remove(&n->map, &of->link);
     free(of);
 }
@@ -78,7 +87,40 @@ bool neighbors_want(struct neighbors *n, uint16_t vlan, const struct ip_addr *ip
     return true;
 }
 
-bool neighbors_tick(struct neighbors *n, uint64_t now_ns, void (*ask)(void *arg, const struct neighbor *of), void *arg)
+void neighbors_hold(struct neighbors *n, uint16_t vlan, const struct ip_addr *ip, struct neighbor_frame *frame)
+{
+    struct neighbor *of = find(n, vlan, ip);
+
+    if (of)
+        let_go(n, of);
+    if (!of || of->mac || n->n_held >= NEIGHBORS_HELD_MAX) {
+        free(frame);
+        return;
+    }
+    of->held = frame;
+    n->n_held++;
+}
+
+struct neighbor_frame *neighbors_take(struct neighbors *n, uint16_t vlan, const struct ip_addr *ip)
+{
+    struct neighbor *of = find(n, vlan, ip);
+    struct neighbor_frame *frame = of ? of->held : NULL;
+
+    if (frame) {
+        of->held = NULL;
+        n->n_held--;
+    }
+    return frame;
+}
+
+net_mac neighbors_mac(const struct neighbors *n, uint16_t vlan, const struct ip_addr *ip)
+{
+    const struct neighbor *of = find(n, vlan, ip);
+
+    return of ? of->mac : 0;
+}
+
+bool neighbors_tick(struct neighbors *n, uint64_t now_ns, const struct neighbor_events *events, void *arg)
 {
     bool is_changed = false;
 
@@ -87,14 +129,15 @@ bool neighbors_tick(struct neighbors *n, uint64_t now_ns, void (*ask)(void *arg,
             continue;
         if (now_ns - of->asked_ns < (uint64_t)NEIGHBOR_ASK_MS * NSEC_PER_MS)
             continue;
-        if (of->n_asked >= NEIGHBOR_TRIES) {
+        if (of->n_asked >= (of->mac ? NEIGHBOR_TRIES : NEIGHBOR_FIRST_TRIES)) {
             is_changed |= of->mac != 0;
+            events->lost(arg, of);
             drop(n, of);
             continue;
         }
         of->asked_ns = now_ns;
         of->n_asked++;
-        ask(arg, of);
+        events->ask(arg, of);
     }
     return is_changed;
 }

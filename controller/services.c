@@ -10,13 +10,20 @@
 #include "controller/services_impl.h"
 #include "openflow/ofp.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     ERROR_BYTES = 548,     /* of an IPv4 error, RFC 1812, 4.3.2.3: 576 with its headers */
     ERROR_BYTES_V6 = 1232, /* 1280 with its headers, RFC 4443, 2.4 (c) */
 };
-#define BROADCAST_MAC UINT64_C(0xffffffffffff)
+
+struct late_frame {
+    struct list link;
+    uint64_t datapath_id;
+    uint32_t port;
+    struct wr bytes;
+};
 
 void services_init(struct controller *c)
 {
@@ -24,13 +31,21 @@ void services_init(struct controller *c)
 
     *s = (struct services){ 0 };
     neighbors_init(&s->neighbors);
+    list_init(&s->late);
     dhcp_init(&s->dhcp);
     dhcp6_init(&s->dhcp6);
+    services_resolve_init(c);
     services_dns_init(c);
 }
 
 void services_fini(struct services *s)
 {
+    ev_timer_stop(s->dns.loop, &s->waiting);
+    for_each_list_safe (struct late_frame, l, next, &s->late, link) {
+        list_remove(&l->link);
+        wr_fini(&l->bytes);
+        free(l);
+    }
     neighbors_fini(&s->neighbors);
     dhcp_fini(&s->dhcp);
     dhcp6_fini(&s->dhcp6);
@@ -56,76 +71,11 @@ void services_send(struct controller *c, int sw, uint32_t port, struct wr *w)
     wr_fini(w);
 }
 
-/* --- asking --- */
-/* A switch from where a flood of the network reaches all of it. */
-int services_flood_switch(const struct controller *c, int network)
+void services_send_on(struct controller *c, int sw, const struct session_place *at, struct wr *w)
 {
-    const struct domain *d = c->domain;
-    const struct net_router *r = services_router(c, network);
-
-    if (r && r->gateway != NET_NONE && domain_is_connected(d, r->gateway))
-        return r->gateway;
-    for (size_t i = 0; i < d->doc->n_hosts; i++)
-        if (d->doc->hosts[i].network == network && domain_is_connected(d, d->doc->hosts[i].at.sw))
-            return d->doc->hosts[i].at.sw;
-    for (size_t i = 0; i < d->doc->n_switches; i++)
-        for (size_t j = 0; j < d->doc->switches[i].n_ports; j++)
-            if (d->doc->switches[i].ports[j].network == network && domain_is_connected(d, (int)i))
-                return (int)i;
-    return NET_NONE;
-}
-
-static void solicit_write(struct wr *w, const struct net_router *r, uint16_t vlan, const struct ip_addr *own,
-                          const struct ip_addr *of)
-{
-    struct ip_addr dst = { .family = 6, .bytes = { 0xff, 0x02, [11] = 1, [12] = 0xff } };
-    uint8_t m[32] = { ND_SOLICITATION };
-    struct ip_write how = {
-        .src_mac = r->mac,
-        .vlan = vlan,
-        .src = own,
-        .dst = &dst,
-        .proto = FRAME_ICMPV6,
-        .ttl = FRAME_ND_TTL,
-        .sum_at = ICMP_SUM_AT,
-    };
-
-    memcpy(dst.bytes + 13, of->bytes + 13, 3);
-    how.dst_mac = UINT64_C(0x333300000000) | be32_load(dst.bytes + 12);
-    memcpy(m + 8, of->bytes, 16);
-    m[24] = OPTION_SOURCE;
-    m[25] = 1;
-    net_mac_bytes(r->mac, m + 26);
-    ip_write(w, &how, m, sizeof m);
-}
-
-/* RFC 826; RFC 4861, 7.2.2. */
-static void ask(void *arg, const struct neighbor *of)
-{
-    struct controller *c = arg;
-    int network = domain_network_of_vlan(c->domain, of->vlan), sw;
-    const struct net_router *r = network == NET_NONE ? NULL : services_router(c, network);
-    const struct ip_addr *own = r ? net_doc_gateway(c->domain->doc, network, of->ip.family) : NULL;
-    struct wr w;
-
-    sw = own ? services_flood_switch(c, network) : NET_NONE;
-    if (sw == NET_NONE)
-        return;
-    wr_init(&w);
-    if (of->ip.family == 6)
-        solicit_write(&w, r, of->vlan, own, &of->ip);
-    else
-        arp_write(&w, BROADCAST_MAC, of->vlan, &(struct arp){ .op = 1, .sha = r->mac, .spa = *own, .tpa = of->ip });
-    services_send(c, sw, OFPP_TABLE, &w);
-}
-
-static void want(struct controller *c, int network, const struct ip_addr *ip)
-{
-    uint16_t vlan = c->domain->doc->networks[network].vlan;
-    const struct neighbor of = { .vlan = vlan, .ip = *ip };
-
-    if (neighbors_want(&c->services.neighbors, vlan, ip, now(c)))
-        ask(c, &of);
+    if (!w->bad && domain_is_connected(c->domain, sw))
+        session_packet_on(c->domain->members[sw].session, at, w->p, w->len);
+    wr_fini(w);
 }
 
 /* --- hearing --- */
@@ -146,11 +96,15 @@ static bool is_open(const struct controller *c, int network, const struct ip_add
     return leg && is_inside && ip_is_single(ip);
 }
 
-static void hear(struct controller *c, int network, const struct ip_addr *ip, net_mac mac)
+/* Returns whether flows follow from it. */
+static bool hear(struct controller *c, int network, const struct ip_addr *ip, net_mac mac)
 {
-    if (mac && !(mac >> 40 & 1) && is_open(c, network, ip) &&
-        neighbors_see(&c->services.neighbors, c->domain->doc->networks[network].vlan, ip, mac, now(c)))
-        controller_touch(c);
+    if (!mac || mac >> 40 & 1 || !is_open(c, network, ip) ||
+        !neighbors_see(&c->services.neighbors, c->domain->doc->networks[network].vlan, ip, mac, now(c)))
+        return false;
+    controller_touch(c);
+    services_resolved(c, network, ip, mac);
+    return true;
 }
 
 /* The option of neighbor discovery that holds a link-layer address; 0: it is not there. */
@@ -245,12 +199,40 @@ void services_recall(struct controller *c, const struct flow_set *held)
 }
 
 /* --- what is meant for a router --- */
+/* Who is told that an address is his may use it at once: it is sent when the flows for it are. */
+static void send_late(struct controller *c, int sw, uint32_t port, struct wr *w)
+{
+    struct late_frame *l = w->bad ? NULL : malloc(sizeof *l);
+
+    if (!l) {
+        wr_fini(w);
+        return;
+    }
+    *l = (struct late_frame){ .datapath_id = c->domain->doc->switches[sw].datapath_id, .port = port, .bytes = *w };
+    list_push_back(&c->services.late, &l->link);
+}
+
+void services_planned(struct controller *c)
+{
+    for_each_list_safe (struct late_frame, l, next, &c->services.late, link) {
+        int sw = net_doc_switch_by_id(c->domain->doc, l->datapath_id);
+
+        list_remove(&l->link);
+        if (sw == NET_NONE)
+            wr_fini(&l->bytes);
+        else
+            services_send(c, sw, l->port, &l->bytes);
+        free(l);
+    }
+}
+
 static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
 {
     const struct net_network *n = &c->domain->doc->networks[network];
     const struct dhcp_frame in = { p->data, p->n_data, now(c) };
     char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
     struct dhcp_answer a;
+    bool is_new = false;
     struct wr w;
 
     wr_init(&w);
@@ -258,7 +240,7 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
     if (a.is_bound) {
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.address, text, sizeof text));
-        hear(c, network, &a.address, a.mac);
+        is_new = hear(c, network, &a.address, a.mac);
         if (c->services.leases)
             lease_store_put(c->services.leases, dhcp_lease_at(&c->services.dhcp, n->vlan, be32_load(a.address.bytes)),
                             now(c));
@@ -267,7 +249,9 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
         lease_store_remove(c->services.leases, n->vlan, be32_load(a.address.bytes));
     if (a.is_released && neighbors_forget(&c->services.neighbors, n->vlan, &a.address))
         controller_touch(c);
-    if (a.has_frame)
+    if (a.has_frame && is_new)
+        send_late(c, sw, in_port, &w);
+    else if (a.has_frame)
         services_send(c, sw, in_port, &w);
     else
         wr_fini(&w);
@@ -280,6 +264,7 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
     char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
     struct services *s = &c->services;
     struct dhcp6_answer a;
+    bool is_new = false;
     struct wr w;
 
     wr_init(&w);
@@ -289,7 +274,7 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
 
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.bound[i], text, sizeof text));
-        hear(c, network, &a.bound[i], a.mac);
+        is_new |= hear(c, network, &a.bound[i], a.mac);
         if (l && s->leases)
             lease_store_put6(s->leases, l, now(c));
     }
@@ -299,7 +284,9 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
         if (neighbors_forget(&s->neighbors, n->vlan, &a.released[i]))
             controller_touch(c);
     }
-    if (a.has_frame)
+    if (a.has_frame && is_new)
+        send_late(c, sw, in_port, &w);
+    else if (a.has_frame)
         services_send(c, sw, in_port, &w);
     else
         wr_fini(&w);
@@ -355,12 +342,21 @@ static bool take_token(struct controller *c)
     return true;
 }
 
-struct icmp_code {
-    uint8_t type, code;
-};
+/* What leaves by the translating switch goes through the table of connections there: an error about a packet whose destination
+ * was translated is about the one that its sender knows (RFC 5508, REQ-4). */
+static void send_to(struct controller *c, int sw, int network, bool is_v6, struct wr *w)
+{
+    static const struct session_place nat = { .table = TABLE_NAT };
+    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
 
-static void send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
-                       const struct icmp_code code[2])
+    if (is_v6 || !leg || !leg->is_outside || services_router(c, network)->gateway != sw)
+        services_send(c, sw, OFPP_TABLE, w);
+    else
+        services_send_on(c, sw, &nat, w);
+}
+
+void services_send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
+                         const struct icmp_code code[2])
 {
     bool is_v6 = ip->src.family == 6;
     const struct ip_addr *own = net_doc_gateway(c->domain->doc, network, ip->src.family);
@@ -384,11 +380,11 @@ static void send_error(struct controller *c, int sw, int network, const struct f
     memcpy(m + 8, ip->whole, n);
     wr_init(&w);
     ip_write(&w, &how, m, 8 + n);
-    services_send(c, sw, OFPP_TABLE, &w);
+    send_to(c, sw, network, is_v6, &w);
 }
 
 /* The MAC address of a host that the switches know the way to; 0: of none. */
-static net_mac mac_of(const struct controller *c, int network, const struct ip_addr *ip)
+net_mac services_mac(const struct controller *c, int network, const struct ip_addr *ip)
 {
     const struct net_doc *doc = c->domain->doc;
 
@@ -396,9 +392,7 @@ static net_mac mac_of(const struct controller *c, int network, const struct ip_a
         for (size_t j = 0; doc->hosts[i].network == network && doc->hosts[i].mac && j < doc->hosts[i].n_addresses; j++)
             if (ip_equal(&doc->hosts[i].addresses[j], ip))
                 return doc->hosts[i].mac;
-    for_each_neighbor(n, &c->services.neighbors) if (n->vlan == doc->networks[network].vlan &&
-                                                     ip_equal(&n->ip, ip)) return n->mac;
-    return 0;
+    return neighbors_mac(&c->services.neighbors, doc->networks[network].vlan, ip);
 }
 
 /* The frame was on its way out, routed already: its sender is in one of the router's other networks. */
@@ -413,23 +407,12 @@ static void on_refused(struct controller *c, int sw, int network, const struct f
         const struct net_network *n = &doc->networks[r->legs[i].network];
 
         for (size_t j = 0; j < n->n_subnets; j++) {
-            from.src = ip_is_in(&ip->src, &n->subnets[j]) ? mac_of(c, r->legs[i].network, &ip->src) : 0;
+            from.src = ip_is_in(&ip->src, &n->subnets[j]) ? services_mac(c, r->legs[i].network, &ip->src) : 0;
             from.vlan = n->vlan;
             if (from.src)
-                send_error(c, sw, r->legs[i].network, &from, ip, prohibited);
+                services_send_error(c, sw, r->legs[i].network, &from, ip, prohibited);
         }
     }
-}
-
-/* A frame waits for the MAC address of its next hop (it is lost; who sent it sends again). */
-static void on_resolve(struct controller *c, int network, const struct ip_packet *ip)
-{
-    const struct net_router *r = services_router(c, network);
-    struct ip_addr hop;
-    int leg;
-
-    if (router_next_hop(c->domain->doc, r, &ip->dst, &leg, &hop))
-        want(c, r->legs[leg].network, &hop);
 }
 
 void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flow_kind kind,
@@ -452,11 +435,11 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
     else if (!ip_read(&ip, &f))
         return;
     else if (kind == FLOW_KIND_RESOLVE)
-        on_resolve(c, network, &ip);
+        services_resolve(c, sw, network, &ip, p);
     else if (kind == FLOW_KIND_REFUSED)
         on_refused(c, sw, network, &f, &ip);
     else
-        send_error(c, sw, network, &f, &ip, code);
+        services_send_error(c, sw, network, &f, &ip, code);
 }
 
 /* --- time --- */
@@ -474,7 +457,7 @@ static void want_next_hops(struct controller *c)
             for_each_neighbor(n, &c->services.neighbors) is_known |=
                 n->vlan == doc->networks[network].vlan && ip_equal(&n->ip, &route->via);
             if (!is_known)
-                want(c, network, &route->via);
+                services_want(c, network, &route->via);
         }
 }
 
@@ -484,8 +467,7 @@ void services_tick(struct controller *c)
 
     if (!c->domain->doc->n_routers)
         return;
-    if (neighbors_tick(&s->neighbors, now(c), ask, c))
-        controller_touch(c);
+    services_resolve_tick(c);
     want_next_hops(c);
     dhcp_tick(&s->dhcp, now(c));
     dhcp6_tick(&s->dhcp6, now(c));

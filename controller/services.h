@@ -2,10 +2,11 @@
 /* services.h - what a router says itself: neighbor discovery, router advertisements, DHCP, DNS, ICMP errors, and its
  * questions for the MAC addresses of next hops.
  * Flow: packet-in of a flow of kind service, ttl, no-route, closed, resolve -> [services] -> packet-out, neighbors.
- * Spec: RFC 826, 4861, 4862, 8106, 2131, 1812 (4.3), 4443.   Thread: C. */
+ * Spec: RFC 826, 1122 (2.3.2.2), 4861, 4862, 8106, 2131, 1812 (4.3), 4443.   Thread: C. */
 #ifndef CONTROLLER_SERVICES_H
 #define CONTROLLER_SERVICES_H
 
+#include "base/list.h"
 #include "controller/dhcp6.h"
 #include "controller/dns_forward.h"
 #include "controller/flow.h"
@@ -15,13 +16,21 @@ struct controller;
 struct lease_store;
 struct ofp_packet_in;
 
-enum { ICMP_ERRORS_PER_S = 100, ICMP_ERRORS_BURST = 50, ADVERTISE_S = 200, ROUTER_LIFETIME_S = 1800 };
+enum {
+    NEIGHBOR_TICK_MS = 100,
+    ICMP_ERRORS_PER_S = 100,
+    ICMP_ERRORS_BURST = 50,
+    ADVERTISE_S = 200,
+    ROUTER_LIFETIME_S = 1800
+};
 
 struct services {
     struct neighbors neighbors;
+    struct ev_timer waiting; /* runs while frames wait for neighbors */
     struct dhcp_server dhcp;
     struct dhcp6_server dhcp6;
     struct dns_forward dns;
+    struct list late; /* struct late_frame: answers that must not be there before the flows that they promise */
     struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
     uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
     uint64_t advertised_ns;
@@ -38,6 +47,7 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
 void services_learn(struct controller *c, int network, const uint8_t *bytes, size_t n);
 /* What a switch holds from an earlier controller's time. */
 void services_recall(struct controller *c, const struct flow_set *held);
-void services_tick(struct controller *c); /* every second or so */
+void services_tick(struct controller *c);    /* every second or so */
+void services_planned(struct controller *c); /* the flows are on their way to the switches */
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "controller/controller.h"
 #include "controller/frame.h"
+#include "controller/session.h"
 
 enum {
     ND_ROUTER_SOLICITATION = 133,
@@ -19,8 +20,29 @@ enum {
 const struct net_router *services_router(const struct controller *c, int network); /* NULL: none */
 /* Takes what `w` has. */
 void services_send(struct controller *c, int sw, uint32_t port, struct wr *w);
+/* The same, to go on in a table of the switch. */
+void services_send_on(struct controller *c, int sw, const struct session_place *at, struct wr *w);
+/* An ICMP error about `ip`, whose sender is at the MAC address and in the network that `f` came from; 0 is for IPv4, 1 for IPv6.
+ * Not about what must not be answered, nor more often than ICMP_ERRORS_PER_S. */
+struct icmp_code {
+    uint8_t type, code;
+};
+void services_send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
+                         const struct icmp_code code[2]);
+/* The MAC address of a host that the switches know the way to; 0: of none. */
+net_mac services_mac(const struct controller *c, int network, const struct ip_addr *ip);
 /* A switch from where a flood of the network reaches all of it, NET_NONE: none. */
 int services_flood_switch(const struct controller *c, int network);
+
+/* --- services_resolve.c --- */
+void services_resolve_init(struct controller *c);
+/* Somebody wants to send there: it is asked for, unless it was just now. */
+void services_want(struct controller *c, int network, const struct ip_addr *ip);
+/* A frame that was shown for the MAC address of its next hop. */
+void services_resolve(struct controller *c, int sw, int network, const struct ip_packet *ip,
+                      const struct ofp_packet_in *p);
+void services_resolved(struct controller *c, int network, const struct ip_addr *ip, net_mac mac);
+void services_resolve_tick(struct controller *c);
 
 /* --- services_nd.c --- */
 bool services_is_own(const struct controller *c, int network, const struct ip_addr *ip);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "controller/flow_wire.h"
 #include "io/of_conn.h"
+#include "openflow/nx.h"
 #include "openflow/semantics.h"
 
 #include <assert.h>
@@ -692,21 +693,48 @@ void session_tick(struct session *s)
 }
 
 /* --- what others want to know --- */
-void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, size_t n)
+static void packet_out(struct session *s, struct ofp_action *actions, size_t n_actions, const uint8_t *frame, size_t n)
 {
-    struct ofp_action output = { .type = OFPAT_OUTPUT, .output = { .port = port } };
     struct ofp_msg m = {
         .type = OFPT_PACKET_OUT,
         .packet_out = { .buffer_id = OFP_NO_BUFFER,
                         .in_port = OFPP_CONTROLLER,
-                        .actions = &output,
-                        .n_actions = 1,
+                        .actions = actions,
+                        .n_actions = n_actions,
                         .data = frame,
                         .n_data = n },
     };
 
     m.xid = of_conn_next_xid(s->conn);
     (void)of_conn_send_async(s->conn, &m); /* lost like any frame; counted there */
+}
+
+void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, size_t n)
+{
+    struct ofp_action output = { .type = OFPAT_OUTPUT, .output = { .port = port } };
+
+    packet_out(s, &output, 1, frame, n);
+}
+
+static struct ofp_action set_field(enum field_id field, uint64_t v)
+{
+    return (struct ofp_action){ .type = OFPAT_SET_FIELD, .set_field.field = ofp_oxm_make(field, value_of(v)) };
+}
+
+void session_packet_on(struct session *s, const struct session_place *at, const uint8_t *frame, size_t n)
+{
+    struct ofp_action actions[4] = { set_field(FIELD_METADATA, at->metadata), set_field(FIELD_REG0, at->reg0) };
+    size_t n_actions = 2;
+
+    if (at->dst)
+        actions[n_actions++] = set_field(FIELD_ETH_DST, at->dst);
+    actions[n_actions++] = (struct ofp_action){
+        .type = OFPAT_EXPERIMENTER,
+        .experimenter = { .experimenter = OFPEXP_NICIRA,
+                          .nicira = { .subtype = NXAST_RESUBMIT_TABLE,
+                                      .resubmit_table = { .in_port = NX_PORT_IN_PORT, .table = at->table } } },
+    };
+    packet_out(s, actions, n_actions, frame, n);
 }
 
 uint64_t session_datapath_id(const struct session *s)

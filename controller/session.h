@@ -83,6 +83,14 @@ void session_probe(struct session *s);
 
 /* Sends a frame out of a port; dropped when the connection has no room. */
 void session_packet_out(struct session *s, uint32_t port, const uint8_t *frame, size_t n);
+/* The same for a frame that goes on in a table of the pipeline, as if it had come there by itself. */
+struct session_place {
+    uint8_t table;
+    uint64_t metadata;
+    uint32_t reg0;
+    net_mac dst; /* its new destination; 0: as it is */
+};
+void session_packet_on(struct session *s, const struct session_place *at, const uint8_t *frame, size_t n);
 
 uint64_t session_datapath_id(const struct session *s);        /* 0: not known yet */
 bool session_is_active(const struct session *s);              /* connects of its own accord */

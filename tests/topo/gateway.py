@@ -205,6 +205,7 @@ def ping(host, *args):
 
 def check_router(r):
     h = r.hosts
+    run("ip", "-n", h["client"].netns, "route", "add", "10.0.20.0/24", "via", "198.51.100.1")
     for address in ("10.0.10.254", "10.0.20.254", "198.51.100.1"):
         for name in ("web", "bench"):
             until(f"{name} pings {address}", lambda a=address, n=name: "1 received" in ping(h[n], a))
@@ -226,6 +227,14 @@ def check_router(r):
     run("ip", "-n", h["client"].netns, "addr", "add", "198.51.100.81/24", "dev", "client")
     run("ip", "-n", h["client"].netns, "addr", "add", "203.0.113.1/32", "dev", "lo")
     until("a route by a router that is not declared", lambda: "1 received" in ping(h["web"], "203.0.113.1"))
+    # The first frame to somebody who has to be asked for waits, and keeps what its switch knew of it: it is translated.
+    run("ip", "-n", h["client"].netns, "addr", "add", "198.51.100.82/24", "dev", "client")
+    said = ping(h["web"], "-W", "5", "198.51.100.82")
+    assert "1 received" in said, said
+    for name, own, to in (("web", "10.0.10.254", "10.0.20.99"), ("bench", "10.0.20.254", "198.51.100.99")):
+        said = ping(h[name], "-W", "9", to)
+        assert f"From {own} icmp_seq=1 Destination Host Unreachable" in said, said
+    assert "Unreachable" not in ping(h["client"], "-W", "5", "10.0.20.99"), "the outside is told who is not inside"
 
 
 class Resolver:

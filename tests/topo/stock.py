@@ -35,6 +35,7 @@ def document(topologies, name):
     doc["networks"]["lab"]["subnet"] = ["10.0.20.0/24", "fd00:20::/64"]
     router["networks"]["lab"] = ["10.0.20.254", "fd00:20::fe"]
     router["forwards"].append({"protocol": "tcp", "port": 2222, "to": "web", "to_port": 22})
+    router["forwards"].append({"protocol": "tcp", "port": 2323, "to": "10.0.20.77"})  # where nobody is
     router["dns"] = {"domain": "lab.example"}
     doc["hosts"]["bench"]["address"] = ["10.0.20.1", "fd00:20::1"]
     for host in ("ugo", "dora"):
@@ -262,6 +263,29 @@ def case_traceroute(lab):
         same(trace("web", "10.0.10.254", *how), [["10.0.10.254"]], f"web to its router {how}")
         same(trace("web", "fd00:20::1", "-6", *how), [["fd00:10::fe"], ["fd00:20::1"]], f"web to bench by IPv6 {how}")
     same(trace("client", OUTSIDE, "-I"), [[OUTSIDE]], "client to the gateway")
+    # By a forward: nothing of the inside is seen, also in what the errors quote.
+    same(trace("client", OUTSIDE, "-T", "-p", "8080"), [[OUTSIDE], [OUTSIDE]], "client to a forwarded port")
+
+
+def case_unreachable(lab):
+    """Where nobody answers ARP or neighbor discovery, the sender is told; where somebody does, nothing is lost."""
+    lab.say("robot", "ip", "addr", "add", "10.0.20.78/24", "dev", "robot")
+    lab.say("robot", "ip", "-6", "addr", "add", "fd00:20::78/64", "dev", "robot", "nodad")
+    until("robot has heard an advertisement", lambda: b"via" in lab.say("robot", "ip", "-6", "route", "show", "default"))
+    for to in ("10.0.20.78", "fd00:20::78"):  # an address that the controller has not heard of
+        said = lab.say("web", "ping", "-c", "1", "-W", "5", to).decode()
+        assert "1 received" in said, said
+    begin = time.monotonic()
+    tries = [(what, subprocess.Popen(lab.within(host, *args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)) for host, what, *args in (
+        ("web", "From 10.0.10.254 icmp_seq=1 Destination Host Unreachable", "ping", "-c", "1", "-W", "9", "10.0.20.79"),
+        ("web", "From fd00:10::fe icmp_seq=1 Destination unreachable: Address unreachable", "ping", "-c", "1", "-W", "9", "fd00:20::79"),
+        ("web", "From 10.0.10.254 icmp_seq=1 Destination Host Unreachable", "ping", "-c", "1", "-W", "9", "198.51.100.79"),
+        ("bench", "host unreachable", "dig", "+tcp", "+tries=1", "+time=9", "@10.0.10.79", "x"),
+        ("client", "host unreachable", "dig", "+tcp", "+tries=1", "+time=9", "-p", "2323", f"@{OUTSIDE}", "x"))]
+    for what, p in tries:
+        said = p.communicate(timeout=PATIENCE_S)[0].decode()
+        assert what in said, f"not '{what}': {said}"
+    assert time.monotonic() - begin < 6, "it took too long"
 
 
 def case_ssh(lab):
