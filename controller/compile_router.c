@@ -303,25 +303,105 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
     emit_services(c, r, leg);
 }
 
+/* --- helpers --- */
+/* Where such a protocol's servers are. */
+static const struct {
+    uint8_t protocol;
+    uint16_t port, alg;
+    enum field_id field;
+} helper_of[NET_HELPERS] = {
+    [NET_HELPER_FTP] = { PROTO_TCP, 21, CT_ALG_FTP, FIELD_TCP_DST },
+    [NET_HELPER_TFTP] = { PROTO_UDP, 69, CT_ALG_TFTP, FIELD_UDP_DST },
+};
+
+static uint16_t alg_of(const struct net_router *r, uint8_t protocol, uint16_t port)
+{
+    for (unsigned i = 0; i < NET_HELPERS; i++)
+        if (r->helpers >> i & 1 && helper_of[i].protocol == protocol && helper_of[i].port == port)
+            return helper_of[i].alg;
+    return 0;
+}
+
+/* The flow, whose last action is ct, and those with helpers in front of it. */
+static void emit_with_helpers(struct compiler *c, const struct net_router *r, struct draft *d)
+{
+    draft_emit(c, d);
+    for (unsigned i = 0; i < NET_HELPERS; i++) {
+        struct draft h = *d;
+
+        if (!(r->helpers >> i & 1))
+            continue;
+        h.spec.priority++;
+        match_set(&h.m, FIELD_IP_PROTO, helper_of[i].protocol);
+        match_set(&h.m, helper_of[i].field, helper_of[i].port);
+        h.acts[h.spec.n_acts - 1].alg = helper_of[i].alg;
+        draft_emit(c, &h);
+    }
+}
+
+/* Later frames of what began outside, or over the hairpin, and is known by its connection only: as the first. */
+static void emit_begun(struct compiler *c, const struct net_router *r)
+{
+    unsigned state = CT_TRK | CT_EST | CT_DNAT;
+    struct draft d = draft_new(TABLE_TRANSLATED, 315, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(state), value_of(state | CT_RPL));
+    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_NAT));
+    draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
+    d.spec.goto_table = TABLE_ROUTE;
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_legs; i++) {
+        struct draft in = d;
+
+        if (!r->legs[i].is_outside)
+            continue;
+        in.spec.priority++;
+        in.spec.n_acts = 0;
+        draft_match_metadata(&in, origin_metadata(c, r->legs[i].network), METADATA_ORIGIN_MASK);
+        draft_set(&in, FIELD_REG0, value_of(WAY_FORWARDED));
+        draft_emit(c, &in);
+    }
+}
+
+/* What a helper expects from outside. */
+static void emit_expected(struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_legs; i++) {
+        struct draft d = draft_new(TABLE_TRANSLATED, 330, FLOW_KIND_UNNAT, 0);
+
+        if (!r->legs[i].is_outside)
+            continue;
+        draft_match_metadata(&d, router_metadata(c, r) | origin_metadata(c, r->legs[i].network),
+                             METADATA_ROUTER_MASK | METADATA_ORIGIN_MASK);
+        match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+        match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW | CT_REL), value_of(CT_TRK | CT_NEW | CT_REL));
+        draft_set(&d, FIELD_REG0, value_of(WAY_FORWARDED));
+        draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, 0);
+        draft_emit(c, &d);
+    }
+}
+
 /* --- tables 4 and 5 --- */
-static void forward_to(struct draft *d, uint16_t zone, const struct ip_addr *to, uint16_t port)
+static void forward_to(struct draft *d, uint16_t zone, const struct ip_addr *to, uint16_t port, uint16_t alg)
 {
     struct flow_act *a = draft_ct(d, zone, TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, CT_NAT_F_DST);
 
     a->nat_family = 4;
     a->value = ip_value(to);
     a->port_min = port;
+    a->alg = alg;
 }
 
 /* Two flows for one thing: from a network outside, and from inside. */
 static void emit_in(struct compiler *c, const struct net_router *r, const struct draft *like, const struct ip_addr *to,
-                    uint16_t port)
+                    uint16_t port, uint16_t alg)
 {
     uint16_t zone = compiler_zone(c, r->legs[0].network, ZONE_NAT);
     struct draft d = *like;
 
     draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
-    forward_to(&d, zone, to, port);
+    forward_to(&d, zone, to, port, alg);
     draft_emit(c, &d);
     for (size_t i = 0; i < r->n_legs; i++) {
         if (!r->legs[i].is_outside)
@@ -330,7 +410,7 @@ static void emit_in(struct compiler *c, const struct net_router *r, const struct
         d.spec.priority = (uint16_t)(d.spec.priority + 10);
         draft_match_metadata(&d, origin_metadata(c, r->legs[i].network), METADATA_ORIGIN_MASK);
         draft_set(&d, FIELD_REG0, value_of(WAY_FORWARDED));
-        forward_to(&d, zone, to, port);
+        forward_to(&d, zone, to, port, alg);
         draft_emit(c, &d);
     }
 }
@@ -347,7 +427,7 @@ static void emit_forward_at(struct compiler *c, const struct net_router *r, cons
     draft_match_ip(&d, DRAFT_DST, at, 32);
     match_set(&d.m, FIELD_IP_PROTO, f->protocol);
     match_set(&d.m, field, f->port);
-    emit_in(c, r, &d, &f->to, f->to_port);
+    emit_in(c, r, &d, &f->to, f->to_port, alg_of(r, f->protocol, f->port));
 }
 
 static void emit_forwards(struct compiler *c, const struct net_router *r)
@@ -370,7 +450,7 @@ static void emit_forwards(struct compiler *c, const struct net_router *r)
 
         draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
         draft_match_ip(&d, DRAFT_DST, &o->outside, 32);
-        emit_in(c, r, &d, &o->inside, 0);
+        emit_in(c, r, &d, &o->inside, 0, 0);
     }
 }
 
@@ -469,6 +549,10 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
     emit_forwards(c, r);
     each_outside_address(c, r, emit_unnat);
     emit_translated(c, r);
+    if (r->helpers)
+        emit_expected(c, r);
+    if (r->helpers || has_open_mappings(c, r))
+        emit_begun(c, r);
     if (has_open_mappings(c, r))
         emit_mapped(c, r);
 }
@@ -663,7 +747,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         return;
     }
     for (size_t j = 0; j < s->n_from; j++) {
-        struct draft d = draft_new(TABLE_NAT, (uint16_t)(200 + r->n_source_nats - i), FLOW_KIND_NAT,
+        struct draft d = draft_new(TABLE_NAT, (uint16_t)(200 + 2 * (r->n_source_nats - i)), FLOW_KIND_NAT,
                                    c->doc->networks[s->from[j]].vlan);
         struct flow_act *a;
 
@@ -676,7 +760,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         a->port_min = s->port_min;
         a->port_max = s->port_max;
         a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | filtering_flag(s->filtering) : 0);
-        draft_emit(c, &d);
+        emit_with_helpers(c, r, &d);
     }
 }
 
@@ -694,7 +778,7 @@ static void emit_nat_out(struct compiler *c, const struct net_router *r, const s
         draft_match_vlan(&d, vlan);
         draft_match_ip(&d, DRAFT_SRC, &r->one_to_ones[i].inside, 32);
         nat_to(c, &d, zone, &r->one_to_ones[i].outside, NULL);
-        draft_emit(c, &d);
+        emit_with_helpers(c, r, &d);
     }
     for (size_t i = 0; i < r->n_source_nats; i++)
         emit_source_nat(c, r, out, i);

@@ -99,7 +99,7 @@ static bool act_equal(const struct flow_act *a, const struct flow_act *b)
     return a->type == b->type && a->field == b->field && a->src == b->src && a->table == b->table && a->arg == b->arg &&
            a->ct_flags == b->ct_flags && a->nat_flags == b->nat_flags && a->port == b->port &&
            a->nat_family == b->nat_family && a->port_min == b->port_min && a->port_max == b->port_max &&
-           value_equal(a->value, b->value) && value_equal(a->value_max, b->value_max) &&
+           a->alg == b->alg && value_equal(a->value, b->value) && value_equal(a->value_max, b->value_max) &&
            a->prefix_len == b->prefix_len && value_equal(a->prefix, b->prefix);
 }
 

@@ -84,6 +84,7 @@ struct flow_act {
     uint16_t nat_flags; /* ct: enum ct_nat_flag; 0 with FLOW_CT_NAT: as the connection has it */
     uint32_t port;      /* output */
     uint8_t nat_family; /* ct: 4, 6, or 0 */
+    uint16_t alg;       /* ct: CT_ALG_FTP, CT_ALG_TFTP; 0: none */
     uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */
     struct value value, value_max; /* set: the value; ct: first and last address of the translation */
     uint8_t prefix_len;            /* ct: of `prefix`, NAT64's; 0: none */

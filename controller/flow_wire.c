@@ -51,6 +51,7 @@ static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_ac
                             (act->ct_flags & FLOW_CT_FORCE ? NX_CT_F_FORCE : 0)),
         .zone = act->arg,
         .recirc_table = act->table,
+        .alg = act->alg,
     };
     if (!(act->ct_flags & FLOW_CT_NAT))
         return 0;
@@ -237,10 +238,11 @@ static bool ct_read(struct flow_act *out, const struct ofp_nx_ct *ct)
         .type = FLOW_ACT_CT,
         .arg = ct->zone,
         .table = ct->recirc_table,
+        .alg = ct->alg,
         .ct_flags = (uint8_t)((ct->flags & NX_CT_F_COMMIT ? FLOW_CT_COMMIT : 0) |
                               (ct->flags & NX_CT_F_FORCE ? FLOW_CT_FORCE : 0)),
     };
-    if (ct->zone_src || ct->alg || ct->n_actions > 1)
+    if (ct->zone_src || ct->n_actions > 1)
         return false;
     if (!ct->n_actions)
         return true;

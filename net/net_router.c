@@ -610,6 +610,8 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
     if (!err && other)
         err = doc_error(raw->node, c->e, "router %s: its MAC address is a host's already; give it another name",
                         raw->name);
+    for (size_t i = 0; i < raw->helpers.n; i++)
+        r->helpers |= 1u << ((const int *)raw->helpers.items)[i];
     if (!err)
         err = legs_make(&m);
     if (!err)

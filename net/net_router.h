@@ -24,6 +24,7 @@
  *       one_to_one:
  *         - {outside: 198.51.100.10, inside: web}
  *       nat64: {prefix: "64:ff9b::/96"}                 # IPv6 hosts reach IPv4 outside; `to`, `ports` as of source_nat
+ *       helpers: [ftp, tftp]                            # of what is translated
  *       dns: {forward: [9.9.9.9, 1.1.1.1], domain: lab.example}         # it answers at its addresses inside
  *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
  *     - {name: dns, from: guests, to: [ns1, ns2], protocol: udp, port: 53, action: allow}
@@ -114,6 +115,9 @@ struct net_dns {
     const struct ip_addr *forward; /* whom the rest is asked of, in this order */
 };
 
+/* Protocols whose connections announce others. */
+enum net_helper { NET_HELPER_FTP, NET_HELPER_TFTP, NET_HELPERS };
+
 struct net_router {
     const char *name;
     unsigned line;
@@ -125,6 +129,7 @@ struct net_router {
     const struct net_source_nat *source_nats;
     const struct net_forward *forwards;
     const struct net_one_to_one *one_to_ones;
+    unsigned helpers;              /* bit for each enum net_helper: what is translated is looked into */
     const struct net_nat64 *nat64; /* NULL: none */
     const struct net_dns *dns;     /* NULL: none */
 };

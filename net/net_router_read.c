@@ -147,6 +147,11 @@ static int read_nat64(const struct doc_node *n, const void *arg, void *out, stru
     return doc_read_map(n, arg, out, e);
 }
 
+static const char *const helpers[] = { [NET_HELPER_FTP] = "ftp", [NET_HELPER_TFTP] = "tftp", NULL };
+static const struct doc_items helper_items = {
+    .size = sizeof(int), .read = doc_read_enum, .arg = helpers, .min = 1, .max = NET_HELPERS
+};
+
 static const struct doc_field router_fields[] = {
     { "gateway", net_read_word, offsetof(struct raw_router, gateway) },
     { "networks", doc_read_named, offsetof(struct raw_router, legs), &leg_items, true },
@@ -155,6 +160,7 @@ static const struct doc_field router_fields[] = {
     { "source_nat", doc_read_list, offsetof(struct raw_router, source_nats), &source_nat_items },
     { "forwards", doc_read_list, offsetof(struct raw_router, forwards), &forward_items },
     { "one_to_one", doc_read_list, offsetof(struct raw_router, one_to_ones), &one_to_one_items },
+    { "helpers", net_read_one_or_list, offsetof(struct raw_router, helpers), &helper_items },
     { "nat64", read_nat64, offsetof(struct raw_router, nat64), nat64_fields },
     { "dns", read_dns, offsetof(struct raw_router, dns), dns_fields },
     { NULL },

@@ -96,8 +96,14 @@ def check_peers(r):
     same((data, seen[0]), (b"hello bob", "198.51.100.1"), "over the hairpin")
     data, _ = hears(anna, lambda: bob.sendto(b"hello anna", seen))
     same(data, b"hello anna", "back over the hairpin")
+    data, _ = hears(bob, lambda: anna.sendto(b"how are you", at["bob"]))
+    same(data, b"how are you", "once more over the hairpin")
     data, seen = hears(anna, lambda: stranger.sendto(b"psst", at["anna"]))
     same((data, seen), (b"psst", ("198.51.100.80", 4001)), "a stranger")
+    data, _ = hears(stranger, lambda: anna.sendto(b"yes?", seen))
+    same(data, b"yes?", "to a stranger")
+    data, _ = hears(anna, lambda: stranger.sendto(b"nothing", at["anna"]))
+    same(data, b"nothing", "the stranger again")
     for s in (anna, bob, server, stranger):
         s.close()
 

@@ -101,6 +101,8 @@ static const struct {
       "9: host h1: dhcp: network red has no dhcp" },
     { "routers without controller",
       "policies:", "controller: none\npolicies:", "14: routers need a controller; the document says controller: none" },
+    { "helper of nobody", "    outside: out\n", "    outside: out\n    helpers: [ftp, sip]\n",
+      "17: helpers: 'sip' is not one of: ftp, tftp" },
     { "filtering alone", "ports: [1024, 2047]", "filtering: address-dependent",
       "18: router r1: source_nat: filtering is for mapping: endpoint-independent" },
     { "mapping of no kind", "ports: [1024, 2047]", "mapping: symmetric", "18: mapping: 'symmetric'" },
