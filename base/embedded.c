@@ -13,7 +13,7 @@ static void value_to_bytes(uint8_t out[16], struct value v)
     be64_store(out + 8, v.lo);
 }
 
-static struct value prefix_mask(unsigned len)
+struct value ipv6_prefix_mask(unsigned len)
 {
     return (struct value){ len >= 64 ? UINT64_MAX : ~(UINT64_MAX >> len), len > 64 ? ~(UINT64_MAX >> (len - 64)) : 0 };
 }
@@ -28,7 +28,7 @@ static unsigned place(unsigned prefix_len, unsigned i)
 
 bool embedded_prefix_is_sound(struct value prefix, unsigned prefix_len)
 {
-    struct value mask = prefix_mask(prefix_len);
+    struct value mask = ipv6_prefix_mask(prefix_len);
 
     if (prefix_len != 96 && (prefix_len < 32 || prefix_len > 64 || prefix_len % 8))
         return false;
@@ -47,7 +47,7 @@ struct value embedded_make(struct value prefix, unsigned prefix_len, uint32_t ip
 
 bool embedded_is_in(struct value addr, struct value prefix, unsigned prefix_len)
 {
-    struct value mask = prefix_mask(prefix_len);
+    struct value mask = ipv6_prefix_mask(prefix_len);
 
     return !((addr.hi ^ prefix.hi) & mask.hi) && !((addr.lo ^ prefix.lo) & mask.lo);
 }

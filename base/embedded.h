@@ -8,6 +8,8 @@
 
 #include "base/field.h"
 
+struct value ipv6_prefix_mask(unsigned len); /* so many bits from the left, at most 128 */
+
 /* 32, 40, 48, 56, 64 or 96 bits; bits 64 to 71, where they are of the prefix, must be zero: embedded_prefix_is_sound(). */
 bool embedded_prefix_is_sound(struct value prefix, unsigned prefix_len);
 struct value embedded_make(struct value prefix, unsigned prefix_len, uint32_t ipv4);

@@ -46,6 +46,7 @@ static const char *const names[] = {
     [DROP_CONN_BOUNCE] = "ftp-bounce",
     [DROP_NAT_PORTS] = "nat-ports",
     [DROP_NAT_FRAME] = "nat-frame",
+    [DROP_NPTV6] = "nptv6",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

@@ -46,6 +46,7 @@ enum drop {
     DROP_CONN_BOUNCE,      /* an FTP line that names another host than its sender: counted, and not believed */
     DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
     DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
+    DROP_NPTV6,            /* nptv6: the address has no other one (RFC 6296, 3.4 and 3.5) */
     DROP_N
 };
 

@@ -3,6 +3,7 @@
  * Flow: pipeline -> [exec] -> worker_send.
  * A frame that is sent and then changed is not copied at once: the copy sent shares its buffer, and pkt_writable() makes
  * a private one before the first byte changes. */
+#include "base/nptv6.h"
 #include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/flow_hash.h"
@@ -126,6 +127,14 @@ static int pass_meter(struct worker *w, struct pkt *p, uint64_t slot)
     return m ? meter_frame(w, p, m) : 0;
 }
 
+static int set_prefix(struct pkt *p, uint64_t is_in, const uint64_t *payload)
+{
+    struct nptv6 t;
+
+    memcpy(&t, payload, sizeof t);
+    return pkt_set_prefix(p, &t, is_in);
+}
+
 /* The operations that change the frame.  What the frame has no header for is left undone. */
 static int edit(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *payload)
 {
@@ -163,6 +172,8 @@ static int edit(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *
         return pkt_copy_ttl_out(p);
     case OP_COPY_TTL_IN:
         return pkt_copy_ttl_in(p);
+    case OP_NPTV6:
+        return set_prefix(p, arg, payload);
     default:
         return -EOPNOTSUPP;
     }
@@ -225,6 +236,9 @@ static bool edit_failed(struct worker *w, const struct bridge *b, struct pkt *p,
         return true;
     case -EDQUOT:
         worker_drop(w, DROP_METER);
+        return true;
+    case -EADDRNOTAVAIL:
+        worker_drop(w, DROP_NPTV6);
         return true;
     case -ENOMEM:
     case -ENOSPC:
@@ -599,6 +613,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_DEC_MPLS_TTL:
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
+        case OP_NPTV6:
         case OP_LEARN:
         case OP_CHOOSE:
         case OP_MOVE:

@@ -14,6 +14,7 @@
 #include "base/match.h"
 #include "base/subfield.h"
 
+struct nptv6;
 struct rte_mbuf;
 
 enum {
@@ -82,5 +83,8 @@ int pkt_dec_mpls_ttl(struct pkt *p);
 int pkt_dec_ip_ttl(struct pkt *p);
 int pkt_copy_ttl_out(struct pkt *p);
 int pkt_copy_ttl_in(struct pkt *p);
+/* rewrite_prefix.c: the source's prefix, or, `is_in`, the destination's, if it is the one of `t`.  -EADDRNOTAVAIL: the address
+ * has no other one. */
+int pkt_set_prefix(struct pkt *p, const struct nptv6 *t, bool is_in);
 
 #endif

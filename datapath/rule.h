@@ -47,8 +47,9 @@ enum act_type {
     ACT_BUNDLE,       /* choice among live ports: ACT_DATA, eight numbers each */
     ACT_CT, /* ct, and n_body actions: ACT_DATA twice for a translation, then what sets ct_mark and ct_label */
     ACT_CT_CLEAR,
-    ACT_EXIT, /* nothing more is done, the action set neither, whatever led here */
-    ACT_GOTO, /* table_id; only here in what is left to do after a continuation, as the next three are */
+    ACT_NPTV6, /* value: the prefix inside, mask: outside; nptv6 */
+    ACT_EXIT,  /* nothing more is done, the action set neither, whatever led here */
+    ACT_GOTO,  /* table_id; only here in what is left to do after a continuation, as the next three are */
     ACT_CLEAR_SET,
     ACT_WRITE_SET, /* n_body actions that follow are written to the action set */
     ACT_CONTEXT,   /* context: whose actions follow */
@@ -91,6 +92,10 @@ struct act {
         uint8_t ttl;
         enum field_id field; /* ACT_SET_FIELD */
         uint32_t n_body;
+        struct {
+            uint8_t inside_len, outside_len;
+            bool is_in;
+        } nptv6;
     };
     union {
         struct {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* translate_nx.c - Nicira's actions that work on one frame, as operations; see translate.c. */
+/* translate_nx.c - Nicira's actions, and trama's own, that work on one frame, as operations; see translate.c. */
 #include <assert.h>
 #include <string.h>
 
+#include "base/nptv6.h"
 #include "datapath/group.h"
 #include "datapath/key_edit.h"
 #include "datapath/translate_impl.h"
@@ -48,6 +49,8 @@ static void emit_stack_pop(struct walk *w, const struct act *a)
 }
 
 static_assert(sizeof(struct link_choice) == CHOICE_WORDS * sizeof(uint64_t), "programs hold it as it is");
+enum { NPTV6_WORDS = sizeof(struct nptv6) / sizeof(uint64_t) };
+static_assert(sizeof(struct nptv6) % sizeof(uint64_t) == 0, "kept in programs as whole words");
 enum { PORTS_A_DATA = ACT_DATA_SIZE / sizeof(uint32_t) };
 
 static uint64_t *emit_choice(struct walk *w, const struct link_choice *c, unsigned n_ports)
@@ -147,6 +150,20 @@ static void emit_fin_timeout(struct walk *w, const struct act *a)
     }
 }
 
+/* The frame's own address decides, so what follows looks at the frame anew. */
+static void emit_nptv6(struct walk *w, const struct act *a)
+{
+    struct nptv6 t = {
+        .inside = a->value, .outside = a->mask, .inside_len = a->nptv6.inside_len, .outside_len = a->nptv6.outside_len
+    };
+    uint64_t *p = program_add(w->out, OP_NPTV6, NPTV6_WORDS, a->nptv6.is_in);
+
+    if (p)
+        memcpy(p, &t, sizeof t);
+    w->n_edits++;
+    w->is_stale = true;
+}
+
 void walk_do_nx(struct walk *w, const struct act *a)
 {
     switch ((int)a->type) {
@@ -176,6 +193,9 @@ void walk_do_nx(struct walk *w, const struct act *a)
         break;
     case ACT_FIN_TIMEOUT:
         emit_fin_timeout(w, a);
+        break;
+    case ACT_NPTV6:
+        emit_nptv6(w, a);
         break;
     }
 }

@@ -6,6 +6,7 @@
 #include "openflow/ct.h"
 #include "openflow/action_check_impl.h"
 #include "openflow/learn.h"
+#include "openflow/nptv6_text.h"
 #include "openflow/nx.h"
 
 enum { CLAUSES_MAX = 64, TABLES_END = 255 };
@@ -373,13 +374,30 @@ static bool is_for_sets(enum ofp_nx_subtype subtype)
            subtype == NXAST_SET_TUNNEL || subtype == NXAST_SET_TUNNEL64;
 }
 
+static int check_trama(struct walk *w, const struct ofp_action *act)
+{
+    const struct ofp_trama_nptv6 *n = &act->experimenter.trama.nptv6;
+    struct nptv6 t;
+
+    switch (act->experimenter.trama.subtype) {
+    case TRAMAAST_NAT64:
+        return check_nat(w, act);
+    case TRAMAAST_NPTV6:
+        t = nptv6_decode(n);
+        if (n->is_in > 1 || !nptv6_is_sound(&t))
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+        return walk_ask(w, match_allows_field(&w->frame, FIELD_IPV6_SRC));
+    }
+    return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
+}
+
 int walk_experimenter(struct walk *w, const struct ofp_action *act)
 {
     const struct ofp_nx_action *nx = &act->experimenter.nicira;
     const struct ofp_check *c = w->check;
 
     if (act->experimenter.experimenter == OFPEXP_TRAMA && c->has_nx)
-        return w->is_set ? walk_refuse(w, OFPBAC_BAD_EXP_TYPE) : check_nat(w, act);
+        return w->is_set ? walk_refuse(w, OFPBAC_BAD_EXP_TYPE) : check_trama(w, act);
     if (act->experimenter.experimenter != OFPEXP_NICIRA)
         return walk_refuse(w, OFPBAC_BAD_EXPERIMENTER);
     if (!c->has_nx || !c->has_nx(c->arg, nx->subtype) || (w->is_set && !is_for_sets(nx->subtype)))

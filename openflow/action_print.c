@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "openflow/ct.h"
 #include "openflow/match_text.h"
+#include "openflow/nptv6_text.h"
 #include "openflow/ofp.h"
 #include "openflow/value_text.h"
 
@@ -90,6 +91,10 @@ static void print_action(struct str *s, const struct ofp_action *act, const stru
             return;
         if (ct_nat_kind(act) == CT_NAT_64) {
             ct_nat64_text_print(s, &act->experimenter.trama.nat64);
+            return;
+        }
+        if (act->experimenter.experimenter == OFPEXP_TRAMA && act->experimenter.trama.subtype == TRAMAAST_NPTV6) {
+            nptv6_text_print(s, &act->experimenter.trama.nptv6);
             return;
         }
         break;

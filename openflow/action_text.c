@@ -358,6 +358,7 @@ static const struct row {
     { "ct_clear", parse_exit, NXAST_CT_CLEAR },
     { "nat", parse_nat, 0 },
     { "nat64", parse_nat64, 0 },
+    { "nptv6", parse_nptv6, 0 },
     { "clone", parse_clone, 0 },
     { "sample", refuse_extension, 0 },
     { "multipath", parse_multipath, 0 },

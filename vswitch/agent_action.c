@@ -3,6 +3,7 @@
  * (openflow/semantics.h): what the datapath does not know was refused there. */
 #include <errno.h>
 
+#include "openflow/nptv6_text.h"
 #include "vswitch/agent_impl.h"
 #include "vswitch/group_table.h"
 #include "vswitch/meter_table.h"
@@ -57,6 +58,21 @@ static struct act set_field(const struct ofp_oxm *in)
     return (struct act){ .type = ACT_SET_FIELD, .field = in->field, .value = in->value, .mask = in->mask };
 }
 
+/* nat64 is ct's (agent_action_nx.c). */
+static int translate_trama(const struct ofp_action_experimenter *in, struct act *out)
+{
+    struct nptv6 t;
+
+    if (in->experimenter != OFPEXP_TRAMA || in->trama.subtype != TRAMAAST_NPTV6)
+        return -EOPNOTSUPP;
+    t = nptv6_decode(&in->trama.nptv6);
+    *out = (struct act){ .type = ACT_NPTV6, .value = t.inside, .mask = t.outside };
+    out->nptv6.inside_len = t.inside_len;
+    out->nptv6.outside_len = t.outside_len;
+    out->nptv6.is_in = in->trama.nptv6.is_in;
+    return 0;
+}
+
 static int translate(const struct ofp_action *in, struct act *out)
 {
     switch (in->type) {
@@ -109,7 +125,7 @@ static int translate(const struct ofp_action *in, struct act *out)
         *out = (struct act){ .type = ACT_GROUP, .group = in->group.group_id };
         return 0;
     case OFPAT_EXPERIMENTER:
-        return -EOPNOTSUPP;
+        return translate_trama(&in->experimenter, out);
     }
     return -EOPNOTSUPP;
 }

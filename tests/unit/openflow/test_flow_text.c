@@ -56,6 +56,9 @@ static const struct {
     const char *in, *out; /* out NULL: as `in` */
 } cases[] = {
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2", NULL },
+    { FLOW_TEXT_ADD, "ipv6 actions=nptv6(out,inside=fd00:1::/48,outside=2001:db8::/32),output:2", NULL },
+    { FLOW_TEXT_ADD, "ipv6 actions=nptv6(outside=2001:0db8::/32,inside=fd00:1::/48,in)",
+      "ipv6 actions=nptv6(in,inside=fd00:1::/48,outside=2001:db8::/32)" },
     { FLOW_TEXT_ADD, "ipv6 actions=ct(commit,table=2,zone=7,nat64(prefix=64:ff9b::/96,src=192.0.2.1))", NULL },
     { FLOW_TEXT_ADD,
       "ipv6 actions=ct(commit,nat64(src=192.0.2.1-192.0.2.9:1024-2047,random,prefix=2001:0db8:122:344::/64),exec(load:5->NXM_NX_CT_"
@@ -207,6 +210,14 @@ static const struct {
     { FLOW_TEXT_ADD, "in_port=1", "the flow has no actions; end it with actions=..., if need be with actions=drop" },
     { FLOW_TEXT_ADD, "in_port=1,actions", "'actions' must be followed by '='" },
     { FLOW_TEXT_ADD, "foo=1,actions=drop", "'foo' is not a match field or keyword" },
+    { FLOW_TEXT_ADD, "ipv6,actions=nptv6(out,inside=fd00:1::1/48,outside=2001:db8::/32)",
+      "nptv6: 'fd00:1::1/48' is no IPv6 prefix of 1 to 64 bits with zeros behind it" },
+    { FLOW_TEXT_ADD, "ipv6,actions=nptv6(out,inside=fd00:1::/48,outside=2001:db8::/65)",
+      "nptv6: '2001:db8::/65' is no IPv6 prefix of 1 to 64 bits with zeros behind it" },
+    { FLOW_TEXT_ADD, "ipv6,actions=nptv6(inside=fd00:1::/48,outside=2001:db8::/32)",
+      "nptv6: 'inside=fd00:1::/48,outside=2001:db8::/32' needs out or in, inside=PREFIX and outside=PREFIX" },
+    { FLOW_TEXT_ADD, "ipv6,actions=nptv6(up)", "nptv6: 'up' is none of out, in, inside=PREFIX, outside=PREFIX" },
+    { FLOW_TEXT_ADD, "ipv6,actions=nptv6", "nptv6: '' needs out or in, inside=PREFIX and outside=PREFIX" },
     { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::/95,src=192.0.2.1))",
       "nat64: '64:ff9b::/95' is no IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, zero behind and in bits 64 to 71 (RFC 6052)" },
     { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::1/96,src=192.0.2.1))",
