@@ -14,7 +14,7 @@
  *                      gateway by the links, as to a host.
  *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.  What has none is shown to
  *                      the controller, which asks for it and sends the frame on from here (services_resolve.c).
- *   table 10, nat      at the gateway, on the way out: source translation, NAT64 (compile_nat64.c); with trama-switchd what
+ *   table 10, nat      at the gateway, on the way out: source translation, NAT64 and NPTv6 (compile_n*.c); with trama-switchd what
  *                      cannot be translated is shown to the controller in table 11.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
@@ -289,7 +289,7 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
         draft_match_vlan(&d, vlan);
         match_set(&d.m, FIELD_ETH_DST, r->mac);
         draft_match_family(&d, v6 ? 6 : 4);
-        d.spec.goto_table = is_gateway(c, r) && !v6 ? TABLE_UNNAT : TABLE_ROUTE;
+        d.spec.goto_table = is_gateway(c, r) && (!v6 || r->n_nptv6s) ? TABLE_UNNAT : TABLE_ROUTE;
         d.spec.metadata = router_metadata(c, r);
         d.spec.metadata_mask = METADATA_ROUTER_MASK | METADATA_TRUSTED;
         draft_emit(c, &d);
@@ -638,6 +638,14 @@ static void emit_to_gateway(struct compiler *c, const struct net_router *r, int 
         emit_route(c, r, &host, leg, NULL);
 }
 
+static int first_outside(const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_legs; i++)
+        if (r->legs[i].is_outside)
+            return (int)i;
+    return NET_NONE;
+}
+
 static void emit_routes(struct compiler *c, const struct net_router *r)
 {
     for (size_t i = 0; i < r->n_legs; i++) {
@@ -651,6 +659,8 @@ static void emit_routes(struct compiler *c, const struct net_router *r)
     }
     if (!is_gateway(c, r))
         each_outside_address(c, r, emit_to_gateway);
+    for (size_t i = 0; i < r->n_nptv6s && !is_gateway(c, r); i++)
+        emit_route(c, r, &r->nptv6s[i].outside, first_outside(r), NULL);
     if (r->nat64 && !is_gateway(c, r))
         emit_route(c, r, &r->nat64->prefix, router_leg_with(c, r, &r->nat64->nat.first), NULL);
     for (size_t i = 0; i < r->n_routes; i++)
@@ -837,6 +847,8 @@ void compile_routers(struct compiler *c)
         }
         each_outside_address(c, r, emit_arp);
         emit_routes(c, r);
+        if (is_gateway(c, r))
+            compile_nptv6(c, r);
         if (is_gateway(c, r) && outside_address(r)) {
             emit_gateway(c, r);
             emit_nat(c, r);

@@ -99,7 +99,7 @@ enum zone_use { ZONE_POLICY, ZONE_NAT, ZONE_HAIRPIN };
 uint16_t compiler_zone(const struct compiler *c, int network, enum zone_use use);
 
 /* Register 0: what the translation on the way in found out. */
-enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN, WAY_NAT64 };
+enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN, WAY_NAT64, WAY_NPTV6 };
 enum { CT_ON = 0xff }; /* ct without a table: the frame goes on as it is */
 enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32, CT_DNAT = 128 };
 
@@ -107,6 +107,7 @@ void compile_guards(struct compiler *c);                            /* of the sw
 void compile_routers(struct compiler *c);                           /* of the switch at hand */
 void compile_policies(struct compiler *c);                          /* of the switch at hand */
 void compile_nat64(struct compiler *c, const struct net_router *r); /* likewise, which is the router's gateway */
+void compile_nptv6(struct compiler *c, const struct net_router *r); /* likewise */
 uint64_t router_metadata(const struct compiler *c, const struct net_router *r); /* in what is asked of it */
 /* The leg outside whose network has the address; NET_NONE: none. */
 int router_leg_with(const struct compiler *c, const struct net_router *r, const struct ip_addr *ip);

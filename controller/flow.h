@@ -72,6 +72,7 @@ enum flow_act_type {
     FLOW_ACT_DEC_TTL,  /* of IP */
     FLOW_ACT_CT,       /* through the connection table, and on in a table */
     FLOW_ACT_CT_CLEAR, /* forget what the connection table said */
+    FLOW_ACT_NPTV6,    /* one prefix for another */
 };
 enum flow_ct_flag { FLOW_CT_COMMIT = 1 << 0, FLOW_CT_FORCE = 1 << 1, FLOW_CT_NAT = 1 << 2 };
 /* One action of an apply-actions instruction.  What a type does not use is zero. */
@@ -87,7 +88,8 @@ struct flow_act {
     uint16_t alg;       /* ct: CT_ALG_FTP, CT_ALG_TFTP; 0: none */
     uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */
     struct value value, value_max; /* set: the value; ct: first and last address of the translation */
-    uint8_t prefix_len;            /* ct: of `prefix`, NAT64's; 0: none */
+    uint8_t prefix_len;            /* of `prefix`; ct: NAT64's, 0: none; nptv6: the one inside */
+    uint8_t outside_len;           /* nptv6: of `value`, the prefix outside; arg: 1 for the destination */
     struct value prefix;
 };
 

@@ -18,6 +18,14 @@ static struct ofp_action nx_make(enum ofp_nx_subtype subtype)
     };
 }
 
+static struct ofp_action trama_make(enum ofp_trama_subtype subtype)
+{
+    return (struct ofp_action){
+        .type = OFPAT_EXPERIMENTER,
+        .experimenter = { .experimenter = OFPEXP_TRAMA, .trama.subtype = subtype },
+    };
+}
+
 static bool nx_is(const struct ofp_action *a, enum ofp_nx_subtype subtype)
 {
     return a->type == OFPAT_EXPERIMENTER && a->experimenter.experimenter == OFPEXP_NICIRA &&
@@ -61,8 +69,7 @@ static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_ac
     ct->actions = inner;
     ct->n_actions = 1;
     if (act->prefix_len) {
-        *inner = (struct ofp_action){ .type = OFPAT_EXPERIMENTER, .experimenter = { .experimenter = OFPEXP_TRAMA } };
-        inner->experimenter.trama.subtype = TRAMAAST_NAT64;
+        *inner = trama_make(TRAMAAST_NAT64);
         inner->experimenter.trama.nat64 = ct_nat64_encode(&nat);
         return 0;
     }
@@ -98,6 +105,22 @@ static struct ofp_action set_make(const struct flow_act *a)
     return load;
 }
 
+static struct ofp_action nptv6_make(const struct flow_act *a)
+{
+    struct ofp_action out = trama_make(TRAMAAST_NPTV6);
+
+    out.experimenter.trama.nptv6 = (struct ofp_trama_nptv6){
+        .is_in = (uint8_t)a->arg,
+        .inside_len = a->prefix_len,
+        .outside_len = a->outside_len,
+        .inside_hi = a->prefix.hi,
+        .inside_lo = a->prefix.lo,
+        .outside_hi = a->value.hi,
+        .outside_lo = a->value.lo,
+    };
+    return out;
+}
+
 static int action_make(struct ofp_action *out, struct arena *arena, const struct flow_act *a)
 {
     switch ((enum flow_act_type)a->type) {
@@ -129,6 +152,9 @@ static int action_make(struct ofp_action *out, struct arena *arena, const struct
         return ct_make(out, arena, a);
     case FLOW_ACT_CT_CLEAR:
         *out = nx_make(NXAST_CT_CLEAR);
+        break;
+    case FLOW_ACT_NPTV6:
+        *out = nptv6_make(a);
         break;
     }
     return 0;
@@ -249,10 +275,29 @@ static bool ct_read(struct flow_act *out, const struct ofp_nx_ct *ct)
     return nat_read(out, &ct->actions[0]);
 }
 
+static bool nptv6_read(struct flow_act *out, const struct ofp_action *a)
+{
+    const struct ofp_trama_nptv6 *n = &a->experimenter.trama.nptv6;
+
+    if (a->experimenter.trama.subtype != TRAMAAST_NPTV6)
+        return false;
+    *out = (struct flow_act){
+        .type = FLOW_ACT_NPTV6,
+        .arg = n->is_in,
+        .prefix_len = n->inside_len,
+        .outside_len = n->outside_len,
+        .prefix = { n->inside_hi, n->inside_lo },
+        .value = { n->outside_hi, n->outside_lo },
+    };
+    return true;
+}
+
 static bool nx_read(struct flow_act *out, const struct ofp_action *a)
 {
     const struct ofp_nx_reg_move *m = &a->experimenter.nicira.reg_move;
 
+    if (a->experimenter.experimenter == OFPEXP_TRAMA)
+        return nptv6_read(out, a);
     if (nx_is(a, NXAST_CT))
         return ct_read(out, &a->experimenter.nicira.ct);
     if (nx_is(a, NXAST_REG_LOAD)) {

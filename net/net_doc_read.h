@@ -124,14 +124,19 @@ struct raw_nat64 {
     struct ip_addr prefix;     /* family 0: not given */
 };
 
+struct raw_nptv6 {
+    struct ip_addr inside, outside;
+    const struct doc_node *node;
+};
+
 struct raw_router {
     const char *name;
     const struct doc_node *node;
     struct raw_word gateway;
     struct raw_dns dns;
     struct raw_nat64 nat64;
-    struct doc_array helpers;                                                   /* int: enum net_helper */
-    struct doc_array legs, outside, routes, source_nats, forwards, one_to_ones; /* outside: struct raw_word */
+    struct doc_array helpers;                                                           /* int: enum net_helper */
+    struct doc_array legs, outside, routes, source_nats, forwards, one_to_ones, nptv6s; /* outside: struct raw_word */
 };
 
 struct raw_policy {

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/embedded.h"
+#include "base/nptv6.h"
 
 enum { IP_PROTOCOL_TCP = 6, IP_PROTOCOL_UDP = 17, IP_PROTOCOL_SCTP = 132, IP_PROTOCOL_ICMP = 1 };
 
@@ -415,6 +416,11 @@ static int source_nats_make(struct maker *m)
 }
 
 /* --- nat64 --- */
+static bool overlap(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return ip_is_in(a, b) || ip_is_in(b, a);
+}
+
 static struct value prefix_value(const struct ip_addr *ip)
 {
     return (struct value){ be64_load(ip->bytes), be64_load(ip->bytes + 8) };
@@ -433,7 +439,7 @@ static int nat64_check(struct maker *m, const struct net_nat64 *n, const struct 
         for (size_t j = 0; j < m->c->doc->networks[i].n_subnets; j++) {
             const struct ip_addr *subnet = &m->c->doc->networks[i].subnets[j];
 
-            if (ip_is_in(subnet, &n->prefix) || ip_is_in(&n->prefix, subnet))
+            if (overlap(subnet, &n->prefix))
                 return doc_error(raw->node, m->c->e, "router %s: nat64: %s/%u overlaps %s/%u of network %s",
                                  m->raw->name, ip_format(&n->prefix, text, sizeof text), n->prefix.prefix_len,
                                  ip_format(subnet, other, sizeof other), subnet->prefix_len,
@@ -472,6 +478,52 @@ static int nat64_make(struct maker *m)
     n->nat.is_mapped = true;
     m->r->nat64 = n;
     return 0;
+}
+
+/* --- nptv6 --- */
+static int nptv6_check(struct maker *m, const struct raw_nptv6 *raw, const struct net_nptv6 *list, size_t i)
+{
+    const struct net_nptv6 *t = &list[i];
+    const struct ip_addr *both[] = { &t->inside, &t->outside };
+    char text[ADDR_TEXT_SIZE];
+
+    for (size_t k = 0; k < 2; k++)
+        if (both[k]->family != 6 || !both[k]->prefix_len || both[k]->prefix_len > NPTV6_LEN_MAX)
+            return doc_error(raw->node, m->c->e, "router %s: nptv6: %s/%u is no IPv6 prefix of 1 to %d bits",
+                             m->raw->name, ip_format(both[k], text, sizeof text), both[k]->prefix_len, NPTV6_LEN_MAX);
+    for (size_t k = 0; k < i; k++)
+        if (overlap(&t->inside, &list[k].inside) || overlap(&t->outside, &list[k].outside))
+            return doc_error(raw->node, m->c->e, "router %s: nptv6: the prefixes of line %u overlap these",
+                             m->raw->name, list[k].line);
+    for (size_t k = 0; k < m->c->doc->n_networks; k++)
+        for (size_t j = 0; j < m->c->doc->networks[k].n_subnets; j++)
+            if (overlap(&t->outside, &m->c->doc->networks[k].subnets[j]))
+                return doc_error(
+                    raw->node, m->c->e,
+                    "router %s: nptv6: %s/%u overlaps a subnet of network %s; it must be one that is routed "
+                    "to the router",
+                    m->raw->name, ip_format(&t->outside, text, sizeof text), t->outside.prefix_len,
+                    m->c->doc->networks[k].name);
+    if (overlap(&t->inside, &t->outside))
+        return doc_error(raw->node, m->c->e, "router %s: nptv6: the prefixes inside and outside overlap", m->raw->name);
+    return 0;
+}
+
+static int nptv6s_make(struct maker *m)
+{
+    const struct raw_nptv6 *raw = m->raw->nptv6s.items;
+    struct net_nptv6 *list = net_need(m->c, m->raw->nptv6s.n, sizeof *list);
+    int err = list ? 0 : -ENOMEM;
+
+    m->r->nptv6s = list;
+    m->r->n_nptv6s = m->raw->nptv6s.n;
+    if (m->raw->nptv6s.n && !has_outside(m))
+        return doc_error(raw->node, m->c->e, "router %s: nptv6 needs a network outside", m->raw->name);
+    for (size_t i = 0; i < m->raw->nptv6s.n && !err; i++) {
+        list[i] = (struct net_nptv6){ .line = raw[i].node->line, .inside = raw[i].inside, .outside = raw[i].outside };
+        err = nptv6_check(m, &raw[i], list, i);
+    }
+    return err;
 }
 
 static int forward_make(struct maker *m, struct net_forward *f, const struct raw_forward *raw)
@@ -622,6 +674,8 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
         err = source_nats_make(&m);
     if (!err)
         err = nat64_make(&m);
+    if (!err)
+        err = nptv6s_make(&m);
     if (!err)
         err = forwards_make(&m);
     if (!err)

@@ -24,6 +24,7 @@
  *       one_to_one:
  *         - {outside: 198.51.100.10, inside: web}
  *       nat64: {prefix: "64:ff9b::/96"}                 # IPv6 hosts reach IPv4 outside; `to`, `ports` as of source_nat
+ *       nptv6: [{inside: "fd00:10::/48", outside: "2001:db8:1::/48"}]   # one prefix for another, which is routed to the gateway
  *       helpers: [ftp, tftp]                            # of what is translated
  *       dns: {forward: [9.9.9.9, 1.1.1.1], domain: lab.example}         # it answers at its addresses inside
  *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
@@ -107,6 +108,12 @@ struct net_nat64 {
     struct net_source_nat nat; /* endpoint-independent mapping; `first` is given, `from` is nobody */
 };
 
+/* IPv6 from inside has another prefix outside (RFC 6296). */
+struct net_nptv6 {
+    unsigned line;
+    struct ip_addr inside, outside; /* of at most 64 bits */
+};
+
 /* Names for the hosts inside: those of the document in all of the router's networks; the rest is asked of others. */
 struct net_dns {
     unsigned line;
@@ -123,12 +130,13 @@ struct net_router {
     unsigned line;
     net_mac mac; /* in each of its networks; made from the name */
     int gateway; /* switch; NET_NONE: it has nothing outside */
-    size_t n_legs, n_routes, n_source_nats, n_forwards, n_one_to_ones;
+    size_t n_legs, n_routes, n_source_nats, n_forwards, n_one_to_ones, n_nptv6s;
     const struct net_leg *legs;
     const struct net_route *routes;
     const struct net_source_nat *source_nats;
     const struct net_forward *forwards;
     const struct net_one_to_one *one_to_ones;
+    const struct net_nptv6 *nptv6s;
     unsigned helpers;              /* bit for each enum net_helper: what is translated is looked into */
     const struct net_nat64 *nat64; /* NULL: none */
     const struct net_dns *dns;     /* NULL: none */

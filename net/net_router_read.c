@@ -152,6 +152,19 @@ static const struct doc_items helper_items = {
     .size = sizeof(int), .read = doc_read_enum, .arg = helpers, .min = 1, .max = NET_HELPERS
 };
 
+static const struct doc_field nptv6_fields[] = {
+    { "inside", doc_read_subnet, offsetof(struct raw_nptv6, inside), NULL, true },
+    { "outside", doc_read_subnet, offsetof(struct raw_nptv6, outside), NULL, true },
+    { NULL },
+};
+static const struct doc_items nptv6_items = {
+    .size = sizeof(struct raw_nptv6),
+    .read = doc_read_fields,
+    .arg = nptv6_fields,
+    .node_offset = offsetof(struct raw_nptv6, node),
+    .max = NATS_MAX,
+};
+
 static const struct doc_field router_fields[] = {
     { "gateway", net_read_word, offsetof(struct raw_router, gateway) },
     { "networks", doc_read_named, offsetof(struct raw_router, legs), &leg_items, true },
@@ -162,6 +175,7 @@ static const struct doc_field router_fields[] = {
     { "one_to_one", doc_read_list, offsetof(struct raw_router, one_to_ones), &one_to_one_items },
     { "helpers", net_read_one_or_list, offsetof(struct raw_router, helpers), &helper_items },
     { "nat64", read_nat64, offsetof(struct raw_router, nat64), nat64_fields },
+    { "nptv6", doc_read_list, offsetof(struct raw_router, nptv6s), &nptv6_items },
     { "dns", read_dns, offsetof(struct raw_router, dns), dns_fields },
     { NULL },
 };

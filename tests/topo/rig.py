@@ -128,6 +128,7 @@ class Relay:
 class Host:
     def __init__(self, rig, name, netns, mac, address):
         self.rig, self.name, self.netns, self.mac, self.address = rig, name, netns, mac, address
+        self.prefixed = address + ("/64" if ":" in address else "/24")
         self.ears = {}  # by Ethertype
 
     def listen(self, ether_type=ETHER_TYPE):
@@ -182,7 +183,7 @@ class TramaSwitch:
         for i, host in enumerate(h for h, d in doc["hosts"].items() if d["switch"] == self.name):
             h = rig.hosts[host]
             ports[doc["hosts"][host].get("port", host)] = {
-                "type": "tap", "netns": h.netns, "address": h.address + "/24", "mac": h.mac, "ofport": 11 + i}
+                "type": "tap", "netns": h.netns, "address": h.prefixed, "mac": h.mac, "ofport": 11 + i}
         for i, port in enumerate(rig.link_ports(self.name)):
             ports[port] = {"type": "netdev", "device": port, "ofport": 31 + i}
         conf = {"run_dir": self.dir, "dpdk": {"hugepages": "off"}, "bridges": {"br0": {
@@ -351,7 +352,7 @@ class Rig:
         """A host's interface whose other end is a switch's port; checksums are done, since not every switch can."""
         run("ip", "link", "add", name, "netns", host.netns, "type", "veth", "peer", "name", port, "netns", netns)
         run("ip", "-n", host.netns, "link", "set", name, "address", host.mac)
-        run("ip", "-n", host.netns, "addr", "add", host.address + "/24", "dev", name)
+        run("ip", "-n", host.netns, "addr", "add", host.prefixed, "dev", name)
         host.sh("ethtool", "-K", name, "tx", "off")
         run("ip", "-n", netns, "link", "set", port, "up")
         run("ip", "-n", host.netns, "link", "set", name, "up")

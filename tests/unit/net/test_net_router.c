@@ -121,6 +121,21 @@ static const struct {
       "21: router r1: nat64: the first address is above the last" },
     { "nat64's ports backwards",
       "    dns:", "    nat64: {ports: [9, 8]}\n    dns:", "21: router r1: nat64: port 9 is above port 8" },
+    { "nptv6 of IPv4", "    dns:", "    nptv6: [{inside: 10.0.0.0/8, outside: '2001:db8:1::/48'}]\n    dns:",
+      "21: router r1: nptv6: 10.0.0.0/8 is no IPv6 prefix of 1 to 64 bits" },
+    { "nptv6 of a long prefix",
+      "    dns:", "    nptv6: [{inside: 'fd00:77::/48', outside: '2001:db8:1::/96'}]\n    dns:",
+      "21: router r1: nptv6: 2001:db8:1::/96 is no IPv6 prefix of 1 to 64 bits" },
+    { "nptv6 to a subnet", "    dns:", "    nptv6: [{inside: 'fd00:77::/48', outside: 'fd00:10::/48'}]\n    dns:",
+      "21: router r1: nptv6: fd00:10::/48 overlaps a subnet of network red; it must be one that is routed to the router" },
+    { "nptv6 to itself", "    dns:", "    nptv6: [{inside: 'fd00:77::/48', outside: 'fd00:77::/48'}]\n    dns:",
+      "21: router r1: nptv6: the prefixes inside and outside overlap" },
+    { "nptv6 twice", "    dns:",
+      "    nptv6: [{inside: 'fd00:77::/48', outside: '2001:db8:1::/48'}, {inside: 'fd00:77:0:1::/64', outside: "
+      "'2001:db8:2::/64'}]\n    dns:",
+      "21: router r1: nptv6: the prefixes of line 21 overlap these" },
+    { "nptv6 without a side",
+      "    dns:", "    nptv6: [{inside: 'fd00:77::/48'}]\n    dns:", "21: the key 'outside' is missing" },
     { "forward of any", "protocol: tcp, port: 8080", "protocol: any, port: 8080",
       "19: router r1: a forward is of protocol tcp, udp or sctp" },
     { "forward to nobody", "to: h1, to_port", "to: h9, to_port",
@@ -237,6 +252,9 @@ static void test_more_mistakes(void **state)
         { "networks: {n: {vlan: 1, subnet: 'fd00:1::/64'}}\nswitches: {s1: {datapath_id: 1}}\n"
           "routers: {r: {gateway: s1, networks: {n: 'fd00:1::1'}, outside: n, nat64: {}}}\n",
           "n.yaml:3: router r: nat64 needs a network outside where it has an IPv4 address" },
+        { "networks: {n: {vlan: 1, subnet: 'fd00:1::/64'}}\nswitches: {s1: {datapath_id: 1}}\n"
+          "routers: {r: {networks: {n: 'fd00:1::1'}, nptv6: [{inside: 'fd00:1::/48', outside: '2001:db8:1::/48'}]}}\n",
+          "n.yaml:3: router r: nptv6 needs a network outside" },
         { "networks: {n: {vlan: 1, subnet: 10.0.0.0/8}}\nswitches: {s1: {datapath_id: 1}}\n"
           "routers: {r: {networks: {n: 10.0.0.1}, nat64: {}}}\n",
           "n.yaml:3: router r: nat64 needs a network outside where it has an IPv4 address" },
