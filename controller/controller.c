@@ -252,7 +252,6 @@ static void plan_make(struct controller *c)
         if (domain_is_connected(d, (int)i))
             err = session_want(d->members[i].session, &d->plan.flows[i]);
     c->n_plans++;
-    services_planned(c);
     if (err)
         log_error("controller: cannot compute the flows: %s", strerror(-err));
     else

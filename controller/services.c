@@ -10,19 +10,11 @@
 #include "controller/services_impl.h"
 #include "openflow/ofp.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     ERROR_BYTES = 548,     /* of an IPv4 error, RFC 1812, 4.3.2.3: 576 with its headers */
     ERROR_BYTES_V6 = 1232, /* 1280 with its headers, RFC 4443, 2.4 (c) */
-};
-
-struct late_frame {
-    struct list link;
-    uint64_t datapath_id;
-    uint32_t port;
-    struct wr bytes;
 };
 
 void services_init(struct controller *c)
@@ -31,7 +23,6 @@ void services_init(struct controller *c)
 
     *s = (struct services){ 0 };
     neighbors_init(&s->neighbors);
-    list_init(&s->late);
     dhcp_init(&s->dhcp);
     dhcp6_init(&s->dhcp6);
     services_resolve_init(c);
@@ -41,11 +32,6 @@ void services_init(struct controller *c)
 void services_fini(struct services *s)
 {
     ev_timer_stop(s->dns.loop, &s->waiting);
-    for_each_list_safe (struct late_frame, l, next, &s->late, link) {
-        list_remove(&l->link);
-        wr_fini(&l->bytes);
-        free(l);
-    }
     neighbors_fini(&s->neighbors);
     dhcp_fini(&s->dhcp);
     dhcp6_fini(&s->dhcp6);
@@ -96,15 +82,13 @@ static bool is_open(const struct controller *c, int network, const struct ip_add
     return leg && is_inside && ip_is_single(ip);
 }
 
-/* Returns whether flows follow from it. */
-static bool hear(struct controller *c, int network, const struct ip_addr *ip, net_mac mac)
+static void hear(struct controller *c, int network, const struct ip_addr *ip, net_mac mac)
 {
     if (!mac || mac >> 40 & 1 || !is_open(c, network, ip) ||
         !neighbors_see(&c->services.neighbors, c->domain->doc->networks[network].vlan, ip, mac, now(c)))
-        return false;
+        return;
     controller_touch(c);
     services_resolved(c, network, ip, mac);
-    return true;
 }
 
 /* The option of neighbor discovery that holds a link-layer address; 0: it is not there. */
@@ -199,40 +183,12 @@ void services_recall(struct controller *c, const struct flow_set *held)
 }
 
 /* --- what is meant for a router --- */
-/* Who is told that an address is his may use it at once: it is sent when the flows for it are. */
-static void send_late(struct controller *c, int sw, uint32_t port, struct wr *w)
-{
-    struct late_frame *l = w->bad ? NULL : malloc(sizeof *l);
-
-    if (!l) {
-        wr_fini(w);
-        return;
-    }
-    *l = (struct late_frame){ .datapath_id = c->domain->doc->switches[sw].datapath_id, .port = port, .bytes = *w };
-    list_push_back(&c->services.late, &l->link);
-}
-
-void services_planned(struct controller *c)
-{
-    for_each_list_safe (struct late_frame, l, next, &c->services.late, link) {
-        int sw = net_doc_switch_by_id(c->domain->doc, l->datapath_id);
-
-        list_remove(&l->link);
-        if (sw == NET_NONE)
-            wr_fini(&l->bytes);
-        else
-            services_send(c, sw, l->port, &l->bytes);
-        free(l);
-    }
-}
-
 static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network, const struct ofp_packet_in *p)
 {
     const struct net_network *n = &c->domain->doc->networks[network];
     const struct dhcp_frame in = { p->data, p->n_data, now(c) };
     char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
     struct dhcp_answer a;
-    bool is_new = false;
     struct wr w;
 
     wr_init(&w);
@@ -240,7 +196,7 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
     if (a.is_bound) {
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.address, text, sizeof text));
-        is_new = hear(c, network, &a.address, a.mac);
+        hear(c, network, &a.address, a.mac);
         if (c->services.leases)
             lease_store_put(c->services.leases, dhcp_lease_at(&c->services.dhcp, n->vlan, be32_load(a.address.bytes)),
                             now(c));
@@ -249,9 +205,7 @@ static void on_dhcp(struct controller *c, int sw, uint32_t in_port, int network,
         lease_store_remove(c->services.leases, n->vlan, be32_load(a.address.bytes));
     if (a.is_released && neighbors_forget(&c->services.neighbors, n->vlan, &a.address))
         controller_touch(c);
-    if (a.has_frame && is_new)
-        send_late(c, sw, in_port, &w);
-    else if (a.has_frame)
+    if (a.has_frame)
         services_send(c, sw, in_port, &w);
     else
         wr_fini(&w);
@@ -264,7 +218,6 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
     char text[ADDR_TEXT_SIZE], mac[NET_MAC_TEXT];
     struct services *s = &c->services;
     struct dhcp6_answer a;
-    bool is_new = false;
     struct wr w;
 
     wr_init(&w);
@@ -274,7 +227,7 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
 
         log_limited(LOG_INFORM, "network %s: dhcp: %s has %s", n->name, net_mac_text(a.mac, mac),
                     ip_format(&a.bound[i], text, sizeof text));
-        is_new |= hear(c, network, &a.bound[i], a.mac);
+        hear(c, network, &a.bound[i], a.mac);
         if (l && s->leases)
             lease_store_put6(s->leases, l, now(c));
     }
@@ -284,9 +237,7 @@ static void on_dhcp6(struct controller *c, int sw, uint32_t in_port, int network
         if (neighbors_forget(&s->neighbors, n->vlan, &a.released[i]))
             controller_touch(c);
     }
-    if (a.has_frame && is_new)
-        send_late(c, sw, in_port, &w);
-    else if (a.has_frame)
+    if (a.has_frame)
         services_send(c, sw, in_port, &w);
     else
         wr_fini(&w);

@@ -6,7 +6,6 @@
 #ifndef CONTROLLER_SERVICES_H
 #define CONTROLLER_SERVICES_H
 
-#include "base/list.h"
 #include "controller/dhcp6.h"
 #include "controller/dns_forward.h"
 #include "controller/flow.h"
@@ -30,7 +29,6 @@ struct services {
     struct dhcp_server dhcp;
     struct dhcp6_server dhcp6;
     struct dns_forward dns;
-    struct list late; /* struct late_frame: answers that must not be there before the flows that they promise */
     struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
     uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
     uint64_t advertised_ns;
@@ -47,7 +45,6 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
 void services_learn(struct controller *c, int network, const uint8_t *bytes, size_t n);
 /* What a switch holds from an earlier controller's time. */
 void services_recall(struct controller *c, const struct flow_set *held);
-void services_tick(struct controller *c);    /* every second or so */
-void services_planned(struct controller *c); /* the flows are on their way to the switches */
+void services_tick(struct controller *c); /* every second or so */
 
 #endif

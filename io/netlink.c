@@ -372,7 +372,8 @@ int netlink_route_add(struct netlink *nl, const struct ip_addr *to, const struct
     if (err) {
         errbuf_set(e, err, "netlink: not enough memory");
     } else {
-        int nle = rtnl_route_add(nl->sock, r, NLM_F_CREATE | NLM_F_EXCL);
+        /* Beside one that an IPv6 host learned by an advertisement, whichever was first (RFC 4861, 6.3.6). */
+        int nle = rtnl_route_add(nl->sock, r, NLM_F_CREATE | (gateway->family == 6 ? NLM_F_APPEND : NLM_F_EXCL));
 
         if (nle < 0)
             err = errbuf_set(e, errno_of(nle), "route by %s: %s", ip_format(gateway, text, sizeof text),

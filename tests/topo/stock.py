@@ -158,12 +158,16 @@ def case_dhcp(lab):
                 return event
     for host in ("anna", "robot"):
         assert re.match(r"10\.0\.[12]0\.1\d\d$", lab.address(host)), lab.address(host)
-    with lab.daemon("ugo", "lease of ", "busybox", "udhcpc", "-f", "-i", "ugo", "-s", script):
+    # The guard lets an address be used from the moment that it is told.
+    (lab.dir / "use").write_text(f"#!/bin/sh\n[ $1 = bound ] || exit 0\nip addr add $ip/$mask dev $interface\nip route add default via $router\n"
+                                 f"ping=$(ping -c 1 -W 1 $router | grep -c ' 0% packet loss')\n. {script}\n", encoding="utf-8")
+    (lab.dir / "use").chmod(0o755)
+    script.write_text(f"#!/bin/sh\n{{ echo event=$1$reason; echo ping=$ping; env; echo; }} >{fifo}\n", encoding="utf-8")
+    with lab.daemon("ugo", "lease of ", "busybox", "udhcpc", "-f", "-i", "ugo", "-s", lab.dir / "use"):
         got = next_event(["bound"])
+    same(got["ping"], "1", "answers to the first packet after the lease")
     want = {"mask": "24", "router": "10.0.10.254", "dns": SERVER, "domain": "office.example", "mtu": "1500"}
     same({k: got.get(k) for k in want}, want, "what udhcpc is told")
-    lab.say("ugo", "ip", "addr", "add", got["ip"] + "/24", "dev", "ugo")
-    lab.say("ugo", "ip", "route", "add", "default", "via", got["router"])
     lab.say("ugo", "ping", "-c", "1", "-W", "5", SERVER)
 
     def dhclient(family, words, reasons):
@@ -179,6 +183,7 @@ def case_dhcp(lab):
     lab.say("dora", "ping", "-c", "1", "-W", "5", SERVER)
     until("dora's link-local address is good", lambda: b"fe80" in (
         said := lab.say("dora", "ip", "-6", "addr", "show", "dev", "dora", "scope", "link")) and b"tentative" not in said)
+    until("dora has heard an advertisement", lambda: b"via" in lab.say("dora", "ip", "-6", "route", "show", "default"))
     got = dhclient(6, "Reply", ["BOUND6", "REBOOT6"])
     assert re.match(r"fd00:10::1[0-9a-f]{2}$", got["new_ip6_address"]), got["new_ip6_address"]
     lab.say("dora", "ip", "-6", "addr", "add", got["new_ip6_address"] + "/64", "dev", "dora", "nodad")

@@ -137,6 +137,8 @@ static void addresses_and_routes(void **state)
     assert_int_equal(netlink_addr_add(nl_a, "r0", &a4, NULL), -EEXIST);
     assert_int_equal(netlink_route_add(nl_a, NULL, &via4, NULL, NULL), 0);
     assert_int_equal(netlink_route_add(nl_a, NULL, &via6, "r0", NULL), 0);
+    ip_parse(&via6, "fd09::fd", NULL); /* another router, at the same distance */
+    assert_int_equal(netlink_route_add(nl_a, NULL, &via6, "r0", NULL), 0);
     assert_int_equal(netlink_route_add(nl_a, &to, &via4, "r0", NULL), 0);
     assert_int_equal(netlink_route_add(nl_a, &to, &via4, "r0", NULL), -EEXIST);
     assert_int_equal(netlink_addr_delete(nl_a, "r0", &a4, NULL), 0);
