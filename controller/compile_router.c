@@ -615,7 +615,7 @@ static void emit_route(struct compiler *c, const struct net_router *r, const str
     draft_emit(c, &d);
 }
 
-/* What is for the router itself: UDP is told that nothing listens; the rest ends here. */
+/* What is for the router itself: UDP and TCP are told that nothing listens; the rest ends here. */
 static void emit_own(struct compiler *c, const struct net_router *r, const struct ip_addr *ip)
 {
     struct draft d = draft_new(TABLE_ROUTE, PRIO_OWN, FLOW_KIND_CLOSED, 0);
@@ -624,8 +624,10 @@ static void emit_own(struct compiler *c, const struct net_router *r, const struc
     draft_match_ip(&d, DRAFT_DST, ip, ip->family == 4 ? 32 : 128);
     draft_emit(c, &d);
     d.spec.priority++;
-    match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
     draft_show(&d);
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_UDP);
+    draft_emit(c, &d);
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_TCP);
     draft_emit(c, &d);
 }
 

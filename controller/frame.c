@@ -253,6 +253,35 @@ void udp_write(struct wr *w, const struct ip_write *how, const struct udp *u)
     wr_fini(&m);
 }
 
+bool tcp_reset_write(struct wr *w, const struct ip_write *how, const struct ip_packet *ip)
+{
+    enum { HEADER = 20, FIN = 1, SYN = 2, RST = 4, ACK = 16, SUM_AT = 16 };
+    struct rd r = rd_init(ip->data, ip->n_data);
+    uint16_t src = rd_u16(&r), dst = rd_u16(&r);
+    uint32_t seq = rd_u32(&r), ack = rd_u32(&r);
+    uint8_t header = (uint8_t)(rd_u8(&r) >> 4) * 4, flags = rd_u8(&r), out[HEADER] = { 0 };
+    struct ip_write whole = *how;
+
+    if (ip->proto != FRAME_TCP || ip->is_later_fragment || r.bad || header < HEADER || header > ip->n_data ||
+        flags & RST)
+        return false;
+    be16_store(out, dst);
+    be16_store(out + 2, src);
+    if (flags & ACK) {
+        be32_store(out + 4, ack);
+    } else {
+        be32_store(out + 8, seq + (uint32_t)(ip->n_data - header) + !!(flags & SYN) + !!(flags & FIN));
+    }
+    out[12] = HEADER / 4 << 4;
+    out[13] = flags & ACK ? RST : RST | ACK;
+    whole.src = &ip->dst;
+    whole.dst = &ip->src;
+    whole.proto = FRAME_TCP;
+    whole.sum_at = SUM_AT;
+    ip_write(w, &whole, out, sizeof out);
+    return true;
+}
+
 struct ip_addr ip_link_local(net_mac mac)
 {
     struct ip_addr ip = { .family = 6, .prefix_len = 128, .bytes = { 0xfe, 0x80, [11] = 0xff, [12] = 0xfe } };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frame.h - frames as the controller reads and makes them: Ethernet with one tag, ARP, IP, UDP, ICMP, ICMPv6.
- * Spec: IEEE 802.3, 802.1Q; RFC 826, 791, 8200, 768, 792, 4443.   Pure.   Thread: any. */
+/* frame.h - frames as the controller reads and makes them: Ethernet with one tag, ARP, IP, UDP, TCP resets, ICMP, ICMPv6.
+ * Spec: IEEE 802.3, 802.1Q; RFC 826, 791, 8200, 768, 792, 4443, 9293.   Pure.   Thread: any. */
 #ifndef CONTROLLER_FRAME_H
 #define CONTROLLER_FRAME_H
 
@@ -12,6 +12,7 @@ enum {
     FRAME_ARP = 0x0806,
     FRAME_IPV6 = 0x86dd,
     FRAME_ICMP = 1,
+    FRAME_TCP = 6,
     FRAME_UDP = 17,
     FRAME_ICMPV6 = 58,
     FRAME_ANSWER_TTL = 64,
@@ -65,6 +66,10 @@ void ip_write(struct wr *w, const struct ip_write *how, const uint8_t *payload, 
 
 /* The same with a UDP header before the payload; `proto` and `sum_at` of `how` are not looked at. */
 void udp_write(struct wr *w, const struct ip_write *how, const struct udp *u);
+
+/* Appends a frame with the reset that answers the TCP segment `ip` where nobody listens (RFC 9293, 3.10.7.1).  False, and nothing
+ * is written: it is no segment, or one that is not answered.  `proto`, `sum_at`, `src` and `dst` of `how` are not looked at. */
+bool tcp_reset_write(struct wr *w, const struct ip_write *how, const struct ip_packet *ip);
 
 /* fe80:: with the interface identifier that RFC 4291, appendix A, makes of a MAC address. */
 struct ip_addr ip_link_local(net_mac mac);

@@ -334,6 +334,26 @@ void services_send_error(struct controller *c, int sw, int network, const struct
     send_to(c, sw, network, is_v6, &w);
 }
 
+/* Nothing listens at the router itself: TCP gets a reset, as a port unreachable is for UDP (RFC 1122, 3.2.2.1). */
+static void on_closed(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip)
+{
+    static const struct icmp_code closed[2] = { { 3, 3 }, { 1, 4 } };
+    const struct ip_write how = {
+        .dst_mac = f->src, .src_mac = services_router(c, network)->mac, .vlan = f->vlan, .ttl = FRAME_ANSWER_TTL
+    };
+    struct wr w;
+
+    if (ip->proto != FRAME_TCP) {
+        services_send_error(c, sw, network, f, ip, closed);
+        return;
+    }
+    wr_init(&w);
+    if (may_answer(ip, f) && tcp_reset_write(&w, &how, ip) && take_token(c))
+        services_send(c, sw, OFPP_TABLE, &w);
+    else
+        wr_fini(&w);
+}
+
 /* The MAC address of a host that the switches know the way to; 0: of none. */
 net_mac services_mac(const struct controller *c, int network, const struct ip_addr *ip)
 {
@@ -369,9 +389,7 @@ static void on_refused(struct controller *c, int sw, int network, const struct f
 void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flow_kind kind,
                         const struct ofp_packet_in *p)
 {
-    static const struct icmp_code expired[2] = { { 11, 0 }, { 3, 0 } }, no_route[2] = { { 3, 0 }, { 1, 0 } },
-                                  closed[2] = { { 3, 3 }, { 1, 4 } };
-    const struct icmp_code *code = kind == FLOW_KIND_TTL ? expired : kind == FLOW_KIND_NO_ROUTE ? no_route : closed;
+    static const struct icmp_code expired[2] = { { 11, 0 }, { 3, 0 } }, no_route[2] = { { 3, 0 }, { 1, 0 } };
     struct ip_packet ip;
     struct frame f;
     int network;
@@ -389,8 +407,10 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
         services_resolve(c, sw, network, &ip, p);
     else if (kind == FLOW_KIND_REFUSED)
         on_refused(c, sw, network, &f, &ip);
+    else if (kind == FLOW_KIND_CLOSED)
+        on_closed(c, sw, network, &f, &ip);
     else
-        services_send_error(c, sw, network, &f, &ip, code);
+        services_send_error(c, sw, network, &f, &ip, kind == FLOW_KIND_TTL ? expired : no_route);
 }
 
 /* --- time --- */

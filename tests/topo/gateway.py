@@ -252,6 +252,10 @@ class Resolver:
             query, peer = self.socket.recvfrom(2048)
             self.peers.append(peer)
             end = query.index(b"\0", 12) + 5
+            if b"long" in query:  # more than a forwarder passes on
+                answer = b"\xc0\x0c" + bytes.fromhex("00010001000000070004cb007107")
+                self.socket.sendto(query[:2] + b"\x81\x80\0\1\0\x64\0\0\0\0" + query[12:end] + answer * 100, peer)
+                continue
             self.socket.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end] +
                                bytes.fromhex("c00c00010001000000070004cb007107"), peer)
 
@@ -279,6 +283,13 @@ def check_dns(r):
         same(dig(h["web"], "@10.0.10.254", f"www{i}.example.org"), ("NOERROR", ["203.0.113.7"]), "what others know")
     ports = {p[1] for p in with_resolver.peers}
     assert len(ports) == 4, f"ports that can be guessed: {ports}"
+    # What does not fit is marked, and who then tries TCP hears at once that there is none.
+    said = subprocess.run(["ip", "netns", "exec", h["web"].netns, "dig", "+ignore", "+tries=1", "@10.0.10.254", "long.example.org"],
+                          capture_output=True, text=True, check=False).stdout
+    assert re.search(r"flags: [a-z ]*\btc\b", said) and "ANSWER: 0" in said, said
+    said = subprocess.run(["ip", "netns", "exec", h["web"].netns, "dig", "+tries=1", "@10.0.10.254", "long.example.org"],
+                          capture_output=True, text=True, check=False).stdout
+    assert "Truncated, retrying in TCP mode" in said and "connection refused" in said, said
     same(dig(h["client"], "@198.51.100.1", "+time=1", "pet.lab.example")[0], None, "the outside is not answered")
     with Inside(h["web"].netns):
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -252,6 +252,10 @@ def case_dig(lab):
         same(dig("web", "+ignore", f"@{SERVER}", "long.example", "TXT")[2], True, "a long answer by UDP is cut short")
         same(len(dig("web", f"@{SERVER}", "long.example", "TXT")[3]), 8, "a long answer, by TCP in the end")
     same(dig("web", "@10.0.10.254", "bench.lab.example"), (0, "NOERROR", False, ["10.0.20.1"]), "the router's answer")
+    for host, router in (("web", "10.0.10.254"), ("bench", "10.0.20.254"), ("web", "fd00:10::fe")):
+        begin = time.monotonic()
+        said = lab.run(host, "dig", "+tcp", "+tries=1", "+time=5", f"@{router}", "bench.lab.example").stdout.decode()
+        assert "connection refused" in said and time.monotonic() - begin < 2, f"by TCP, which the router does not speak: {said}"
     same(dig("bench", "@fd00:20::fe", "web.lab.example", "AAAA"), (0, "NOERROR", False, ["fd00:10::2"]), "the same by IPv6")
 
 

@@ -130,6 +130,66 @@ static void test_bad_ip(void **state)
         assert_false(frame_read(&f, bytes, n) && ip_read(&ip, &f));
 }
 
+/* What a segment is answered with where nobody listens: RFC 9293, 3.10.7.1. */
+static void test_reset(void **state)
+{
+    enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+    static const struct {
+        uint8_t flags, offset;
+        size_t n_data; /* with its header */
+        bool is_answered;
+        uint32_t seq, ack; /* of the answer */
+        uint8_t answer;
+    } cases[] = {
+        { SYN, 5, 20, true, 0, 0xfffffff1, RST | ACK },
+        { SYN, 10, 40, true, 0, 0xfffffff1, RST | ACK },
+        { SYN, 5, 50, true, 0, 15, RST | ACK },
+        /* wraps */ { FIN, 5, 30, true, 0, 0xfffffffb, RST | ACK },
+        { ACK, 5, 33, true, 7000, 0, RST },
+        { SYN | ACK, 5, 20, true, 7000, 0, RST },
+        { RST, 5, 20, false, 0, 0, 0 },
+        { RST | ACK, 5, 20, false, 0, 0, 0 },
+        { SYN, 4, 20, false, 0, 0, 0 },
+        { SYN, 10, 39, false, 0, 0, 0 },
+        { SYN, 5, 12, false, 0, 0, 0 },
+    };
+    const struct ip_write how = { .dst_mac = 1, .src_mac = 2, .vlan = 7, .ttl = 9 };
+
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const struct ip_addr *a = i & 1 ? &v6_a : &v4_a, *b = i & 1 ? &v6_b : &v4_b;
+        uint8_t bytes[60] = { 0x12, 0x34, 0, 53 };
+        struct ip_packet in = { .src = *a,
+                                .dst = *b,
+                                .proto = FRAME_TCP,
+                                .data = bytes,
+                                .n_data = cases[i / 2].n_data },
+                         out;
+        size_t n_ip = i & 1 ? 16 : 4;
+        struct frame f;
+        struct wr w;
+
+        be32_store(bytes + 4, 0xfffffff0);
+        be32_store(bytes + 8, 7000);
+        bytes[12] = (uint8_t)(cases[i / 2].offset << 4);
+        bytes[13] = cases[i / 2].flags;
+        wr_init(&w);
+        assert_int_equal(tcp_reset_write(&w, &how, &in), cases[i / 2].is_answered);
+        if (cases[i / 2].is_answered) {
+            assert_true(frame_read(&f, w.p, w.len) && ip_read(&out, &f));
+            assert_true(ip_equal(&out.src, b) && ip_equal(&out.dst, a) && out.proto == FRAME_TCP && out.n_data == 20);
+            assert_int_equal(be32_load(out.data), 53u << 16 | 0x1234);
+            assert_int_equal(be32_load(out.data + 4), cases[i / 2].seq);
+            assert_int_equal(be32_load(out.data + 8), cases[i / 2].ack);
+            assert_int_equal(be16_load(out.data + 12), 5 << 12 | cases[i / 2].answer);
+            assert_int_equal(folded(sum(a->bytes, n_ip) + sum(b->bytes, n_ip) + FRAME_TCP + 20 + sum(out.data, 20)),
+                             0xffff);
+        } else {
+            assert_int_equal(w.len, 0);
+        }
+        wr_fini(&w);
+    }
+}
+
 static void test_addresses(void **state)
 {
     struct ip_addr local = ip_link_local(UINT64_C(0x021122334455));
@@ -145,10 +205,8 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arp),
-        cmocka_unit_test(test_ip),
-        cmocka_unit_test(test_bad_ip),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_arp),   cmocka_unit_test(test_ip),        cmocka_unit_test(test_bad_ip),
+        cmocka_unit_test(test_reset), cmocka_unit_test(test_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
