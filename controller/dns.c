@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dns.c - see dns.h. */
-#include "controller/dns.h"
+#include "controller/dns_impl.h"
+
+#include "controller/dns64.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 enum {
-    FLAG_QR = 0x8000,
-    FLAG_AA = 0x0400,
-    FLAG_TC = 0x0200,
-    FLAG_RD = 0x0100,
-    FLAG_RA = 0x0080,
-    FLAG_CD = 0x0010,
-    OPCODE_MASK = 0x7800,
-    CLASS_IN = 1,
-    PLAIN_MAX = 512, /* bytes of an answer without EDNS, RFC 1035, 4.2.1 */
-    LABEL_MAX = 63,
-    OPT_SIZE = 11,
-    QUESTION_NAME = 0xc000 | DNS_HEADER, /* a pointer to it */
-    ODD = 1,                             /* in a name's text: a byte that no declared name has */
-};
-enum type { TYPE_A = 1, TYPE_NS = 2, TYPE_SOA = 6, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_ANY = 255 };
-
-struct query {
-    const uint8_t *bytes;
-    uint16_t flags, type, class;
-    char name[DNS_NAME_SIZE]; /* text, lower case, without the last dot */
-    size_t end;               /* of the question */
-    size_t opt_at;            /* of the size in the OPT record; 0: none */
-    uint16_t size;            /* of an answer that the asker takes */
-    uint8_t version;          /* of EDNS */
+    EDNS_DO = 0x8000,
+    ODD = 1, /* in a name's text: a byte that no declared name has */
 };
 
 /* --- reading --- */
@@ -88,7 +68,7 @@ static bool additional_read(struct query *q, struct rd *r, unsigned n_records)
             q->size = rd_u16(r);
             rd_skip(r, 1);
             q->version = rd_u8(r);
-            rd_skip(r, 2);
+            q->wants_dnssec = rd_u16(r) & EDNS_DO;
         } else {
             rd_skip(r, 6);
         }
@@ -99,8 +79,7 @@ static bool additional_read(struct query *q, struct rd *r, unsigned n_records)
     return true;
 }
 
-/* DNS_NOERROR: it is a good query. */
-static enum dns_rcode query_read(struct query *q, const uint8_t *bytes, size_t n)
+enum dns_rcode dns_query_read(struct query *q, const uint8_t *bytes, size_t n)
 {
     struct rd r = rd_init(bytes, n);
     uint16_t n_questions, n_answers, n_authorities, n_additional;
@@ -131,15 +110,7 @@ static enum dns_rcode query_read(struct query *q, const uint8_t *bytes, size_t n
 }
 
 /* --- writing --- */
-/* An answer in the making. */
-struct reply {
-    struct wr *w;
-    const struct query *q;
-    size_t start;
-    uint16_t flags, n_answers, n_authorities;
-};
-
-static void reply_begin(struct reply *a, struct wr *w, const struct query *q, uint16_t flags)
+void dns_reply_begin(struct reply *a, struct wr *w, const struct query *q, uint16_t flags)
 {
     *a = (struct reply){ .w = w, .q = q, .start = w->len, .flags = (uint16_t)(FLAG_QR | flags) };
     wr_bytes(w, q->bytes, 2);
@@ -150,7 +121,7 @@ static void reply_begin(struct reply *a, struct wr *w, const struct query *q, ui
         wr_bytes(w, q->bytes + DNS_HEADER, q->end - DNS_HEADER);
 }
 
-static void reply_end(struct reply *a, enum dns_rcode rcode)
+void dns_reply_end(struct reply *a, enum dns_rcode rcode)
 {
     const struct query *q = a->q;
 
@@ -203,9 +174,9 @@ void dns_refuse(struct wr *w, const uint8_t *query, size_t n, enum dns_rcode rco
     struct query q;
     struct reply a;
 
-    (void)query_read(&q, query, n);
-    reply_begin(&a, w, &q, 0);
-    reply_end(&a, rcode);
+    (void)dns_query_read(&q, query, n);
+    dns_reply_begin(&a, w, &q, 0);
+    dns_reply_end(&a, rcode);
 }
 
 void dns_cut(struct wr *w, const uint8_t *query, size_t n)
@@ -213,16 +184,16 @@ void dns_cut(struct wr *w, const uint8_t *query, size_t n)
     struct query q;
     struct reply a;
 
-    (void)query_read(&q, query, n);
-    reply_begin(&a, w, &q, FLAG_TC);
-    reply_end(&a, DNS_NOERROR);
+    (void)dns_query_read(&q, query, n);
+    dns_reply_begin(&a, w, &q, FLAG_TC);
+    dns_reply_end(&a, DNS_NOERROR);
 }
 
 void dns_limit(uint8_t *query, size_t n)
 {
     struct query q;
 
-    if (query_read(&q, query, n) == DNS_NOERROR && q.opt_at && be16_load(query + q.opt_at) > DNS_ANSWER_MAX)
+    if (dns_query_read(&q, query, n) == DNS_NOERROR && q.opt_at && be16_load(query + q.opt_at) > DNS_ANSWER_MAX)
         be16_store(query + q.opt_at, DNS_ANSWER_MAX);
 }
 
@@ -230,7 +201,7 @@ bool dns_is_answer(const uint8_t *query, size_t n, const uint8_t *answer, size_t
 {
     struct query q;
 
-    return query_read(&q, query, n) == DNS_NOERROR && n_answer >= q.end && !memcmp(query, answer, 2) &&
+    return dns_query_read(&q, query, n) == DNS_NOERROR && n_answer >= q.end && !memcmp(query, answer, 2) &&
            (be16_load(answer + 2) & (FLAG_QR | OPCODE_MASK)) == FLAG_QR && be16_load(answer + 4) == 1 &&
            !memcmp(query + DNS_HEADER, answer + DNS_HEADER, q.end - DNS_HEADER);
 }
@@ -386,6 +357,21 @@ static void addresses(struct reply *a, const struct ip_addr *list, size_t n)
     }
 }
 
+/* DNS64 (RFC 6147): hosts outside without IPv6 are reached by the router's NAT64. */
+static void synthesize(const struct zone *z, struct reply *a, const struct net_host *h)
+{
+    const struct net_leg *leg = net_doc_leg(z->doc, h->network);
+
+    for (size_t i = 0; z->router->nat64 && leg->is_outside && i < h->n_addresses; i++) {
+        struct ip_addr ip;
+
+        if (h->addresses[i].family != 4)
+            continue;
+        ip = dns64_address(&z->router->nat64->prefix, h->addresses[i].bytes);
+        record(a, TYPE_AAAA, ip.bytes, 16);
+    }
+}
+
 static void answer_name(const struct zone *z, struct reply *a, const char *name)
 {
     bool is_host = false;
@@ -397,6 +383,8 @@ static void answer_name(const struct zone *z, struct reply *a, const char *name)
             continue;
         is_host = true;
         addresses(a, h->addresses, h->n_addresses);
+        if (!a->n_answers && a->q->type == TYPE_AAAA)
+            synthesize(z, a, h);
     }
     if (!is_host && !strcasecmp(z->router->name, name))
         addresses(a, z->leg->addresses, z->leg->n_addresses);
@@ -477,7 +465,7 @@ static void answer(struct zone *z, const struct query *q, struct found *f, const
 {
     struct reply a;
 
-    reply_begin(&a, w, q, FLAG_AA);
+    dns_reply_begin(&a, w, q, FLAG_AA);
     if (f->reverse.family)
         f->is_there = answer_reverse(z, &a, &f->reverse);
     else if (f->is_there && name[0])
@@ -486,7 +474,7 @@ static void answer(struct zone *z, const struct query *q, struct found *f, const
         soa(z, &a, true);
     else if (!a.n_answers && !(a.flags & FLAG_TC))
         soa(z, &a, false);
-    reply_end(&a, f->is_there ? DNS_NOERROR : DNS_NXDOMAIN);
+    dns_reply_end(&a, f->is_there ? DNS_NOERROR : DNS_NXDOMAIN);
 }
 
 enum dns_verdict dns_serve(const struct net_doc *doc, int network, const uint8_t *query, size_t n, struct wr *w)
@@ -500,7 +488,7 @@ enum dns_verdict dns_serve(const struct net_doc *doc, int network, const uint8_t
     if (n < DNS_HEADER || query[2] & 0x80 || !z.leg)
         return DNS_DROP;
     z.router = &doc->routers[doc->networks[network].router];
-    bad = query_read(&q, query, n);
+    bad = dns_query_read(&q, query, n);
     if (bad || !z.router->dns) {
         dns_refuse(w, query, n, bad ? bad : DNS_REFUSED);
         return DNS_ANSWER;

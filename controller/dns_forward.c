@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "controller/dns.h"
+#include "controller/dns64.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,11 @@ struct dns_query {
     int fd; /* -1: none */
     struct ev_io readable;
     struct ev_timer timeout;
-    uint16_t id; /* the asker's */
+    uint16_t id;          /* the asker's */
+    struct ip_addr nat64; /* DNS64's prefix; family 0: the answer goes on as it is */
+    uint8_t *empty;       /* the answer that has no IPv6 address: IPv4 ones are asked for now; NULL: not yet */
+    size_t n_empty;
+    uint32_t ttl_s; /* how long that holds */
     size_t n;
     uint8_t bytes[]; /* as it is sent: with an id of our own */
 };
@@ -40,6 +45,7 @@ static void query_free(struct dns_query *q)
     hang_up(q);
     list_remove(&q->link);
     q->of->n_queries--;
+    free(q->empty);
     free(q);
 }
 
@@ -54,6 +60,10 @@ static void query_fail(struct dns_query *q)
 {
     struct wr w;
 
+    if (q->empty) { /* it was an answer */
+        query_answer(q, q->empty, q->n_empty);
+        return;
+    }
     wr_init(&w);
     dns_refuse(&w, q->bytes, q->n, DNS_SERVFAIL);
     q->of->n_failed++;
@@ -104,6 +114,36 @@ static void on_timeout(struct ev_loop *loop, struct ev_timer *w, int revents)
     query_next(w->data);
 }
 
+/* DNS64: an answer without IPv6 addresses waits until IPv4 ones are known. */
+static bool ask_again(struct dns_query *q, const uint8_t *bytes, size_t n)
+{
+    if (!q->nat64.family || q->empty || !dns64_is_empty(q->bytes, q->n, bytes, n, &q->ttl_s))
+        return false;
+    q->empty = malloc(n);
+    if (!q->empty)
+        return false;
+    memcpy(q->empty, bytes, n);
+    q->n_empty = n;
+    dns64_ask(q->bytes, q->n, 4);
+    q->n_tried = 0;
+    query_next(q);
+    return true;
+}
+
+/* The IPv4 addresses, or that there are none. */
+static void answer_synthesized(struct dns_query *q, const uint8_t *bytes, size_t n)
+{
+    struct wr w;
+
+    wr_init(&w);
+    dns64_ask(q->bytes, q->n, 6);
+    if (dns64_answer(&w, q->bytes, q->n, bytes, n, &q->nat64, q->ttl_s) && !w.bad)
+        query_answer(q, w.p, w.len);
+    else
+        query_answer(q, q->empty, q->n_empty);
+    wr_fini(&w);
+}
+
 static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
     struct dns_query *q = w->data;
@@ -123,7 +163,13 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
             return;
         }
     }
+    if (n <= DNS_ANSWER_MAX && ask_again(q, bytes, (size_t)n))
+        return;
     q->of->n_answered++;
+    if (q->empty) {
+        answer_synthesized(q, bytes, (size_t)n);
+        return;
+    }
     if (n <= DNS_ANSWER_MAX) {
         query_answer(q, bytes, (size_t)n);
         return;
@@ -169,9 +215,10 @@ static bool is_under_way(const struct dns_forward *f, const struct dns_asker *fr
     return false;
 }
 
-void dns_forward_query(struct dns_forward *f, const struct net_dns *dns, const struct dns_asker *from,
+void dns_forward_query(struct dns_forward *f, const struct net_router *r, const struct dns_asker *from,
                        const uint8_t *bytes, size_t n)
 {
+    const struct net_dns *dns = r->dns;
     struct dns_query *q;
 
     if (n < DNS_HEADER || n > DNS_QUERY_MAX || is_under_way(f, from, be16_load(bytes)))
@@ -182,6 +229,8 @@ void dns_forward_query(struct dns_forward *f, const struct net_dns *dns, const s
     *q = (struct dns_query){ .of = f, .from = *from, .fd = -1, .id = be16_load(bytes), .n = n };
     memcpy(q->bytes, bytes, n);
     dns_limit(q->bytes, n);
+    if (r->nat64 && dns64_is_asked(bytes, n))
+        q->nat64 = r->nat64->prefix;
     for (; q->n_resolvers < dns->n_forward && q->n_resolvers < NET_DNS_MAX; q->n_resolvers++)
         q->resolvers[q->n_resolvers] = dns->forward[q->n_resolvers];
     q->n_tries = is_room(f, from) ? DNS_TRIES : 0;

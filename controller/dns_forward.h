@@ -40,7 +40,7 @@ void dns_forward_init(struct dns_forward *f, struct ev_loop *loop,
                       void (*answer)(void *arg, const struct dns_asker *to, const uint8_t *bytes, size_t n), void *arg);
 void dns_forward_fini(struct dns_forward *f);
 /* `bytes`: a query that dns_serve wants forwarded.  It is answered once, or not at all when it is there already. */
-void dns_forward_query(struct dns_forward *f, const struct net_dns *dns, const struct dns_asker *from,
+void dns_forward_query(struct dns_forward *f, const struct net_router *r, const struct dns_asker *from,
                        const uint8_t *bytes, size_t n);
 
 #endif

@@ -59,7 +59,7 @@ void services_dns(struct controller *c, int sw, uint32_t in_port, int network, c
             send_answer(c, sw, &from, w.p, w.len);
         break;
     case DNS_FORWARD:
-        dns_forward_query(&c->services.dns, services_router(c, network)->dns, &from, u.data, u.n_data);
+        dns_forward_query(&c->services.dns, services_router(c, network), &from, u.data, u.n_data);
         break;
     case DNS_DROP:
         break;

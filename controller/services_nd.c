@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* services_nd.c - what a router says by neighbor discovery: its addresses, and that it is there.
- * Spec: RFC 4861, 4862, 8106.   See services.h. */
+ * Spec: RFC 4861, 4862, 8106, 8781.   See services.h. */
 #include "controller/domain.h"
 #include "controller/services_impl.h"
 #include "openflow/ofp.h"
 
 #include <string.h>
 
-enum { OPTION_PREFIX = 3, OPTION_MTU = 5, OPTION_RDNSS = 25, FLAG_MANAGED = 0x80, FLAG_OTHER = 0x40 };
+enum {
+    OPTION_PREFIX = 3,
+    OPTION_MTU = 5,
+    OPTION_RDNSS = 25,
+    OPTION_PREF64 = 38,
+    FLAG_MANAGED = 0x80,
+    FLAG_OTHER = 0x40
+};
 #define ALL_NODES_MAC UINT64_C(0x333300000001)
 
 bool services_is_own(const struct controller *c, int network, const struct ip_addr *ip)
@@ -68,6 +75,21 @@ static void wr_rdnss(struct wr *m, const struct net_doc *doc, int network)
             wr_bytes(m, dns[i].bytes, 16);
 }
 
+/* RFC 8781, 4: the prefix of NAT64, its length by a code, and the lifetime in units of 8 s. */
+static void wr_pref64(struct wr *m, const struct net_router *r)
+{
+    static const uint8_t lengths[] = { 96, 64, 56, 48, 40, 32 };
+    unsigned code = 0;
+
+    if (!r->nat64)
+        return;
+    while (lengths[code] != r->nat64->prefix.prefix_len)
+        code++;
+    wr_u16(m, OPTION_PREF64 << 8 | 2);
+    wr_u16(m, (uint16_t)((ROUTER_LIFETIME_S + 7) / 8 << 3 | code));
+    wr_bytes(m, r->nat64->prefix.bytes, 12);
+}
+
 /* RFC 4861, 4.2; each IPv6 subnet of 64 bits is for autoconfiguration (RFC 4862, 5.5.3). */
 static void advertisement_write(struct wr *m, const struct net_doc *doc, int network, net_mac router)
 {
@@ -97,6 +119,7 @@ static void advertisement_write(struct wr *m, const struct net_doc *doc, int net
         wr_bytes(m, n->subnets[i].bytes, 16);
     }
     wr_rdnss(m, doc, network);
+    wr_pref64(m, &doc->routers[n->router]);
 }
 
 /* `vlan` 0: untagged. */

@@ -32,6 +32,7 @@ routers:
     gateway: s1
     networks: {phones: "fd00:64::fe", world: 198.51.100.1}
     outside: world
+    dns: {domain: lab.example}
     nat64: {prefix: "2001:db8:64::/96"%s}
 policies:
   - {name: no-telnet, from: phones, to: outside, protocol: tcp, port: 23, action: deny}
@@ -78,6 +79,38 @@ def check_ping(r):
         said = r.hosts["phone"].sh("ping", "-c2", "-W5", "-s", str(size), SERVER6)
         if " 0% packet loss" not in said:
             raise AssertionError(said)
+
+
+def check_dns(r):
+    """DNS64: names of hosts that have IPv4 only (RFC 6147)."""
+    def dig(kind):
+        return r.hosts["phone"].sh("dig", "+short", f"@{ROUTER6}", kind, "server.lab.example").strip()
+    until("the router answers", lambda: dig("AAAA"))
+    same((dig("AAAA"), dig("A")), (SERVER6, "198.51.100.80"))
+
+
+def check_advertisement(r):
+    """The router tells the prefix (RFC 8781)."""
+    with Inside(r.hosts["phone"].netns):
+        s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("phone"))
+    s.settimeout(0.2)
+
+    def options():
+        s.sendto(struct.pack("!BBHI", 133, 0, 0, 0), ("ff02::2", 0))
+        try:
+            message = s.recv(1500)
+        except TimeoutError:
+            return None
+        at, out = 16, {}
+        while message[0] == 134 and at < len(message):
+            out[message[at]] = message[at + 2:at + 8 * message[at + 1]]
+            at += 8 * message[at + 1]
+        return out
+    lifetime = struct.pack("!H", 1800)  # of 96 bits: code 0
+    same(until("an advertisement", options)[38], lifetime + socket.inet_pton(socket.AF_INET6, "2001:db8:64::")[:12])
+    s.close()
 
 
 def check_curl(r):
@@ -205,7 +238,7 @@ def check(r):
         # not the address that the host makes of a router advertisement while the test runs
         run("ip", "-n", r.hosts[name].netns, "-6", "route", "replace", "default", "via", ROUTER6, "src", r.hosts[name].address)
     run("ip", "-n", r.hosts["server"].netns, "route", "add", "default", "via", OUTER)
-    for one in (check_ping, check_curl, check_datagrams, check_traceroute, check_too_big, check_policy, check_used_up):
+    for one in (check_ping, check_dns, check_advertisement, check_curl, check_datagrams, check_traceroute, check_too_big, check_policy, check_used_up):
         one(r)
         print(f"{one.__name__}: passed", flush=True)
 
@@ -224,7 +257,7 @@ def main(build, kind):
     if os.geteuid():
         print("skipped: needs root")
         return 77
-    if not shutil.which("curl" if kind == "trama" else "ovs-vswitchd"):
+    if not shutil.which("dig" if kind == "trama" else "ovs-vswitchd"):
         print(f"skipped: needs {'curl' if kind == 'trama' else 'ovs-vswitchd'}")
         return 77
     try:

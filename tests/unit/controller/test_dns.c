@@ -262,6 +262,7 @@ struct world {
     struct ev_loop *loop;
     struct dns_forward f;
     struct net_dns dns;
+    struct net_router router;
     struct ip_addr resolvers[2];
     int fd[2]; /* of the two resolvers */
     unsigned n_heard;
@@ -295,6 +296,7 @@ static void world_open(struct world *w)
         w->f.port = be16_load(&at.sin_port);
     }
     w->dns = (struct net_dns){ .n_forward = 2, .forward = w->resolvers };
+    w->router.dns = &w->dns;
 }
 
 static void world_close(struct world *w)
@@ -331,8 +333,8 @@ static void test_forward(void **state)
     size_t n = query_make(query, "www.example", A, 4096);
 
     world_open(&w);
-    dns_forward_query(&w.f, &w.dns, &somebody, query, n);
-    dns_forward_query(&w.f, &w.dns, &somebody, query, n); /* again: it is under way */
+    dns_forward_query(&w.f, &w.router, &somebody, query, n);
+    dns_forward_query(&w.f, &w.router, &somebody, query, n); /* again: it is under way */
     assert_int_equal(w.f.n_queries, 1);
     resolve(&w, 0, 0x8180, true, 0); /* from whom was not asked */
     ev_run(w.loop, EVRUN_NOWAIT);
@@ -347,6 +349,57 @@ static void test_forward(void **state)
     world_close(&w);
 }
 
+/* What the first resolver hears, and answers with an address of it, or none. */
+static void resolve_dns64(struct world *w, uint16_t type, bool has_address)
+{
+    static const uint8_t record[] = { 0xc0, 12, 0, A, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 33 };
+    struct sockaddr_in from;
+    socklen_t len = sizeof from;
+    uint8_t bytes[512];
+    ssize_t n = recvfrom(w->fd[0], bytes, sizeof bytes, 0, (struct sockaddr *)&from, &len);
+
+    assert_true(n > 0);
+    assert_int_equal(be16_load(bytes + n - 4), type);
+    be16_store(bytes + 2, 0x8180);
+    if (has_address) {
+        be16_store(bytes + 6, 1);
+        memcpy(bytes + n, record, sizeof record);
+        n += (ssize_t)sizeof record;
+    }
+    assert_int_equal(sendto(w->fd[0], bytes, (size_t)n, 0, (struct sockaddr *)&from, len), n);
+}
+
+/* DNS64: no IPv6 address, so IPv4 ones are asked for. */
+static void test_forward_dns64(void **state)
+{
+    static const uint8_t want[] = { 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 33 };
+    static const struct net_nat64 nat64 = { .prefix = { 6, 96, { 0, 0x64, 0xff, 0x9b } } };
+    uint8_t query[400];
+    size_t n = query_make(query, "www.example", AAAA, 0);
+
+    for (int has_address = 0; has_address < 2; has_address++) {
+        struct world w;
+
+        world_open(&w);
+        w.router.nat64 = &nat64;
+        dns_forward_query(&w.f, &w.router, &somebody, query, n);
+        resolve_dns64(&w, AAAA, false);
+        while (!w.f.n_answered && recv(w.fd[0], w.heard, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+            ev_run(w.loop, EVRUN_ONCE);
+        assert_int_equal(w.n_heard, 0);
+        resolve_dns64(&w, A, has_address);
+        ev_run(w.loop, 0);
+        assert_int_equal(w.n_heard, 1);
+        assert_int_equal(be16_load(w.heard), 0xbeef);
+        assert_memory_equal(w.heard + 12, query + 12, n - 12);
+        assert_int_equal(be16_load(w.heard + 6), has_address);
+        if (has_address)
+            assert_memory_equal(w.heard + w.n - sizeof want, want, sizeof want);
+        assert_int_equal(w.f.n_queries, 0);
+        world_close(&w);
+    }
+}
+
 static void test_forward_other_id(void **state)
 {
     struct world w;
@@ -354,7 +407,7 @@ static void test_forward_other_id(void **state)
     size_t n = query_make(query, "www.example", A, 0);
 
     world_open(&w);
-    dns_forward_query(&w.f, &w.dns, &somebody, query, n);
+    dns_forward_query(&w.f, &w.router, &somebody, query, n);
     resolve(&w, 0, 0x8180, false, 1);
     ev_run(w.loop, EVRUN_NOWAIT);
     assert_int_equal(w.n_heard, 0); /* and after a while the next is asked */
@@ -376,11 +429,11 @@ static void test_forward_bounds(void **state)
     world_open(&w);
     for (unsigned i = 0; i < DNS_QUERIES_OF_ONE; i++) {
         be16_store(query, (uint16_t)i);
-        dns_forward_query(&w.f, &w.dns, &somebody, query, n);
+        dns_forward_query(&w.f, &w.router, &somebody, query, n);
     }
     assert_int_equal(w.n_heard, 0);
     be16_store(query, 1000);
-    dns_forward_query(&w.f, &w.dns, &somebody, query, n);
+    dns_forward_query(&w.f, &w.router, &somebody, query, n);
     assert_int_equal(w.n_heard, 1);
     assert_int_equal(w.heard[3] & 0xf, DNS_SERVFAIL);
     assert_int_equal(w.f.n_queries, DNS_QUERIES_OF_ONE);
@@ -393,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_answers),          cmocka_unit_test(test_bad),
         cmocka_unit_test(test_random),           cmocka_unit_test(test_forward),
         cmocka_unit_test(test_forward_other_id), cmocka_unit_test(test_forward_bounds),
+        cmocka_unit_test(test_forward_dns64),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
