@@ -174,6 +174,8 @@ static int edit(struct worker *w, struct pkt *p, uint64_t head, const uint64_t *
         return pkt_copy_ttl_in(p);
     case OP_NPTV6:
         return set_prefix(p, arg, payload);
+    case OP_CLAMP_MSS:
+        return pkt_clamp_mss(p, (uint16_t)arg);
     default:
         return -EOPNOTSUPP;
     }
@@ -614,6 +616,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_COPY_TTL_OUT:
         case OP_COPY_TTL_IN:
         case OP_NPTV6:
+        case OP_CLAMP_MSS:
         case OP_LEARN:
         case OP_CHOOSE:
         case OP_MOVE:

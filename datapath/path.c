@@ -74,7 +74,7 @@ static bool is_edit(const struct act *a)
 /* Leaves the key alone, whatever it does. */
 static bool is_deed(const struct act *a)
 {
-    return a->type == ACT_OUTPUT || a->type == ACT_SET_QUEUE || a->type == ACT_DATA ||
+    return a->type == ACT_OUTPUT || a->type == ACT_SET_QUEUE || a->type == ACT_DATA || a->type == ACT_CLAMP_MSS ||
            (a->type == ACT_CONTROLLER && !a->to.is_pause);
 }
 

@@ -86,5 +86,7 @@ int pkt_copy_ttl_in(struct pkt *p);
 /* rewrite_prefix.c: the source's prefix, or, `is_in`, the destination's, if it is the one of `t`.  -EADDRNOTAVAIL: the address
  * has no other one. */
 int pkt_set_prefix(struct pkt *p, const struct nptv6 *t, bool is_in);
+/* rewrite_mss.c: a TCP SYN announces `mss` bytes at most; what announces less, or nothing, stays. */
+int pkt_clamp_mss(struct pkt *p, uint16_t mss);
 
 #endif

@@ -67,7 +67,8 @@ enum op {
                   * Payload: port, the action set, then what is to be done (struct act each) */
     OP_CT,           /* payload: struct ct_action */
     OP_CT_CLEAR,
-    OP_NPTV6, /* arg: 1 when it is the destination's.  Payload: struct nptv6 */
+    OP_NPTV6,     /* arg: 1 when it is the destination's.  Payload: struct nptv6 */
+    OP_CLAMP_MSS, /* arg: the most that a SYN may announce */
     OP_FORK, /* arg: actions in the set.  Payload: the set, then what a copy of the frame does first (struct act each) */
     OP_DROP, /* arg: enum drop */
     OP_N

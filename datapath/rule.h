@@ -47,9 +47,10 @@ enum act_type {
     ACT_BUNDLE,       /* choice among live ports: ACT_DATA, eight numbers each */
     ACT_CT, /* ct, and n_body actions: ACT_DATA twice for a translation, then what sets ct_mark and ct_label */
     ACT_CT_CLEAR,
-    ACT_NPTV6, /* value: the prefix inside, mask: outside; nptv6 */
-    ACT_EXIT,  /* nothing more is done, the action set neither, whatever led here */
-    ACT_GOTO,  /* table_id; only here in what is left to do after a continuation, as the next three are */
+    ACT_NPTV6,     /* value: the prefix inside, mask: outside; nptv6 */
+    ACT_CLAMP_MSS, /* mss */
+    ACT_EXIT,      /* nothing more is done, the action set neither, whatever led here */
+    ACT_GOTO,      /* table_id; only here in what is left to do after a continuation, as the next three are */
     ACT_CLEAR_SET,
     ACT_WRITE_SET, /* n_body actions that follow are written to the action set */
     ACT_CONTEXT,   /* context: whose actions follow */
@@ -90,6 +91,7 @@ struct act {
         uint16_t ethertype;
         uint32_t queue; /* of whatever port it will be sent by */
         uint8_t ttl;
+        uint16_t mss;
         enum field_id field; /* ACT_SET_FIELD */
         uint32_t n_body;
         struct {

@@ -246,6 +246,7 @@ static void do_act(struct walk *w, const struct act *a)
     case ACT_OUTPUT_CUT:
     case ACT_FIN_TIMEOUT:
     case ACT_NPTV6:
+    case ACT_CLAMP_MSS:
         walk_do_nx(w, a);
         break;
     case ACT_CT_CLEAR:

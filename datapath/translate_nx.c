@@ -197,5 +197,9 @@ void walk_do_nx(struct walk *w, const struct act *a)
     case ACT_NPTV6:
         emit_nptv6(w, a);
         break;
+    case ACT_CLAMP_MSS:
+        program_add(w->out, OP_CLAMP_MSS, 0, a->mss);
+        w->n_edits++;
+        break;
     }
 }

@@ -387,6 +387,10 @@ static int check_trama(struct walk *w, const struct ofp_action *act)
         if (n->is_in > 1 || !nptv6_is_sound(&t))
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
         return walk_ask(w, match_allows_field(&w->frame, FIELD_IPV6_SRC));
+    case TRAMAAST_CLAMP_MSS:
+        if (!act->experimenter.trama.clamp_mss.mss)
+            return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
+        return walk_ask(w, match_allows_field(&w->frame, FIELD_TCP_SRC));
     }
     return walk_refuse(w, OFPBAC_BAD_EXP_TYPE);
 }

@@ -97,6 +97,10 @@ static void print_action(struct str *s, const struct ofp_action *act, const stru
             nptv6_text_print(s, &act->experimenter.trama.nptv6);
             return;
         }
+        if (act->experimenter.experimenter == OFPEXP_TRAMA && act->experimenter.trama.subtype == TRAMAAST_CLAMP_MSS) {
+            str_printf(s, "clamp_mss(%u)", act->experimenter.trama.clamp_mss.mss);
+            return;
+        }
         break;
     }
     ofp_actions_print(s, act, 1); /* what text has no word for */

@@ -359,6 +359,7 @@ static const struct row {
     { "nat", parse_nat, 0 },
     { "nat64", parse_nat64, 0 },
     { "nptv6", parse_nptv6, 0 },
+    { "clamp_mss", parse_clamp_mss, 0 },
     { "clone", parse_clone, 0 },
     { "sample", refuse_extension, 0 },
     { "multipath", parse_multipath, 0 },

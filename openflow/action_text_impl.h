@@ -37,7 +37,7 @@ action_parser parse_dec_ttl, parse_fin_timeout, parse_conjunction, parse_clone, 
 action_parser parse_output_nx;
 
 /* --- ct_text.c --- */
-action_parser parse_ct, parse_nat, parse_nat64, parse_nptv6;
+action_parser parse_ct, parse_nat, parse_nat64, parse_nptv6, parse_clamp_mss;
 /* False: its zone is in a field that nobody here knows. */
 bool ct_text_print(struct str *s, const struct ofp_nx_ct *ct, const struct port_names *names);
 void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *nat);

@@ -63,7 +63,13 @@ static int translate_trama(const struct ofp_action_experimenter *in, struct act 
 {
     struct nptv6 t;
 
-    if (in->experimenter != OFPEXP_TRAMA || in->trama.subtype != TRAMAAST_NPTV6)
+    if (in->experimenter != OFPEXP_TRAMA)
+        return -EOPNOTSUPP;
+    if (in->trama.subtype == TRAMAAST_CLAMP_MSS) {
+        *out = (struct act){ .type = ACT_CLAMP_MSS, .mss = in->trama.clamp_mss.mss };
+        return 0;
+    }
+    if (in->trama.subtype != TRAMAAST_NPTV6)
         return -EOPNOTSUPP;
     t = nptv6_decode(&in->trama.nptv6);
     *out = (struct act){ .type = ACT_NPTV6, .value = t.inside, .mask = t.outside };

@@ -28,7 +28,7 @@ static void change(struct pkt *p, const uint8_t *c)
     uint16_t type = types[c[1] % (sizeof types / sizeof *types)];
     struct value v = { .hi = c[2] * UINT64_C(0x0102030405060708), .lo = c[2] * UINT64_C(0x1122334455667788) + c[3] };
 
-    switch (c[0] % 14) {
+    switch (c[0] % 15) {
     case 0:
         (void)pkt_push_vlan(p, type);
         return;
@@ -64,6 +64,9 @@ static void change(struct pkt *p, const uint8_t *c)
         return;
     case 11:
         (void)pkt_copy_ttl_in(p);
+        return;
+    case 12:
+        (void)pkt_clamp_mss(p, be16_load(c + 2));
         return;
     default:
         (void)pkt_set_field(p, (enum field_id)(c[1] % FIELD_N), v, field_ones((enum field_id)(c[1] % FIELD_N)));

@@ -57,6 +57,7 @@ static const struct {
 } cases[] = {
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2", NULL },
     { FLOW_TEXT_ADD, "ipv6 actions=nptv6(out,inside=fd00:1::/48,outside=2001:db8::/32),output:2", NULL },
+    { FLOW_TEXT_ADD, "tcp,tcp_flags=+syn actions=clamp_mss(1360),output:2", NULL },
     { FLOW_TEXT_ADD, "ipv6 actions=nptv6(outside=2001:0db8::/32,inside=fd00:1::/48,in)",
       "ipv6 actions=nptv6(in,inside=fd00:1::/48,outside=2001:db8::/32)" },
     { FLOW_TEXT_ADD, "ipv6 actions=ct(commit,table=2,zone=7,nat64(prefix=64:ff9b::/96,src=192.0.2.1))", NULL },
@@ -216,6 +217,10 @@ static const struct {
       "nptv6: '2001:db8::/65' is no IPv6 prefix of 1 to 64 bits with zeros behind it" },
     { FLOW_TEXT_ADD, "ipv6,actions=nptv6(inside=fd00:1::/48,outside=2001:db8::/32)",
       "nptv6: 'inside=fd00:1::/48,outside=2001:db8::/32' needs out or in, inside=PREFIX and outside=PREFIX" },
+    { FLOW_TEXT_ADD, "tcp,actions=clamp_mss(0)", "clamp_mss: '0' is no segment size from 1 to 65535, in parentheses" },
+    { FLOW_TEXT_ADD, "tcp,actions=clamp_mss(65536)",
+      "clamp_mss: '65536' is no segment size from 1 to 65535, in parentheses" },
+    { FLOW_TEXT_ADD, "tcp,actions=clamp_mss", "clamp_mss: '' is no segment size from 1 to 65535, in parentheses" },
     { FLOW_TEXT_ADD, "ipv6,actions=nptv6(up)", "nptv6: 'up' is none of out, in, inside=PREFIX, outside=PREFIX" },
     { FLOW_TEXT_ADD, "ipv6,actions=nptv6", "nptv6: '' needs out or in, inside=PREFIX and outside=PREFIX" },
     { FLOW_TEXT_ADD, "ipv6,actions=ct(nat64(prefix=64:ff9b::/95,src=192.0.2.1))",
