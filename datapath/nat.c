@@ -478,16 +478,14 @@ int nat_frame(struct pkt *p, const struct conn_packet *cp, const struct conn_tup
     const struct conn_tuple *seen = &tuple[dir];
     struct conn_tuple want = conn_tuple_inverse(&tuple[!dir]);
     bool is_error = cp->kind == CONN_KIND_ERROR;
-    struct value src;
     int err = pkt_writable(p);
 
     if (!err && is_error)
         err = inner_frame(p, cp, &tuple[!dir]);
     if (err)
         return err;
-    src = key_get(&p->key, want.family == 4 ? FIELD_IPV4_SRC : FIELD_IPV6_SRC);
-    /* an error may come from any router on the way: that one keeps its address */
-    if (!is_value(want.src, seen->src) && (!is_error || is_value(src, seen->src)))
+    /* an error may come from any router on the way: one on the hidden side is hidden, too (RFC 5508, REQ-5) */
+    if (!is_value(want.src, seen->src))
         err = set_address(p, want.family, true, want.src);
     if (!err && !is_value(want.dst, seen->dst))
         err = set_address(p, want.family, false, want.dst);

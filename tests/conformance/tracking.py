@@ -9,6 +9,9 @@ from differential.tracked import ACK, RST, SYN, icmp, pseudo, tcp, total, udp
 from support.ofctl import run_if_there
 from support.track import ETH, HOST, OTHER, OUTER, ROUTER, SERVER, Seen, TrackTest, ether, ipv6_tcp
 
+HIDDEN = [10, 9, 9, 9]
+
+
 class Tracking(TrackTest):
     def test_opens_and_closes(self):
         self.nat()
@@ -156,6 +159,15 @@ class Tracking(TrackTest):
                     self.assertEqual((back.src, back.dst), (ROUTER, HOST))
                     self.assertEqual(back.l4[8:], packet[:len(quoted)])
         self.assertIsNone(self.through("out", icmp(ROUTER, OUTER, 3, 1, bytes(4), udp(OUTER, SERVER, 5001, 53, b""))))
+
+    def test_rfc5508_req_5_a_router_inside_is_hidden(self):
+        """An error of a router between the switch and the host, about what came from outside, leaves with the outer address."""
+        self.nat()
+        self.through("in", udp(HOST, SERVER, 5000, 53, b"question"), "out")
+        came = self.through("out", udp(SERVER, OUTER, 53, 5000, b"answer"), "in")
+        out = self.through("in", icmp(HIDDEN, SERVER, 3, 4, bytes(4), came.ip), "out")
+        self.assertEqual((out.src, out.dst), (OUTER, SERVER))
+        self.assertEqual(out.l4[8:], udp(SERVER, OUTER, 53, 5000, b"answer"))
 
     def test_errors_end_nothing(self):
         """RFC 5508, REQ-6; RFC 5382, REQ-10."""
