@@ -32,7 +32,7 @@ static void emit_translation(struct compiler *c, const struct net_router *r, int
     draft_match_vlan(&d, c->doc->networks[network].vlan);
     draft_set(&d, FIELD_REG0, value_of(WAY_NAT64));
     a = draft_ct(&d, compiler_zone(c, network, ZONE_NAT), TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT,
-                 CT_NAT_F_SRC | CT_NAT_F_MAPPING | CT_NAT_F_GO_ON);
+                 CT_NAT_F_SRC | CT_NAT_F_MAPPING | CT_NAT_F_GO_ON | router_filtering(n->nat.filtering));
     a->nat_family = 4;
     a->value = ip_value(&n->nat.first);
     if (!ip_equal(&n->nat.first, &n->nat.last))

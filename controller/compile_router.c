@@ -94,7 +94,7 @@ static bool has_open_mappings(const struct compiler *c, const struct net_router 
     for (size_t i = 0; i < r->n_source_nats; i++)
         if (r->source_nats[i].filtering != NET_FILTERING_ADDRESS_AND_PORT)
             return c->view->switches[c->sw].is_trama;
-    return false;
+    return r->nat64 && r->nat64->nat.filtering != NET_FILTERING_ADDRESS_AND_PORT && c->view->switches[c->sw].is_trama;
 }
 
 static bool is_gateway(const struct compiler *c, const struct net_router *r)
@@ -733,7 +733,7 @@ static void nat_to(const struct compiler *c, struct draft *d, uint16_t zone, con
         a->value_max = ip_value(last);
 }
 
-static unsigned filtering_flag(enum net_filtering f)
+unsigned router_filtering(enum net_filtering f)
 {
     return f == NET_FILTERING_ENDPOINT  ? CT_NAT_F_FILTERING_ENDPOINT
            : f == NET_FILTERING_ADDRESS ? CT_NAT_F_FILTERING_ADDRESS
@@ -771,7 +771,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         a = &d.acts[d.spec.n_acts - 1];
         a->port_min = s->port_min;
         a->port_max = s->port_max;
-        a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | filtering_flag(s->filtering) : 0);
+        a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | router_filtering(s->filtering) : 0);
         emit_with_helpers(c, r, &d);
     }
 }

@@ -109,6 +109,7 @@ void compile_policies(struct compiler *c);                          /* of the sw
 void compile_nat64(struct compiler *c, const struct net_router *r); /* likewise, which is the router's gateway */
 void compile_nptv6(struct compiler *c, const struct net_router *r); /* likewise */
 uint64_t router_metadata(const struct compiler *c, const struct net_router *r); /* in what is asked of it */
+unsigned router_filtering(enum net_filtering f);                                /* of enum ct_nat_flag */
 /* The leg outside whose network has the address; NET_NONE: none. */
 int router_leg_with(const struct compiler *c, const struct net_router *r, const struct ip_addr *ip);
 

@@ -476,6 +476,7 @@ static int nat64_make(struct maker *m)
     if (!n->nat.first.family)
         n->nat.first = n->nat.last = *own;
     n->nat.is_mapped = true;
+    n->nat.filtering = (enum net_filtering)raw->filtering;
     m->r->nat64 = n;
     return 0;
 }

@@ -138,6 +138,7 @@ static const struct doc_field nat64_fields[] = {
     { "prefix", doc_read_subnet, offsetof(struct raw_nat64, prefix) },
     { "to", net_read_one_or_list, offsetof(struct raw_nat64, nat.to), &two_addresses },
     { "ports", doc_read_list, offsetof(struct raw_nat64, nat.ports), &ports_items },
+    { "filtering", doc_read_enum, offsetof(struct raw_nat64, nat.filtering), filterings },
     { NULL },
 };
 

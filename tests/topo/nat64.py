@@ -217,6 +217,28 @@ def check_policy(r):
         s.close()
 
 
+def check_filtering(r):
+    """RFC 6146, 3.5.1.2: who may write to a port that a mapping has."""
+    for how, is_let_in in (("", False), (", filtering: endpoint-independent", True)):
+        r.call("net/apply", "filter.yaml", DOCUMENT % how)
+        r.wait()
+        client, server, stranger = udp(r.hosts["phone"], 5100 + is_let_in), udp(r.hosts["server"], 53), udp(r.hosts["server"], 99)
+        outer = ask(client, server, b"?", b"!")
+        stranger.sendto(b"psst", outer)
+        client.settimeout(PATIENCE_S if is_let_in else 0.5)
+        try:
+            data, peer = client.recvfrom(100)
+            same((is_let_in, data, peer[:2]), (True, b"psst", (SERVER6, 99)))
+            client.sendto(b"yes?", peer)
+            same(stranger.recvfrom(100), (b"yes?", outer))
+            stranger.sendto(b"once more", outer)
+            same(client.recvfrom(100)[0], b"once more")
+        except TimeoutError:
+            same(is_let_in, False, "who may write does not get in")
+        for s in (client, server, stranger):
+            s.close()
+
+
 def check_used_up(r):
     """With all ports of the range taken, the next host is told so, and the others talk on."""
     r.call("net/apply", "few.yaml", DOCUMENT % ", ports: [7000, 7001], to: 198.51.100.2")
@@ -238,7 +260,7 @@ def check(r):
         # not the address that the host makes of a router advertisement while the test runs
         run("ip", "-n", r.hosts[name].netns, "-6", "route", "replace", "default", "via", ROUTER6, "src", r.hosts[name].address)
     run("ip", "-n", r.hosts["server"].netns, "route", "add", "default", "via", OUTER)
-    for one in (check_ping, check_dns, check_advertisement, check_curl, check_datagrams, check_traceroute, check_too_big, check_policy, check_used_up):
+    for one in (check_ping, check_dns, check_advertisement, check_curl, check_datagrams, check_traceroute, check_too_big, check_policy, check_filtering, check_used_up):
         one(r)
         print(f"{one.__name__}: passed", flush=True)
 

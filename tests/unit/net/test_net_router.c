@@ -121,6 +121,8 @@ static const struct {
       "21: router r1: nat64: the first address is above the last" },
     { "nat64's ports backwards",
       "    dns:", "    nat64: {ports: [9, 8]}\n    dns:", "21: router r1: nat64: port 9 is above port 8" },
+    { "nat64 filters by no kind",
+      "    dns:", "    nat64: {filtering: symmetric}\n    dns:", "21: filtering: 'symmetric'" },
     { "nptv6 of IPv4", "    dns:", "    nptv6: [{inside: 10.0.0.0/8, outside: '2001:db8:1::/48'}]\n    dns:",
       "21: router r1: nptv6: 10.0.0.0/8 is no IPv6 prefix of 1 to 64 bits" },
     { "nptv6 of a long prefix",
