@@ -34,6 +34,7 @@ enum {
     PROTO_UDP = 17,
     PROTO_ICMPV6 = 58,
     PROTO_SCTP = 132,
+    TCP_SYN = 2,
     DHCP_SERVER_PORT = 67,
     DNS_SERVER_PORT = 53,
     DHCPV6_SERVER_PORT = 547,
@@ -276,6 +277,20 @@ static void emit_services(struct compiler *c, const struct net_router *r, const 
     }
 }
 
+/* Frames for the router's MAC address that begin a TCP connection go where `all` of them go, and announce no more than fits. */
+static void emit_clamp(struct compiler *c, const struct draft *all, uint16_t mss)
+{
+    struct draft d = *all;
+
+    if (!mss || !c->view->switches[c->sw].is_trama)
+        return;
+    d.spec.priority++;
+    match_set(&d.m, FIELD_IP_PROTO, PROTO_TCP);
+    match_set_masked(&d.m, FIELD_TCP_FLAGS, value_of(TCP_SYN), value_of(TCP_SYN));
+    draft_act(&d, FLOW_ACT_CLAMP_MSS)->arg = mss;
+    draft_emit(c, &d);
+}
+
 static void emit_local(struct compiler *c, const struct net_router *r, const struct net_leg *leg)
 {
     uint16_t vlan = c->doc->networks[leg->network].vlan;
@@ -293,6 +308,7 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
         d.spec.metadata = router_metadata(c, r);
         d.spec.metadata_mask = METADATA_ROUTER_MASK | METADATA_TRUSTED;
         draft_emit(c, &d);
+        emit_clamp(c, &d, v6 ? r->mss6 : r->mss);
     }
     for (size_t i = 0; i < leg->n_addresses; i++)
         if (leg->addresses[i].family == 4 && !leg->is_outside)
@@ -841,6 +857,10 @@ void compile_routers(struct compiler *c)
     for (size_t i = 0; i < c->doc->n_routers; i++) {
         const struct net_router *r = &c->doc->routers[i];
 
+        if (r->mss && !c->view->switches[c->sw].is_trama)
+            compiler_problem(c, c->sw,
+                             "router %s: mss needs trama-switchd; switch %s is none, and lowers nothing (line %u)",
+                             r->name, c->doc->switches[c->sw].name, r->line);
         for (size_t j = 0; j < r->n_legs; j++) {
             emit_local(c, r, &r->legs[j]);
             compiler_emit_spoof(c, r->mac, r->legs[j].network);

@@ -67,12 +67,13 @@ enum flow_act_type {
     FLOW_ACT_PUSH_VLAN,
     FLOW_ACT_POP_VLAN,
     FLOW_ACT_SET_VLAN,
-    FLOW_ACT_SET,      /* a whole field */
-    FLOW_ACT_MOVE,     /* a whole field into another of its width */
-    FLOW_ACT_DEC_TTL,  /* of IP */
-    FLOW_ACT_CT,       /* through the connection table, and on in a table */
-    FLOW_ACT_CT_CLEAR, /* forget what the connection table said */
-    FLOW_ACT_NPTV6,    /* one prefix for another */
+    FLOW_ACT_SET,       /* a whole field */
+    FLOW_ACT_MOVE,      /* a whole field into another of its width */
+    FLOW_ACT_DEC_TTL,   /* of IP */
+    FLOW_ACT_CT,        /* through the connection table, and on in a table */
+    FLOW_ACT_CT_CLEAR,  /* forget what the connection table said */
+    FLOW_ACT_NPTV6,     /* one prefix for another */
+    FLOW_ACT_CLAMP_MSS, /* what a TCP SYN announces: arg at most */
 };
 enum flow_ct_flag { FLOW_CT_COMMIT = 1 << 0, FLOW_CT_FORCE = 1 << 1, FLOW_CT_NAT = 1 << 2 };
 /* One action of an apply-actions instruction.  What a type does not use is zero. */

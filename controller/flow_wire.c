@@ -153,6 +153,10 @@ static int action_make(struct ofp_action *out, struct arena *arena, const struct
     case FLOW_ACT_CT_CLEAR:
         *out = nx_make(NXAST_CT_CLEAR);
         break;
+    case FLOW_ACT_CLAMP_MSS:
+        *out = trama_make(TRAMAAST_CLAMP_MSS);
+        out->experimenter.trama.clamp_mss.mss = a->arg;
+        break;
     case FLOW_ACT_NPTV6:
         *out = nptv6_make(a);
         break;
@@ -275,10 +279,14 @@ static bool ct_read(struct flow_act *out, const struct ofp_nx_ct *ct)
     return nat_read(out, &ct->actions[0]);
 }
 
-static bool nptv6_read(struct flow_act *out, const struct ofp_action *a)
+static bool trama_read(struct flow_act *out, const struct ofp_action *a)
 {
     const struct ofp_trama_nptv6 *n = &a->experimenter.trama.nptv6;
 
+    if (a->experimenter.trama.subtype == TRAMAAST_CLAMP_MSS) {
+        *out = (struct flow_act){ .type = FLOW_ACT_CLAMP_MSS, .arg = a->experimenter.trama.clamp_mss.mss };
+        return true;
+    }
     if (a->experimenter.trama.subtype != TRAMAAST_NPTV6)
         return false;
     *out = (struct flow_act){
@@ -297,7 +305,7 @@ static bool nx_read(struct flow_act *out, const struct ofp_action *a)
     const struct ofp_nx_reg_move *m = &a->experimenter.nicira.reg_move;
 
     if (a->experimenter.experimenter == OFPEXP_TRAMA)
-        return nptv6_read(out, a);
+        return trama_read(out, a);
     if (nx_is(a, NXAST_CT))
         return ct_read(out, &a->experimenter.nicira.ct);
     if (nx_is(a, NXAST_REG_LOAD)) {

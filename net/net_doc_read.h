@@ -135,6 +135,7 @@ struct raw_router {
     struct raw_word gateway;
     struct raw_dns dns;
     struct raw_nat64 nat64;
+    uint16_t mss;                                                                       /* 0: not given; NET_MSS_AUTO */
     struct doc_array helpers;                                                           /* int: enum net_helper */
     struct doc_array legs, outside, routes, source_nats, forwards, one_to_ones, nptv6s; /* outside: struct raw_word */
 };

@@ -649,6 +649,19 @@ static int dns_make(struct maker *m)
     return 0;
 }
 
+/* The headers of IP and TCP are not of the segment (RFC 9293, 3.7.1). */
+static void mss_make(struct maker *m)
+{
+    enum { HEADERS = 20 + 20, HEADERS_V6 = 40 + 20 };
+    uint16_t mtu = UINT16_MAX;
+
+    for (size_t i = 0; i < m->r->n_legs; i++)
+        if (m->c->doc->networks[m->legs[i].network].mtu < mtu)
+            mtu = (uint16_t)m->c->doc->networks[m->legs[i].network].mtu;
+    m->r->mss = m->raw->mss == NET_MSS_AUTO ? (uint16_t)(mtu - HEADERS) : m->raw->mss;
+    m->r->mss6 = m->raw->mss == NET_MSS_AUTO ? (uint16_t)(mtu - HEADERS_V6) : m->raw->mss;
+}
+
 static int router_make(struct net_check *c, int index, const struct raw_router *raw)
 {
     struct net_router *r = (struct net_router *)(uintptr_t)&c->doc->routers[index];
@@ -667,8 +680,10 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
         r->helpers |= 1u << ((const int *)raw->helpers.items)[i];
     if (!err)
         err = legs_make(&m);
-    if (!err)
+    if (!err) {
+        mss_make(&m);
         err = overlaps_check(&m);
+    }
     if (!err)
         err = routes_make(&m);
     if (!err)

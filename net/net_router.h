@@ -25,6 +25,7 @@
  *         - {outside: 198.51.100.10, inside: web}
  *       nat64: {prefix: "64:ff9b::/96"}                 # IPv6 hosts reach IPv4 outside; `to`, `ports` as of source_nat
  *       nptv6: [{inside: "fd00:10::/48", outside: "2001:db8:1::/48"}]   # one prefix for another, which is routed to the gateway
+ *       mss: auto                                       # of TCP through it, at most; or a number
  *       helpers: [ftp, tftp]                            # of what is translated
  *       dns: {forward: [9.9.9.9, 1.1.1.1], domain: lab.example}         # it answers at its addresses inside
  *   policies:                                           # the first that fits; `any`, outside, a network, host, or prefix
@@ -122,6 +123,9 @@ struct net_dns {
     const struct ip_addr *forward; /* whom the rest is asked of, in this order */
 };
 
+/* What the smallest MTU of the router's networks leaves, in place of a number of its own. */
+enum { NET_MSS_MIN = 536, NET_MSS_MAX = 8960, NET_MSS_AUTO = UINT16_MAX };
+
 /* Protocols whose connections announce others. */
 enum net_helper { NET_HELPER_FTP, NET_HELPER_TFTP, NET_HELPERS };
 
@@ -137,6 +141,7 @@ struct net_router {
     const struct net_forward *forwards;
     const struct net_one_to_one *one_to_ones;
     const struct net_nptv6 *nptv6s;
+    uint16_t mss, mss6;            /* what TCP through it announces at most, by IPv4 and IPv6; 0: as it does */
     unsigned helpers;              /* bit for each enum net_helper: what is translated is looked into */
     const struct net_nat64 *nat64; /* NULL: none */
     const struct net_dns *dns;     /* NULL: none */

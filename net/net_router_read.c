@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "net/net_doc_read.h"
 
+#include <string.h>
+
 enum {
     POLICIES_MAX = 10000,
     ROUTERS_MAX = 1024,
@@ -166,6 +168,24 @@ static const struct doc_items nptv6_items = {
     .max = NATS_MAX,
 };
 
+/* A number, or `auto`. */
+static int read_mss(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    static const struct doc_range range = { NET_MSS_MIN, NET_MSS_MAX };
+    const char *text;
+    int err = doc_read_string(n, NULL, &text, e);
+
+    if (err)
+        return err;
+    if (!strcmp(text, "auto")) {
+        *(uint16_t *)out = NET_MSS_AUTO;
+        return 0;
+    }
+    if (doc_read_u16(n, &range, out, NULL))
+        return doc_error(n, e, "'%.64s' is neither auto nor a number from %d to %d", text, NET_MSS_MIN, NET_MSS_MAX);
+    return 0;
+}
+
 static const struct doc_field router_fields[] = {
     { "gateway", net_read_word, offsetof(struct raw_router, gateway) },
     { "networks", doc_read_named, offsetof(struct raw_router, legs), &leg_items, true },
@@ -177,6 +197,7 @@ static const struct doc_field router_fields[] = {
     { "helpers", net_read_one_or_list, offsetof(struct raw_router, helpers), &helper_items },
     { "nat64", read_nat64, offsetof(struct raw_router, nat64), nat64_fields },
     { "nptv6", doc_read_list, offsetof(struct raw_router, nptv6s), &nptv6_items },
+    { "mss", read_mss, offsetof(struct raw_router, mss) },
     { "dns", read_dns, offsetof(struct raw_router, dns), dns_fields },
     { NULL },
 };

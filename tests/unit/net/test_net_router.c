@@ -123,6 +123,10 @@ static const struct {
       "    dns:", "    nat64: {ports: [9, 8]}\n    dns:", "21: router r1: nat64: port 9 is above port 8" },
     { "nat64 filters by no kind",
       "    dns:", "    nat64: {filtering: symmetric}\n    dns:", "21: filtering: 'symmetric'" },
+    { "mss of nothing",
+      "    dns:", "    mss: 535\n    dns:", "21: mss: '535' is neither auto nor a number from 536 to 8960" },
+    { "mss of a word",
+      "    dns:", "    mss: small\n    dns:", "21: mss: 'small' is neither auto nor a number from 536 to 8960" },
     { "nptv6 of IPv4", "    dns:", "    nptv6: [{inside: 10.0.0.0/8, outside: '2001:db8:1::/48'}]\n    dns:",
       "21: router r1: nptv6: 10.0.0.0/8 is no IPv6 prefix of 1 to 64 bits" },
     { "nptv6 of a long prefix",
@@ -224,6 +228,31 @@ static void test_good(void **state)
     net_doc_free(doc);
 }
 
+/* Of a document whose smallest MTU is 1400. */
+static void test_mss(void **state)
+{
+    static const struct {
+        const char *value;
+        uint16_t mss, mss6;
+    } values[] = { { "auto", 1360, 1340 }, { "536", 536, 536 }, { "8960", 8960, 8960 } };
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct errbuf e = { 0 };
+        struct net_doc *doc = NULL;
+        char text[400];
+
+        snprintf(
+            text, sizeof text,
+            "networks:\n  a: {vlan: 10, subnet: 10.0.0.0/24, mtu: 1400}\n  b: {vlan: 20, subnet: 10.0.1.0/24}\n"
+            "switches: {s1: {datapath_id: 1}}\nrouters: {r: {networks: {a: 10.0.0.254, b: 10.0.1.254}, mss: %s}}\n",
+            values[i].value);
+        assert_int_equal(net_doc_parse(&doc, "n.yaml", text, strlen(text), &e), 0);
+        assert_int_equal(doc->routers[0].mss, values[i].mss);
+        assert_int_equal(doc->routers[0].mss6, values[i].mss6);
+        net_doc_free(doc);
+    }
+}
+
 static void test_mistakes(void **state)
 {
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
@@ -293,10 +322,8 @@ static void test_every_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_more_mistakes),
-        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_mss),          cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_more_mistakes), cmocka_unit_test(test_every_prefix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
