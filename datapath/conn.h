@@ -121,8 +121,8 @@ static inline const struct conn_tuple *conn_tuple_of(const struct conn *c, enum 
 struct conn_zone_conf {
     uint32_t timeout_s[CONN_TIMERS];
     uint32_t limit; /* of connections */
-    uint32_t
-        host_limit; /* of those that one host began, or of its mappings; not of those whose destination is translated */
+    /* Of those that one host began, or of its mappings; not of those whose destination is translated. */
+    uint32_t host_limit;
 };
 
 struct conn_table_conf {

@@ -15,6 +15,9 @@
  * their part of that array once a tick, some steps a round: sixteen in a cache line, so that a million cost 62,500 lines.
  * A frame touches it only when its tick differs.
  *
+ * Entries that are no connections take places, too: those that connections hold (conn_holder.h) are over when nobody holds them,
+ * and not by time; those for connections that are expected (conn_expect.h) by time.  Neither counts for a limit.
+ *
  * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet, or that both sides have
  * closed: of those met among some random places the one that has the least time left goes.  So a flood of new sources pushes out
  * itself, and with each other host's new connections live on as long as the table is large; one that was answered and is
