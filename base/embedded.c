@@ -13,9 +13,14 @@ static void value_to_bytes(uint8_t out[16], struct value v)
     be64_store(out + 8, v.lo);
 }
 
+static uint64_t leading_ones(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : ~(UINT64_MAX >> n);
+}
+
 struct value ipv6_prefix_mask(unsigned len)
 {
-    return (struct value){ len >= 64 ? UINT64_MAX : ~(UINT64_MAX >> len), len > 64 ? ~(UINT64_MAX >> (len - 64)) : 0 };
+    return (struct value){ leading_ones(len), len > 64 ? leading_ones(len - 64) : 0 };
 }
 
 /* Where byte `i` of the IPv4 address is. */

@@ -50,6 +50,16 @@ static void ends_of_prefixes(void **state)
     assert_true(embedded_is_in((struct value){ prefix.hi, UINT64_C(1) << 31 }, prefix, 96));
 }
 
+static void masks(void **state)
+{
+    assert_int_equal(ipv6_prefix_mask(0).hi | ipv6_prefix_mask(0).lo, 0);
+    assert_int_equal(ipv6_prefix_mask(1).hi, UINT64_C(1) << 63);
+    assert_int_equal(ipv6_prefix_mask(64).hi, UINT64_MAX);
+    assert_int_equal(ipv6_prefix_mask(64).lo, 0);
+    assert_int_equal(ipv6_prefix_mask(65).lo, UINT64_C(1) << 63);
+    assert_int_equal(ipv6_prefix_mask(128).hi & ipv6_prefix_mask(128).lo, UINT64_MAX);
+}
+
 static void unsound_prefixes(void **state)
 {
     static const struct value zero = { 0x0064ff9b00000000, 0 };
@@ -69,6 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc_6052_examples),
         cmocka_unit_test(ends_of_prefixes),
+        cmocka_unit_test(masks),
         cmocka_unit_test(unsound_prefixes),
     };
 
