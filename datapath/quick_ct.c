@@ -220,12 +220,16 @@ struct reading {
     struct edit edit[PORT_BURST]; /* of those that are translated */
 };
 
-/* Frames of one connection come in runs, and often in both directions: one of the last two may have been alike. */
+/* Frames of one connection come in runs, and often in both directions: one of the last two may have been alike.  Of a run it is the
+ * first that all are like: only its tuple has been read. */
 static uint8_t find_like(const struct reading *r, unsigned k)
 {
-    for (unsigned back = 1; back <= 2 && back <= k; back++)
-        if (r->addresses[k] == r->addresses[k - back] && r->ports[k] == r->ports[k - back])
-            return (uint8_t)(k - back);
+    for (unsigned back = 1; back <= 2 && back <= k; back++) {
+        unsigned j = k - back;
+
+        if (r->addresses[k] == r->addresses[j] && r->ports[k] == r->ports[j])
+            return r->like[j] == NOT_ALIKE ? (uint8_t)j : r->like[j];
+    }
     return NOT_ALIKE;
 }
 
