@@ -50,11 +50,30 @@ static int insert(struct conn_table *t, unsigned worker, struct conn *c, const s
 {
     struct conn_tuple reply = as_entry(e->frame);
 
-    if (e->frame.dst.hi == e->reply.src.hi && e->frame.dst.lo == e->reply.src.lo) {
+    if (!reply.dst_port && e->frame.dst.hi == e->reply.src.hi && e->frame.dst.lo == e->reply.src.lo)
         reply.dst_port = e->reply.src_port;
-        return conn_insert(t, worker, c, &reply);
+    return reply.dst_port ? conn_insert(t, worker, c, &reply) : nat_reserve(t, worker, c, e->frame.dst);
+}
+
+/* The master expects that already, and has told of the port: what says so again must say the same.  False: it does not. */
+static bool renew(struct conn_table *t, struct conn_expected *e, const struct conn_tuple *original, uint64_t now_ns)
+{
+    struct conn *c = conn_lock_at(t, e->master, e->master_serial);
+    uint32_t index = c ? c->expectation : 0, serial = c ? c->expectation_serial : 0;
+    bool is_same;
+
+    if (c)
+        conn_unlock(c);
+    c = conn_lock_at(t, index, serial);
+    if (!c)
+        return false;
+    is_same = conn_tuple_equal(&c->original, original);
+    if (is_same) {
+        conn_set_time(t, c, now_ns, CONN_EXPECT_S * (uint64_t)NSEC_PER_S);
+        e->frame.dst_port = c->reply.dst_port;
     }
-    return nat_reserve(t, worker, c, e->frame.dst);
+    conn_unlock(c);
+    return is_same;
 }
 
 int conn_announce(struct conn_table *t, unsigned worker, struct conn_expected *e, uint64_t now_ns)
@@ -63,6 +82,8 @@ int conn_announce(struct conn_table *t, unsigned worker, struct conn_expected *e
     int err = -EEXIST;
 
     original.dst_port = 0;
+    if (renew(t, e, &original, now_ns))
+        return 0;
     if (!set_expectation(t, worker, e, 0, 0) || conn_n_expected(t) > conn_max(t) / ROOM_PART)
         return -ENOSPC;
     for (unsigned i = 0; i < TRIES && err == -EEXIST; i++) {

@@ -22,8 +22,8 @@ struct conn_expected {
 };
 
 /* Expects a connection to `e->reply`'s source, begun by `e->frame`'s source at address `e->frame.dst`: sets the port there,
- * which is the real one if it can be, and takes the place of what the master expected before.  -ENOSPC: there are too many, or
- * the master is gone; -EADDRINUSE: no port is free. */
+ * unless it is given: that which it is expected at already, or the real one if it can be; and takes the place of what the master
+ * expected before.  -ENOSPC: there are too many, or the master is gone; -EADDRINUSE: no port is free. */
 int conn_announce(struct conn_table *t, unsigned worker, struct conn_expected *e, uint64_t now_ns);
 /* Whether a frame that belongs to no connection is expected.  Costs nothing where nothing is. */
 bool conn_expected_find(struct conn_table *t, unsigned worker, const struct conn_tuple *frame, uint64_t now_ns,

@@ -364,6 +364,7 @@ static void on_tftp(struct worker *w, struct conn_table *t, const struct pkt *p,
     if (s->dir != CONN_ORIGINAL || !code || (be16_load(code) != TFTP_READ && be16_load(code) != TFTP_WRITE))
         return;
     e = expected_of(s, CONN_ORIGINAL, s->tuple[CONN_ORIGINAL].src_port);
+    e.frame.dst_port = s->tuple[CONN_REPLY].dst_port; /* where the server saw it come from */
     (void)conn_announce(t, w->id, &e, w->now_ns);
 }
 

@@ -221,7 +221,7 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
 {
     static const struct nat_spec none;
     struct conn_tuple inside;
-    uint32_t holder = admits(a) ? conn_admit(t, w->id, &cp->tuple, &inside) : 0;
+    uint32_t holder = admits(a) && !e ? conn_admit(t, w->id, &cp->tuple, &inside) : 0;
     struct conn *c;
     int err;
 

@@ -355,10 +355,14 @@ int nat_begin_expected(struct conn_table *t, unsigned worker, struct conn *c, co
 {
     struct nat_spec spec = spec_of_address(source ? source : &reply->dst, c->original.family);
     struct target g;
+    int err;
 
     target_init(&g, &c->original, &spec);
     if (!is_value(reply->src, g.reply.src) || reply->src_port != g.reply.src_port)
         c->nat |= CT_DNAT;
+    err = c->nat ? 0 : conn_hold_host(t, worker, &c->original, &c->holder);
+    if (err)
+        return err;
     g.reply = *reply;
     if (!source)
         return conn_insert(t, worker, c, reply);

@@ -126,6 +126,40 @@ class Helpers(TrackTest):
         self.data_comes(high << 8 | low, host=OTHER)
         self.data_comes(5001, sport=2020)
 
+    def test_sent_again_it_says_the_same(self):
+        """Though the port that was another's when it was sent first is free now: the server may have seen the first one."""
+        first, second = Control(self), Control(self, client=OTHER)
+        first.say(0, f"PORT {six(HOST, 5001)}\r\n")
+        said = second.say(0, f"PORT {six(OTHER, 5001)}\r\n")
+        self.data_comes(5001)
+        self.assertEqual(second.say(0, f"PORT {six(OTHER, 5001)}\r\n", again=True), said)
+        high, low = map(int, said.strip().split(",")[-2:])
+        self.data_comes(high << 8 | low, host=OTHER, sport=2020)
+
+    def test_rfc6888_req_4_data_counts_too(self):
+        """Data connections that a host begins are its own, as others are."""
+        self.sw.call("conn/zone", 1, "host-limit=3")
+        self.addCleanup(self.sw.call, "conn/zone", 1, "host-limit=0")
+        c = Control(self)
+        for port, leaves in ((51210, "out"), (51211, "out"), (51212, None)):
+            c.say(1, f"227 ({six(SERVER, port)})\r\n")
+            self.through("in", tcp(HOST, SERVER, 6000, port, 1, 0, SYN), leaves)
+
+    def test_data_is_not_for_a_mapping_of_the_same_port(self):
+        """Another host's mapping that lets everybody in has the port that is announced."""
+        how = "mapping=endpoint-independent,filtering=endpoint-independent"
+        done = self.trama("flow", "add", "-f", "-", stdin="\n".join((
+            "table=0,priority=40000,ip,in_port=2,actions=ct(table=1,zone=1,nat(mapped))",
+            f"table=1,priority=4,ct_state=+new-rel+trk,tcp,in_port=1,actions=ct(commit,zone=1,nat(src=198.51.100.7,{how})),output:2",
+            "table=1,priority=10,ct_state=+new+trk+dnat,ip,in_port=2,actions=output:1")))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        out = self.through("in", tcp(OTHER, [192, 0, 2, 77], 5001, 80, 1, 0, SYN), "out")
+        self.assertEqual(out.sport, 5001)
+        c = Control(self)
+        said = c.say(0, f"PORT {six(HOST, 5001)}\r\n")
+        high, low = map(int, said.strip().split(",")[-2:])
+        self.data_comes(high << 8 | low)
+
     def test_passive(self):
         c = Control(self)
         line = f"227 Entering Passive Mode ({six(SERVER, 51210)}).\r\n"
@@ -224,6 +258,15 @@ class Helpers(TrackTest):
         self.assertEqual((back.src, back.sport), (OUTER, out.sport))
         self.through("in", udp(OTHER, SERVER, 5001, 69, b"\0\5\0\1no"), "out")  # an error asks for nothing
         self.assertIsNone(self.through("out", udp(SERVER, OUTER, 3334, 5001, b"\0\3\0\1data")))
+
+    def test_tftp_of_two_hosts_with_the_same_port(self):
+        """The server answers to the port that the request came from, whatever it was inside."""
+        for host in (HOST, OTHER):
+            out = self.through("in", udp(host, SERVER, 5000, 69, b"\0\1boot.img\0octet\0blksize\0" + b"1428\0"), "out")
+            came = self.through("out", udp(SERVER, OUTER, 3333, out.sport, b"\0\6blksize\0" + b"1428\0"), "in")
+            self.assertEqual((came.dst, came.dport), (host, 5000))
+            back = self.through("in", udp(host, SERVER, 5000, 3333, b"\0\4\0\0"), "out")
+            self.assertEqual((back.src, back.sport), (OUTER, out.sport))
 
     def test_padding_stays_padding(self):
         """A line so short that the frame is padded, which becomes longer than that."""

@@ -2,15 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoint-independent mappings of NAT, what they let in, and limits of hosts (RFC 4787, 5382, 6888), from the text of a flow to the
 bytes that leave.   Exit 77: there is no ovs-ofctl."""
-import os
-import subprocess
-
 from differential.tracked import ACK, SYN, icmp, tcp, udp
 from support.ofctl import run_if_there
-from support.switch import PATIENCE, until
+from support.switch import until
 from support.track import HOST, OTHER, OUTER, SERVER, TrackTest
 
-TRAMA = os.environ["TRAMA"]
 REMOTE, STRANGER = [192, 0, 2, 10], [203, 0, 113, 80]
 
 
@@ -18,9 +14,6 @@ class Mappings(TrackTest):
     def setUp(self):
         super().setUp()
         until(lambda: not self.mappings(), "mappings stay")
-
-    def trama(self, *words, stdin=None):
-        return subprocess.run([TRAMA, "--run-dir", self.sw.dir, *words], input=stdin, capture_output=True, text=True, timeout=PATIENCE)
 
     def map(self, how="mapping=endpoint-independent,filtering=endpoint-independent", src="198.51.100.7", zone=1):
         """Port 1 is inside, port 2 outside: new connections from outside only to mappings."""

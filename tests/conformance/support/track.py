@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packets through the action ct, taken apart as they leave."""
+import os
 import struct
+import subprocess
 
 from differential.tracked import pseudo, total
 from support.ofctl import OfctlTest
+from support.switch import PATIENCE
 
 HOST, OTHER, SERVER, OUTER, ROUTER = [10, 0, 0, 1], [10, 0, 0, 2], [192, 0, 2, 9], [198, 51, 100, 7], [192, 0, 2, 1]
 ETH = bytes.fromhex("020000000002" "020000000001")
@@ -40,6 +43,9 @@ class TrackTest(OfctlTest):
 
     def flow(self, *lines):
         self.ofctl("add-flows", "-", stdin="\n".join(lines) + "\n")
+
+    def trama(self, *words, stdin=None):
+        return subprocess.run([os.environ["TRAMA"], "--run-dir", self.sw.dir, *words], input=stdin, capture_output=True, text=True, timeout=PATIENCE)
 
     def setUp(self):
         super().setUp()
