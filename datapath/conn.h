@@ -60,10 +60,11 @@ const char *conn_timer_name(enum conn_timer t);
 
 enum conn_helper { CONN_HELPER_NONE, CONN_HELPER_FTP, CONN_HELPER_TFTP };
 
-/* How a helper has shifted the sequence numbers of one side: those up to `at`, and those behind (conn_helper.h). */
+/* By how much a helper has shifted the sequence numbers of one side that are behind `at`, and how much of that those up to it do
+ * not have yet (conn_helper.h).  A line grows by tens of bytes at most: 24 bits are half a million such lines. */
 struct conn_shift {
     uint32_t at;
-    int16_t before, after;
+    int32_t after : 24, last : 8;
 };
 
 /* Under `lock`, but for what says otherwise.  In lines of the cache, of which the first two are touched for each frame, the

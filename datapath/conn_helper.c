@@ -150,15 +150,20 @@ bool ftp_parse(const char *data, size_t n, bool is_reply, struct ftp_announced *
 
 /* --- sequence numbers --- */
 
+static int before_of(const struct conn_shift *s)
+{
+    return s->after - s->last;
+}
+
 static int shift_of(const struct conn_shift *s, uint32_t seq)
 {
-    return (int32_t)(seq - s->at) > 0 ? s->after : s->before;
+    return (int32_t)(seq - s->at) > 0 ? s->after : before_of(s);
 }
 
 /* An acknowledgement of what a side has sent, as the other side saw that: what it is to this one. */
 static uint32_t acked(const struct conn_shift *s, uint32_t ack)
 {
-    return ack - (uint32_t)((int32_t)(ack - (uint32_t)s->before - s->at) > 0 ? s->after : s->before);
+    return ack - (uint32_t)((int32_t)(ack - (uint32_t)before_of(s) - s->at) > 0 ? s->after : before_of(s));
 }
 
 struct conn_moves conn_helper_segment(const struct conn *c, enum conn_dir dir, struct tcp_segment *segment)
@@ -174,10 +179,10 @@ struct conn_moves conn_helper_segment(const struct conn *c, enum conn_dir dir, s
 /* A segment that began at `seq` has grown. */
 static void note_growth(struct conn_shift *s, uint32_t seq, int growth)
 {
-    if (s->before != s->after && (int32_t)(seq - s->at) <= 0)
+    if (s->last && (int32_t)(seq - s->at) <= 0)
         return; /* it is sent again */
-    s->before = s->after;
-    s->after = (int16_t)(s->after + growth);
+    s->last = growth;
+    s->after += growth;
     s->at = seq;
 }
 

@@ -101,6 +101,12 @@ class Helpers(TrackTest):
             c.say(0, "NOOP\r\n")
         self.data_comes(5011, to=5011)
 
+    def test_numbers_follow_through_thousands_of_transfers(self):
+        c = Control(self)
+        for port in range(5001, 5001 + 2100):  # 16 bytes less each time: more than 32,768
+            host = ",".join(f"{b:05}" for b in [*HOST, port >> 8, port & 255])
+            self.assertEqual(c.say(0, f"PORT {host}\r\n"), f"PORT {six(OUTER, port)}\r\n")
+
     def test_selective_acknowledgements_follow(self):
         c = Control(self)
         c.say(0, f"PORT {six(HOST, 5001)}\r\n")

@@ -81,8 +81,8 @@ static void test_lines(void **state)
 
 static void test_segment_numbers(void **state)
 {
-    struct conn c = { .shift = { [CONN_ORIGINAL] = { .at = 1000, .before = 0, .after = 4 },
-                                 [CONN_REPLY] = { .at = UINT32_MAX - 1, .before = 2, .after = -3 } } };
+    struct conn c = { .shift = { [CONN_ORIGINAL] = { .at = 1000, .after = 4, .last = 4 },
+                                 [CONN_REPLY] = { .at = UINT32_MAX - 1, .after = -3, .last = -5 } } };
     struct tcp_segment s = { .seq = 1000, .ack = 500, .flags = TCP_ACK };
     struct conn_moves m = conn_helper_segment(&c, CONN_ORIGINAL, &s);
 
