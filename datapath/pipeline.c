@@ -136,7 +136,7 @@ static void translate_one(struct worker *w, const struct bridge *b, const struct
     translate(w, b, &key);
 }
 
-/* Makes the programs of the frames `which`.  Returns of how many; the next one's is in w->scratch, as there was no room for it. */
+/* Makes the programs of the frames `which`.  Returns of how many: there was no room for the next one's. */
 static unsigned make_programs(struct worker *w, const struct bridge *b, const struct entry_mask *m,
                               const struct cache_point *at, struct burst *f, const uint8_t *which, unsigned n)
 {
@@ -161,7 +161,7 @@ static unsigned make_programs(struct worker *w, const struct bridge *b, const st
 }
 
 /* Finds or makes the programs of the burst; NULL for frames that are not plain, and go alone all the way.  Returns of how many
- * frames; the next one's is in w->scratch, as there was no room for it. */
+ * frames: there was no room for the next one's, which goes alone. */
 static unsigned find_programs(struct worker *w, const struct bridge *b, struct burst *f)
 {
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
@@ -182,8 +182,9 @@ static unsigned find_programs(struct worker *w, const struct bridge *b, struct b
             missing[n_missing++] = (uint8_t)i;
     }
     n_made = n_missing ? make_programs(w, b, m, &at, f, missing, n_missing) : 0;
-    if (unlikely(n_made < n_missing)) { /* those behind it are asked for once more */
-        counter_add(&w->cache_misses, n_made + 1);
+    if (unlikely(n_made <
+                 n_missing)) { /* the next one misses when it goes alone, those behind it when asked for again */
+        counter_add(&w->cache_misses, n_made);
         return missing[n_made];
     }
     if (unlikely(n_missing))
@@ -414,7 +415,7 @@ void pipeline_burst(struct worker *w, struct dp_port *dp, struct rte_mbuf **fram
         run_programs(w, b, f, n_run);
         stage_end(w, STAGE_RUN);
         if (unlikely(n_run < f->n)) {
-            run_alone(w, b, f->m[n_run++], f->in_port, w->scratch.w);
+            run_alone(w, b, f->m[n_run++], f->in_port, NULL); /* frames before it may have needed w->scratch */
             make_room(w);
         }
     }

@@ -33,19 +33,20 @@ struct world {
     struct port *port[N_PORTS];
     uint16_t index[N_PORTS];
     struct clock clock;
-    struct rule *rules[16]; /* to be removed at the end */
+    struct rule *rules[64]; /* to be removed at the end */
     unsigned n_rules;
 };
 
 static struct world w;
 
-static int setup(void **state)
+static void open_world(size_t cache_bytes)
 {
     struct datapath_conf conf = {
         .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock
     };
     struct errbuf e = { 0 };
 
+    conf.cache_bytes = cache_bytes;
     memset(&w, 0, sizeof w);
     clock_stop(&w.clock);
     assert_int_equal(datapath_open(&w.dp, &conf, &e), 0);
@@ -60,6 +61,18 @@ static int setup(void **state)
         assert_int_equal(port_open(&w.port[i], &pc, &h, eal_pool(), &e), 0);
         assert_int_equal(datapath_port_add(w.b, w.port[i], number[i], NULL, &w.index[i], &e), 0);
     }
+}
+
+static int setup(void **state)
+{
+    open_world(0);
+    return 0;
+}
+
+/* Its cache has room for some ten programs. */
+static int setup_small(void **state)
+{
+    open_world(4096);
     return 0;
 }
 
@@ -789,6 +802,42 @@ static void test_short_frames(void **state)
     assert_true(dropped(DROP_TABLE_MISS) > 20);
 }
 
+/* More programs than there is room for, among frames that go alone and are translated each for itself. */
+static void test_programs_without_room(void **state)
+{
+    enum { RULES = 40, BURST = 32 };
+    struct text_rule alone = { .priority = 9, .apply = { output(number[4]) }, .n_apply = 1 };
+
+    match_set(&alone.match, FIELD_ETH_TYPE, 0x0800);
+    match_set(&alone.match, FIELD_IP_PROTO, 1);
+    for (unsigned i = 0; i < RULES; i++) {
+        struct text_rule t = { .priority = 5,
+                               .apply = { set(FIELD_ETH_SRC, MAC | i), output(number[1]) },
+                               .n_apply = 2 };
+
+        match_set(&t.match, FIELD_ETH_TYPE, 0x0800);
+        match_set(&t.match, FIELD_IPV4_DST, 100 + i);
+        add(&t);
+    }
+    add(&alone);
+    for (unsigned k = 0; k < 100; k++) {
+        uint8_t f[FRAME], out[FRAME];
+
+        for (unsigned i = 0; i < BURST; i++) {
+            udp(f, MAC | B, MAC | A, -1, 100 + (k * 7 + i) % RULES, 64);
+            f[23] = i % 4 ? 17 : 1;
+            assert_int_equal(port_mem_give(w.port[0], 0, f, sizeof f), 0);
+        }
+        datapath_poll(w.dp, 0);
+        for (unsigned i = 0; i < BURST; i++) {
+            assert_int_equal(port_mem_take(w.port[i % 4 ? 1 : 4], 0, out, sizeof out), FRAME);
+            assert_int_equal(be32_load(out + 30), 100 + (k * 7 + i) % RULES);
+            assert_int_equal(out[11], i % 4 ? (k * 7 + i) % RULES : A);
+        }
+        assert_int_equal(sent(), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -818,6 +867,7 @@ int main(void)
         T(test_capture),
         T(test_port_comes_and_goes),
         T(test_short_frames),
+        cmocka_unit_test_setup_teardown(test_programs_without_room, setup_small, teardown),
 #undef T
     };
     char dir[] = "/tmp/trama-test-XXXXXX";
