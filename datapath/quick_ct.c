@@ -233,18 +233,44 @@ static uint8_t find_like(const struct reading *r, unsigned k)
     return NOT_ALIKE;
 }
 
+static uint64_t addresses_of(const uint8_t *ip)
+{
+    uint64_t v;
+
+    memcpy(&v, ip + 12, sizeof v);
+    return v;
+}
+
+static uint64_t ports_of(const uint8_t *ip)
+{
+    uint32_t v;
+
+    memcpy(&v, ip + 20, sizeof v);
+    return (uint64_t)ip[9] << 32 | v;
+}
+
+/* A frame of which one like it goes alone does so too, in its turn: the others are sent before. */
+static bool is_behind(const struct reading *r, unsigned k, const struct burst *f, const struct quick_ct_rest *rest)
+{
+    for (unsigned j = 0; j < rest->n_others; j++) {
+        const uint8_t *ip = f->p[rest->others[j]] + f->l3_ofs[rest->others[j]];
+
+        if (r->addresses[k] == addresses_of(ip) && r->ports[k] == ports_of(ip))
+            return true;
+    }
+    return false;
+}
+
 /* Reads frame `i`; false: it is not simple. */
 static bool read_frame(struct reading *r, const struct conn_table *t, const struct burst *f, unsigned i, uint16_t zone)
 {
     const uint8_t *ip = f->p[i] + f->l3_ofs[i];
     unsigned k = r->n;
-    uint32_t ports;
 
     if (!f->l3_ofs[i] || !read_packet(&r->packet[k], f->m[i], ip))
         return false;
-    memcpy(&r->addresses[k], ip + 12, sizeof r->addresses[k]);
-    memcpy(&ports, ip + 20, sizeof ports);
-    r->ports[k] = (uint64_t)ip[9] << 32 | ports;
+    r->addresses[k] = addresses_of(ip);
+    r->ports[k] = ports_of(ip);
     r->like[k] = find_like(r, k);
     if (r->like[k] != NOT_ALIKE) {
         r->hash[k] = r->hash[r->like[k]];
@@ -317,7 +343,7 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
         struct ct_seen *s = &q->seen[n_known];
         unsigned i = r.from[k];
 
-        if (!track_one(w, t, &r, k, f, s, &held)) {
+        if (is_behind(&r, k, f, rest) || !track_one(w, t, &r, k, f, s, &held)) {
             rest->others[rest->n_others++] = (uint8_t)i;
             continue;
         }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_tracked.c - frames of several connections that come in together: each meets its own connection. */
+/* test_tracked.c - frames of several connections that come in together: each meets its own connection, and those of one leave in the order in
+ * which they came. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <rte_mbuf.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "datapath/checksum.h"
 #include "datapath/conn_track.h"
+#include "datapath/eal.h"
 #include "datapath/port_mem.h"
 #include "tests/unit/datapath/pipe_world.h"
 #include "tests/unit/datapath/rule_make.h"
@@ -31,7 +34,7 @@ static void add(uint8_t table, uint16_t priority, struct match m, const struct a
     datapath_commit(w.dp);
 }
 
-/* Everything is tracked; a connection that begins at port PORT_FIRST + i gets the mark 1 + i, and leaves by port 1 + i. */
+/* Everything is tracked; what is invalid is dropped; a connection that begins at port PORT_FIRST + i gets the mark 1 + i, and leaves by port 1 + i. */
 static int setup(void **state)
 {
     struct act track = { .type = ACT_CT, .ct = { .zone = ZONE, .table_id = 1 } };
@@ -40,12 +43,14 @@ static int setup(void **state)
         { .type = ACT_SET_FIELD, .field = FIELD_CT_MARK, .mask = field_ones(FIELD_CT_MARK) },
         { .type = ACT_OUTPUT }
     };
-    struct match m = { 0 };
+    struct match m = { 0 }, invalid = { 0 };
 
     pipe_open(&w);
     n_rules = 0;
     match_set(&m, FIELD_ETH_TYPE, 0x0800);
     add(0, 1, m, &track, 1);
+    match_set_masked(&invalid, FIELD_CT_STATE, value_of(CT_INV), value_of(CT_INV));
+    add(1, 99, invalid, NULL, 0);
     for (unsigned i = 0; i < CONNS; i++) {
         struct match first = m, known = m;
 
@@ -68,11 +73,26 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A frame of connection `i`. */
-static void frame(uint8_t *f, unsigned i)
+/* A frame of connection `i`; its last byte is `tail`. */
+static void frame(uint8_t *f, unsigned i, uint8_t tail)
 {
     pipe_udp(f, PIPE_SRC, 0x0a000001, (uint16_t)(PORT_FIRST + i));
     be16_store(f + 24, (uint16_t)~csum_words(f + 14, 20));
+    memset(f + 42, 0xf7, PIPE_FRAME - 42);
+    f[PIPE_FRAME - 1] = tail;
+    be16_store(f + 40, (uint16_t)~csum_fold((uint64_t)csum_words(f + 26, 8) + 17 + 26 + csum_words(f + 34, 26)));
+}
+
+/* Comes in in two pieces: no frame for the quick way. */
+static void give_pieces(const uint8_t *f)
+{
+    enum { FIRST = 50 };
+    struct rte_mbuf *m = rte_pktmbuf_alloc(eal_pool()), *rest = rte_pktmbuf_alloc(eal_pool());
+
+    memcpy(rte_pktmbuf_append(m, FIRST), f, FIRST);
+    memcpy(rte_pktmbuf_append(rest, PIPE_FRAME - FIRST), f + FIRST, PIPE_FRAME - FIRST);
+    assert_int_equal(rte_pktmbuf_chain(m, rest), 0);
+    assert_int_equal(port_mem_give_mbuf(w.port[0], 0, m), 0);
 }
 
 static void each_meets_its_own(void **state)
@@ -86,7 +106,7 @@ static void each_meets_its_own(void **state)
         for (unsigned k = 0; k < n; k++) {
             unsigned i = random_below(&random, CONNS);
 
-            frame(f, i);
+            frame(f, i, 0);
             assert_int_equal(port_mem_give(w.port[0], 0, f, sizeof f), 0);
             wanted[i]++;
         }
@@ -101,10 +121,34 @@ static void each_meets_its_own(void **state)
     }
 }
 
+static void order_is_kept(void **state)
+{
+    uint64_t random = 9;
+
+    for (unsigned burst = 0; burst < 300; burst++) {
+        unsigned n = 2 + random_below(&random, 20), last[CONNS] = { 0 };
+        uint8_t f[PIPE_FRAME], out[PIPE_FRAME];
+
+        for (unsigned k = 0; k < n; k++) {
+            frame(f, random_below(&random, CONNS), (uint8_t)(1 + k));
+            if (random_below(&random, 3))
+                assert_int_equal(port_mem_give(w.port[0], 0, f, sizeof f), 0);
+            else
+                give_pieces(f);
+        }
+        datapath_poll(w.dp, 0);
+        for (unsigned i = 0; i < CONNS; i++)
+            for (; port_mem_take(w.port[1 + i], 0, out, sizeof out); last[i] = out[PIPE_FRAME - 1], n--)
+                assert_true(out[PIPE_FRAME - 1] > last[i]);
+        assert_int_equal(n, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_meets_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(order_is_kept, setup, teardown),
     };
     int failed = pipe_start();
 
