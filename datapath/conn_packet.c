@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include <rte_ip.h>
 #include <rte_mbuf.h>
 
 #include "base/bytes.h"
@@ -94,9 +93,7 @@ static bool is_summed_right(const struct pkt *p, const struct conn_tuple *t)
     }
     if (t->proto == IP_PROTO_SCTP)
         return true; /* its receiver checks it; to do so here would cost more than all the rest */
-    if (rte_raw_cksum_mbuf(p->m, p->l4_ofs, len, &sum))
-        return false;
-    sum = rte_be_to_cpu_16(sum);
+    sum = csum_frame(p->m, p->l4_ofs, len);
     if (t->proto != IP_PROTO_ICMP)
         sum = csum_add(sum, pseudo_sum(t, len));
     return sum == 0xffff;
