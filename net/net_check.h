@@ -44,6 +44,8 @@ static inline uint64_t net_thing(enum net_thing kind, uint64_t of)
 const struct ip_addr *net_subnet_of(const struct net_network *n, const struct ip_addr *ip);
 /* Whether every bit behind the prefix has this value. */
 bool net_host_bits_are(const struct ip_addr *ip, unsigned want);
+/* Whether it is, by its prefix, the address of a subnet itself, or a broadcast address. */
+bool net_is_for_no_host(const struct ip_addr *ip);
 
 /* Routers, policies and DHCP; networks, switches and hosts are there. */
 int net_routers_make(struct net_check *c, const struct raw_doc *raw);

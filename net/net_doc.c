@@ -244,6 +244,12 @@ bool net_host_bits_are(const struct ip_addr *ip, unsigned want)
     return true;
 }
 
+bool net_is_for_no_host(const struct ip_addr *ip)
+{
+    return ip->prefix_len + 2u <= (ip->family == 4 ? 32u : 128u) &&
+           (net_host_bits_are(ip, 0) || (ip->family == 4 && net_host_bits_are(ip, 1)));
+}
+
 static int address_make(struct net_check *c, const struct raw_host *raw, const struct net_network *n,
                         const struct raw_address *a, struct ip_addr *out)
 {
@@ -264,8 +270,7 @@ static int address_make(struct net_check *c, const struct raw_host *raw, const s
                          raw->name, text, a->ip.prefix_len, ip_prefix_format(subnet, other, sizeof other));
     if (subnet)
         out->prefix_len = subnet->prefix_len;
-    if (out->prefix_len + 2u <= (out->family == 4 ? 32u : 128u) &&
-        (net_host_bits_are(out, 0) || (out->family == 4 && net_host_bits_are(out, 1))))
+    if (net_is_for_no_host(out))
         return doc_error(a->node, c->e, "host %s: the address %s is that of the subnet itself or its broadcast address",
                          raw->name, text);
     return 0;

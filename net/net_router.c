@@ -85,8 +85,7 @@ static int leg_address_make(struct maker *m, struct net_leg *leg, size_t i, cons
         return doc_error(raw->node, c->e,
                          "router %s: the address %s/%u does not have the prefix length of the subnet, /%u",
                          m->raw->name, text, raw->ip.prefix_len, subnet->prefix_len);
-    if (out->prefix_len + 2u <= (out->family == 4 ? 32u : 128u) &&
-        (net_host_bits_are(out, 0) || (out->family == 4 && net_host_bits_are(out, 1))))
+    if (net_is_for_no_host(out))
         return doc_error(raw->node, c->e,
                          "router %s: the address %s is that of the subnet itself or its broadcast address",
                          m->raw->name, text);
@@ -210,6 +209,30 @@ static bool is_own(const struct maker *m, const struct ip_addr *ip)
     return false;
 }
 
+static int address_error(const struct maker *m, const struct doc_node *node, const struct ip_addr *ip, const char *is)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    return doc_error(node, m->c->e, "router %s: %s is %s", m->raw->name, ip_format(ip, text, sizeof text), is);
+}
+
+/* The address, which is in a network of the router, may be somebody's there. */
+static int somebody_check(const struct maker *m, const struct doc_node *node, const struct ip_addr *ip)
+{
+    struct ip_addr in = *ip;
+
+    in.prefix_len = net_subnet_of(&m->c->doc->networks[m->legs[leg_of(m, ip)].network], ip)->prefix_len;
+    return net_is_for_no_host(&in)
+               ? address_error(m, node, ip, "the address of a subnet itself or its broadcast address")
+               : 0;
+}
+
+/* ... other than the router's. */
+static int other_check(const struct maker *m, const struct doc_node *node, const struct ip_addr *ip)
+{
+    return is_own(m, ip) ? address_error(m, node, ip, "its own address") : somebody_check(m, node, ip);
+}
+
 static int routes_make(struct maker *m)
 {
     const struct raw_route *raw = m->raw->routes.items;
@@ -221,7 +244,7 @@ static int routes_make(struct maker *m)
     m->r->routes = routes;
     m->r->n_routes = m->raw->routes.n;
     for (size_t i = 0; i < m->raw->routes.n; i++) {
-        int leg = leg_of(m, &raw[i].via.ip);
+        int leg = leg_of(m, &raw[i].via.ip), err;
 
         routes[i] = (struct net_route){ .line = raw[i].node->line, .to = raw[i].to, .via = raw[i].via.ip, .leg = leg };
         if (raw[i].via.has_prefix)
@@ -231,11 +254,10 @@ static int routes_make(struct maker *m)
             return doc_error(raw[i].node, m->c->e, "router %s: a route's 'to' and 'via' are of one family",
                              m->raw->name);
         if (leg == NET_NONE)
-            return doc_error(raw[i].via.node, m->c->e, "router %s: %s is in none of its networks", m->raw->name,
-                             ip_format(&raw[i].via.ip, text, sizeof text));
-        if (is_own(m, &raw[i].via.ip))
-            return doc_error(raw[i].via.node, m->c->e, "router %s: %s is its own address", m->raw->name,
-                             ip_format(&raw[i].via.ip, text, sizeof text));
+            return address_error(m, raw[i].via.node, &raw[i].via.ip, "in none of its networks");
+        err = other_check(m, raw[i].via.node, &raw[i].via.ip);
+        if (err)
+            return err;
         for (size_t j = 0; j < i; j++)
             if (ip_equal(&routes[j].to, &routes[i].to) && routes[j].to.prefix_len == routes[i].to.prefix_len)
                 return doc_error(raw[i].node, m->c->e, "router %s: there are two routes to %s", m->raw->name,
@@ -265,7 +287,7 @@ static int inside_find(struct maker *m, const struct raw_word *w, struct ip_addr
     leg = leg_of(m, out);
     if (leg == NET_NONE || m->legs[leg].is_outside)
         return doc_error(w->node, m->c->e, "router %s: %.64s is in none of its networks inside", m->raw->name, w->text);
-    return 0;
+    return other_check(m, w->node, out);
 }
 
 static uint32_t ipv4_of(const struct ip_addr *ip)
@@ -284,14 +306,18 @@ static int outside_check(struct maker *m, const struct raw_address *a)
         return doc_error(a->node, m->c->e, "router %s: an IPv4 address without prefix length is expected, not %s",
                          m->raw->name, text);
     if (leg == NET_NONE || !m->legs[leg].is_outside)
-        return doc_error(a->node, m->c->e, "router %s: %s is in none of its networks outside", m->raw->name, text);
+        return address_error(m, a->node, &a->ip, "in none of its networks outside");
     for (size_t i = 0; i < m->c->doc->n_hosts; i++)
         for (size_t k = 0; k < m->c->doc->hosts[i].n_addresses; k++)
             if (m->c->doc->hosts[i].network == m->legs[leg].network &&
                 ip_equal(&m->c->doc->hosts[i].addresses[k], &a->ip))
                 return doc_error(a->node, m->c->e, "router %s: %s is the address of host %s", m->raw->name, text,
                                  m->c->doc->hosts[i].name);
-    return 0;
+    for (size_t i = 0; i < m->r->n_routes; i++)
+        if (ip_equal(&m->r->routes[i].via, &a->ip))
+            return doc_error(a->node, m->c->e, "router %s: %s is the next hop of a route (line %u)", m->raw->name, text,
+                             m->r->routes[i].line);
+    return somebody_check(m, a->node, &a->ip);
 }
 
 static bool has_outside(const struct maker *m)
@@ -585,14 +611,14 @@ static int one_to_ones_make(struct maker *m)
         int err = outside_check(m, &raw[i].outside);
 
         if (!err)
+            err = other_check(m, raw[i].node, &raw[i].outside.ip);
+        if (!err)
             err = inside_find(m, &raw[i].inside, &list[i].inside);
         if (err)
             return err;
         list[i].line = raw[i].node->line;
         list[i].outside = raw[i].outside.ip;
         ip_format(&list[i].outside, text, sizeof text);
-        if (is_own(m, &list[i].outside))
-            return doc_error(raw[i].node, m->c->e, "router %s: one_to_one: %s is its own address", m->raw->name, text);
         for (size_t j = 0; j < i; j++)
             if (ip_equal(&list[j].outside, &list[i].outside) || ip_equal(&list[j].inside, &list[i].inside))
                 return doc_error(raw[i].node, m->c->e, "router %s: one_to_one: %s or what it stands for is there twice",
