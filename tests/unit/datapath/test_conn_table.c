@@ -176,8 +176,8 @@ static void test_sweep_is_bounded(void **state)
     conn_table_free(t);
 }
 
-/* A flood of connections that nobody answers pushes out itself, and no other. */
-static void test_flood(void **state)
+/* A flood of connections that nobody answers, or a server does to sources that never sent, pushes out itself, and no other. */
+static void flood(enum conn_timer timer, bool is_answered)
 {
     struct conn_table *t = table(MAX, 1);
     struct conn_stats st;
@@ -193,6 +193,8 @@ static void test_flood(void **state)
         struct conn *c = make(t, 0, tuple_of(1000 + i, 2), START + i * 1000);
 
         assert_non_null(c);
+        c->is_answered = is_answered;
+        conn_set_timer(t, c, timer, START + i * 1000);
         conn_unlock(c);
     }
     for (uint32_t i = 0; i < 100; i++)
@@ -201,6 +203,13 @@ static void test_flood(void **state)
     assert_int_equal(st.pushed_out, 100000 + 100 - MAX);
     assert_int_equal(conn_count(t), MAX);
     conn_table_free(t);
+}
+
+static void test_flood(void **state)
+{
+    flood(CONN_UDP_FIRST, false);
+    flood(CONN_TCP_SYN_SENT, false);
+    flood(CONN_TCP_SYN_RECV, true);
 }
 
 /* Full of those that were answered: there is no room. */
