@@ -202,6 +202,13 @@ static bool is_error(const struct conn_tuple *t, uint8_t type)
            type == ICMP_PARAMETER;
 }
 
+/* One that may stand before the transport header. */
+static bool is_extension(uint8_t proto)
+{
+    return proto == IP_PROTO_HOPOPTS || proto == IP_PROTO_ROUTING || proto == IP_PROTO_DSTOPTS ||
+           proto == IP_PROTO_FRAGMENT;
+}
+
 /* Finds the transport header of the packet that an error is about; 0: it is not there. */
 static uint32_t read_inner_ip(struct conn_tuple *t, const struct pkt *p, uint32_t ofs)
 {
@@ -225,14 +232,14 @@ static uint32_t read_inner_ip(struct conn_tuple *t, const struct pkt *p, uint32_
     t->dst = (struct value){ be64_load(ip + 24), be64_load(ip + 32) };
     t->proto = ip[6];
     at = ofs + IPV6_HEADER;
-    for (unsigned i = 0; i < INNER_EXTENSIONS &&
-                         (t->proto == IP_PROTO_HOPOPTS || t->proto == IP_PROTO_ROUTING || t->proto == IP_PROTO_DSTOPTS);
-         i++) {
+    for (unsigned i = 0; i < INNER_EXTENSIONS && is_extension(t->proto); i++) {
+        bool is_fragment = t->proto == IP_PROTO_FRAGMENT;
+
         ip = look(p->m, at, 8, room);
-        if (!ip)
+        if (!ip || (is_fragment && be16_load(ip + 2) & 0xfff8)) /* of a datagram the first has the ports */
             return 0;
         t->proto = ip[0];
-        at += (ip[1] + 1u) * 8;
+        at += is_fragment ? 8 : (ip[1] + 1u) * 8;
     }
     return at;
 }

@@ -276,6 +276,28 @@ class Tracking(TrackTest):
         self.sw.give("out", ipv6_tcp(b, c, 80, 5000, 9, 2, SYN | ACK))
         self.assertEqual(self.sw.take_some("in", 1)[0], ipv6_tcp(b, a, 80, 5000, 9, 2, SYN | ACK))
 
+    def test_ipv6_error_about_a_fragment(self):
+        """RFC 8201: a packet that is too big may be a fragment; the first says whose it is."""
+        a, b, c = bytes.fromhex("20010db8" + "00" * 11 + "01"), bytes.fromhex("20010db8" + "00" * 11 + "02"), bytes.fromhex("20010db8" + "00" * 10 + "ff09")
+        self.flow("table=0,ipv6,actions=ct(table=1,nat)", "table=1,ct_state=+new+trk,ipv6,in_port=1,actions=ct(commit,nat(src=2001:db8::ff09)),output:2",
+                  "table=1,ct_state=+rel+trk,ipv6,in_port=2,actions=output:1")
+
+        def ipv6(src, dst, kind, payload):
+            return struct.pack(">IHBB", 6 << 28, len(payload), kind, 64) + src + dst + payload
+
+        def too_big(dst, place, sport):
+            inner = ipv6(dst, b, 44, struct.pack(">BBHI", 17, 0, place, 77) + struct.pack(">HHHH", sport, 53, 2000, 0) + bytes(64))
+            h = struct.pack(">BBHI", 2, 0, 0, 1280) + inner
+            return ETH + b"\x86\xdd" + ipv6(b, dst, 58, h[:2] + struct.pack(">H", total(b + dst + struct.pack(">IHBB", len(h), 0, 0, 58) + h)) + h[4:])
+
+        h = struct.pack(">HHHH", 5000, 53, 8, 0)
+        self.sw.give("in", ETH + b"\x86\xdd" + ipv6(a, b, 17, h[:6] + struct.pack(">H", total(a + b + struct.pack(">IHBB", 8, 0, 0, 17) + h))))
+        self.assertEqual(self.sw.take_some("out", 1)[0][22:38], c)
+        self.sw.give("out", too_big(c, 1, 5000))
+        self.assertEqual(self.sw.take_some("in", 1)[0], too_big(a, 1, 5000))
+        self.sw.give("out", too_big(c, 8, 5000))  # not the first
+        self.assertEqual(self.sw.take("in"), [])
+
     def test_what_cannot_be_tracked_is_invalid(self):
         self.flow("table=0,ip,actions=ct(table=1)", "table=1,ct_state=+inv+trk,ip,actions=output:2", "table=1,priority=0,actions=output:3")
         good = udp(HOST, SERVER, 5000, 53, b"data")
