@@ -83,7 +83,7 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
         return false;
     if (ip[9] == IP_PROTO_UDP) {
         cp->kind = CONN_KIND_UDP;
-        return be16_load(h + 4) >= 8 && be16_load(h + 4) <= n_l4;
+        return be16_load(h + 4) == n_l4; /* one that ends before its packet does is summed otherwise */
     }
     cp->kind = CONN_KIND_TCP;
     cp->tcp = (struct tcp_segment){

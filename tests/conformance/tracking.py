@@ -313,14 +313,17 @@ class Tracking(TrackTest):
         self.flow("table=0,ip,actions=ct(table=1)", "table=1,ct_state=+inv+trk,ip,actions=output:2", "table=1,priority=0,actions=output:3")
         whole = udp(HOST, SERVER, 5000, 53, b"datatail")
 
-        def with_length(n):
+        def with_length(n, n_summed=None):
             head = whole[:20] + struct.pack(">HHHH", 5000, 53, n, 0)
-            value = total(pseudo(HOST, SERVER, 17, n) + (head[20:] + whole[28:])[:n] if n >= 8 else b"")
+            n_summed = n_summed or n
+            value = total(pseudo(HOST, SERVER, 17, n_summed) + (head[20:] + whole[28:])[:n_summed] if n >= 8 else b"")
             return ether(head[:26] + struct.pack(">H", value or 0xffff) + whole[28:])
 
         for length, port in ((16, "third"), (12, "third"), (8, "third"), (7, "out"), (0, "out"), (17, "out"), (65535, "out")):
             self.sw.give("in", with_length(length))
             self.assertEqual(len(self.sw.take_some(port, 1)), 1, f"length {length}")
+        self.sw.give("in", with_length(12, 16))  # right for the packet, not for the datagram
+        self.assertEqual(len(self.sw.take_some("out", 1)), 1)
 
     def test_refused(self):
         for text in ("ip,actions=ct(force)", "ip,actions=ct(commit,nat(src=10.0.0.9-10.0.0.1))", "actions=ct(commit)",
