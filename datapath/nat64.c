@@ -30,6 +30,10 @@ enum {
     TCP_SUM_AT = 16,
     UDP_SUM_AT = 6,
     ICMP_SUM_AT = 2,
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_LOOSE_ROUTE = 131,
+    OPTION_STRICT_ROUTE = 137,
     INNER_LEAST = 8, /* bytes of a transport header that conn_packet_read() has seen */
 };
 
@@ -401,13 +405,30 @@ static int error_frame(struct pkt *p, const struct conn_packet *cp, const struct
     return 0;
 }
 
+/* It has other addresses to go to (RFC 7915, 4.1 and 5.1). */
+static bool has_route_to_go(const struct pkt *p)
+{
+    const uint8_t *ip = byte_at(p, p->l3_ofs);
+
+    if (ip[0] >> 4 == 6)
+        return p->is_source_routed;
+    for (unsigned i = IPV4_HEADER, size; i + 3 <= p->l3_len && ip[i] != OPTION_END; i += size) {
+        size = ip[i] == OPTION_NOP ? 1 : ip[i + 1];
+        if ((ip[i] == OPTION_LOOSE_ROUTE || ip[i] == OPTION_STRICT_ROUTE) && ip[i + 2] <= size)
+            return true;
+        if (!size)
+            return false;
+    }
+    return false;
+}
+
 int nat64_frame(struct pkt *p, const struct conn_packet *cp, const struct nat64 *x)
 {
     int err = pkt_writable(p);
 
     if (err)
         return err;
-    if (p->is_source_routed) /* RFC 7915, 5.1: segments left */
+    if (has_route_to_go(p))
         return -ENOENT;
     err = settle_offload(p);
     if (err)

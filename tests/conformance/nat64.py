@@ -230,9 +230,23 @@ class Nat64(SwitchTest):
         plain = udp6(HOST, six(SERVER), 5000, 53, b"x")
         extended = ip6(HOST, six(SERVER), HOP_BY_HOP, bytes([60, 0, 1, 4, 0, 0, 0, 0]) + bytes([17, 1, 1, 12]) + bytes(12) + plain[40:])
         self.out(extended, with_df(udp(OUTER, SERVER, 5000, 53, b"x"), False))
-        answer = udp(SERVER, OUTER, 53, 5000, b"y")
-        h = bytes([0x46]) + answer[1:2] + struct.pack(">H", len(answer) + 4) + answer[4:10] + bytes(2) + answer[12:20] + bytes([1, 1, 1, 0])
-        self.back(h[:10] + struct.pack(">H", total(h)) + h[12:] + answer[20:], udp6(six(SERVER), HOST, 53, 5000, b"y"))
+        for options in (b"\1\1\1\0", b"\1\x83\7\x08" + bytes(4)):  # the second: a source route that has been gone
+            self.back(self.with_options(options), udp6(six(SERVER), HOST, 53, 5000, b"y"))
+
+    def with_options(self, options):
+        answer = udp(SERVER, OUTER, 53, 5000, b"y", False)
+        h = bytes([0x45 + len(options) // 4]) + answer[1:2] + struct.pack(">H", len(answer) + len(options)) + answer[4:10] + bytes(2) + answer[12:20] + options
+        return h[:10] + struct.pack(">H", total(h)) + h[12:] + answer[20:]
+
+    def test_what_has_a_source_route_to_go_is_dropped(self):
+        """RFC 7915, 4.1 and 5.1."""
+        self.nat()
+        self.out(udp6(HOST, six(SERVER), 5000, 53, b"x"), with_df(udp(OUTER, SERVER, 5000, 53, b"x"), False))
+        for kind in (0x83, 0x89):
+            before = self.drops("nat-frame")
+            self.give("out", self.with_options(bytes([1, kind, 7, 4, *ROUTER])))
+            self.nothing()
+            self.assertEqual(self.drops("nat-frame"), before + 1)
 
     def test_ipv6_fragments(self):
         """RFC 7915, 5.1.1; RFC 6146, 3.4: in any order, one packet for the connection."""
