@@ -424,12 +424,13 @@ static bool has_route_to_go(const struct pkt *p)
 
 int nat64_frame(struct pkt *p, const struct conn_packet *cp, const struct nat64 *x)
 {
+    const struct conn_tuple *six = &x->tuple[x->tuple[CONN_ORIGINAL].family == 4]; /* of which one side is */
     int err = pkt_writable(p);
 
     if (err)
         return err;
-    if (has_route_to_go(p))
-        return -ENOENT;
+    if (has_route_to_go(p) || embedded_is_in(six->src, six->dst, x->prefix_len))
+        return -ENOENT; /* a source in the prefix: RFC 6146, 3.5 */
     err = settle_offload(p);
     if (err)
         return err;

@@ -133,6 +133,7 @@ class Nat64(SwitchTest):
 
     def test_every_form_of_address(self):
         """RFC 6052, 2.4."""
+        host = bytes.fromhex("fd" + "00" * 14 + "05")  # not in any of these
         for prefix, length, address in (("20010db8", 32, "20010db8c0000221"), ("20010db801", 40, "20010db801c000020021"),
                                         ("20010db80122", 48, "20010db80122c000000221"), ("20010db8012203", 56, "20010db8012203c000000221"),
                                         ("20010db801220344", 64, "20010db80122034400c0000221"),
@@ -142,8 +143,8 @@ class Nat64(SwitchTest):
                 port = 6000 + length
                 there = bytes.fromhex(address.ljust(32, "0"))
                 self.nat(prefix=bytes.fromhex(prefix.ljust(32, "0")), length=length)
-                self.out(udp6(HOST, there, port, 53, b"x"), with_df(udp(OUTER, SERVER, port, 53, b"x"), False))
-                self.back(udp(SERVER, OUTER, 53, port, b"y"), udp6(there, HOST, 53, port, b"y"))
+                self.out(udp6(host, there, port, 53, b"x"), with_df(udp(OUTER, SERVER, port, 53, b"x"), False))
+                self.back(udp(SERVER, OUTER, 53, port, b"y"), udp6(there, host, 53, port, b"y"))
                 # an error's sender gets an address of that form
                 self.give("out", icmp(SERVER, OUTER, 3, 3, bytes(4), udp(OUTER, SERVER, port, 53, b"x")))
                 self.assertEqual(self.taken("in")[0][8:24], there)
@@ -354,6 +355,15 @@ class Nat64(SwitchTest):
             self.give("in", icmp6(HOST, six(SERVER), kind6, code6, struct.pack(">I", rest6), inside))
             self.nothing()
             self.assertEqual(self.drops("nat-frame"), before + 1, (kind6, code6))
+
+    def test_rfc6146_a_source_in_the_prefix_is_dropped(self):
+        """RFC 6146, 3.5: else what it sends, and what answers, might go round for ever."""
+        self.nat()
+        before = self.drops("nat-frame")
+        self.give("in", udp6(six(OUTER), six(SERVER), 5999, 53, b"x"))
+        self.give("out", udp(SERVER, OUTER, 53, 5999, b"y"))
+        self.nothing()
+        self.assertEqual(self.drops("nat-frame"), before + 2)
 
     def test_no_other_protocol(self):
         """RFC 6146, 3.5: UDP, TCP, ICMP; and SCTP, whose checksum knows no addresses."""
