@@ -77,9 +77,9 @@ struct conn_table {
     struct conn_table_conf conf;
     uint32_t bucket_mask;
     struct bucket *buckets;
-    struct conn *conns;          /* conf.max + 1; the first is none */
-    _Atomic uint32_t *expiry;    /* by index */
-    _Atomic uint8_t *is_weak;    /* by index: not answered yet, half-open, or closed */
+    struct conn *conns;       /* conf.max + 1; the first is none */
+    _Atomic uint32_t *expiry; /* by index */
+    _Atomic uint16_t *weak;   /* by index: weak_tag() of its zone when not answered yet, half-open, or closed; else 0 */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
     struct conn_zones *zones;
     struct port_pools *pools;
@@ -159,13 +159,13 @@ int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
     t->buckets = reserve(t->buckets_size);
     t->conns = reserve(t->conns_size);
     t->expiry = calloc((size_t)conf->max + 1, sizeof *t->expiry);
-    t->is_weak = calloc((size_t)conf->max + 1, sizeof *t->is_weak);
+    t->weak = calloc((size_t)conf->max + 1, sizeof *t->weak);
     t->n_in_zone = calloc(CONN_ZONES, sizeof *t->n_in_zone);
     t->zones = conn_zones_new();
     t->free = calloc(conf->max, sizeof *t->free);
     t->workers = aligned_alloc(64, conf->n_workers * sizeof *t->workers);
-    if (!t->buckets || !t->conns || !t->expiry || !t->is_weak || !t->n_in_zone || !t->zones || !t->free ||
-        !t->workers || port_pools_new(&t->pools, conf->max, conf->seed)) {
+    if (!t->buckets || !t->conns || !t->expiry || !t->weak || !t->n_in_zone || !t->zones || !t->free || !t->workers ||
+        port_pools_new(&t->pools, conf->max, conf->seed)) {
         conn_table_free(t);
         return -ENOMEM;
     }
@@ -189,7 +189,7 @@ void conn_table_free(struct conn_table *t)
     if (t->conns)
         munmap(t->conns, t->conns_size);
     free((void *)t->expiry);
-    free((void *)t->is_weak);
+    free((void *)t->weak);
     free((void *)t->n_in_zone);
     conn_zones_free(t->zones);
     free(t->free);
@@ -436,7 +436,7 @@ static bool discount(struct conn_table *t, struct conn *c, uint32_t serial, uint
 static void release(struct conn_table *t, unsigned worker, struct conn *c, uint16_t zone)
 {
     atomic_store_explicit(&t->expiry[c->index], 0, memory_order_relaxed);
-    atomic_store_explicit(&t->is_weak[c->index], 0, memory_order_relaxed);
+    atomic_store_explicit(&t->weak[c->index], 0, memory_order_relaxed);
     if (!discount(t, c, c->serial, zone) && !is_holder(c))
         atomic_fetch_sub_explicit(&t->n_doomed, 1, memory_order_relaxed); /* control has done it, in conn_doom() */
     give_place(t, &t->workers[worker], c->index);
@@ -549,14 +549,10 @@ uint64_t conn_draw(struct conn_table *t, unsigned worker)
     return draw(&t->workers[worker]);
 }
 
-static bool is_of_zone(struct conn *c, int zone)
+/* Tells most zones apart, without a look at the connection. */
+static uint16_t weak_tag(unsigned zone)
 {
-    bool is;
-
-    lock(&c->lock);
-    is = c->original.zone == zone;
-    unlock(&c->lock);
-    return is;
+    return (uint16_t)(zone << 1 | 1);
 }
 
 /* Random places, of which memory is asked for all at once. */
@@ -565,7 +561,7 @@ static void draw_places(const struct conn_table *t, struct free_cache *f, uint32
     for (unsigned i = 0; i < n; i++) {
         at[i] = 1 + (uint32_t)((draw(f) >> 32) * t->conf.max >> 32);
         rte_prefetch0((const void *)&t->expiry[at[i]]);
-        rte_prefetch0((const void *)&t->is_weak[at[i]]);
+        rte_prefetch0((const void *)&t->weak[at[i]]);
     }
 }
 
@@ -576,13 +572,14 @@ static uint32_t choose_weak(struct conn_table *t, struct free_cache *f, int zone
 
     for (unsigned i = 0, n = 0; i < PUSH_TRIES && n < PUSH_ENOUGH; i++) {
         uint32_t expiry, here;
+        uint16_t weak;
 
         if (i % PUSH_ENOUGH == 0)
             draw_places(t, f, at, PUSH_ENOUGH);
         here = at[i % PUSH_ENOUGH];
         expiry = atomic_load_explicit(&t->expiry[here], memory_order_relaxed);
-        if (!expiry || !atomic_load_explicit(&t->is_weak[here], memory_order_relaxed) ||
-            (zone >= 0 && !is_of_zone(&t->conns[here], zone)))
+        weak = atomic_load_explicit(&t->weak[here], memory_order_relaxed);
+        if (!expiry || !weak || (zone >= 0 && weak != weak_tag((unsigned)zone)))
             continue;
         n++;
         if (expiry < best_expiry) {
@@ -785,7 +782,7 @@ void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer,
     }
     if (unlikely(is_weak != c->is_weak)) {
         c->is_weak = is_weak;
-        atomic_store_explicit(&t->is_weak[c->index], is_weak, memory_order_relaxed);
+        atomic_store_explicit(&t->weak[c->index], is_weak ? weak_tag(c->original.zone) : 0, memory_order_relaxed);
     }
 }
 

@@ -251,6 +251,32 @@ static void test_full(void **state)
     conn_table_free(t);
 }
 
+/* What a zone with a limit pushes out is its own, also where the two look alike. */
+static void test_zone_pushes_its_own(void **state)
+{
+    enum { ZONE = 5, ALIKE = ZONE + 32768, OF_ALIKE = 200, LIMIT = 100, TRIED = 5000 };
+    struct conn_table *t = table(MAX, 1);
+    struct conn_stats st;
+
+    assert_int_equal(conn_zone_set(t, ZONE, &(struct conn_zone_conf){ .limit = LIMIT }), 0);
+    for (uint32_t i = 0; i < OF_ALIKE + LIMIT + TRIED; i++) {
+        struct conn_tuple o = tuple_of(i, 1);
+        struct conn *c;
+
+        o.zone = i < OF_ALIKE ? ALIKE : ZONE;
+        c = make(t, 0, o, START + i);
+        assert_true(c || i >= OF_ALIKE + LIMIT);
+        if (c)
+            conn_unlock(c);
+    }
+    conn_table_stats(t, &st);
+    assert_in_range(st.pushed_out, TRIED / 10, TRIED);
+    assert_int_equal(st.pushed_out + st.limited, TRIED);
+    assert_int_equal(conn_zone_count(t, ZONE), LIMIT);
+    assert_int_equal(conn_zone_count(t, ALIKE), OF_ALIKE);
+    conn_table_free(t);
+}
+
 static bool doom_even(void *arg, const struct conn_info *c)
 {
     if (c->tuple[0].src.lo % 2 == 0)
@@ -359,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_sweep_is_bounded),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_zone_pushes_its_own),
         cmocka_unit_test(test_doom),
         cmocka_unit_test(test_threads),
     };
