@@ -168,11 +168,10 @@ static uint32_t acked(const struct conn_shift *s, uint32_t ack)
 
 struct conn_moves conn_helper_segment(const struct conn *c, enum conn_dir dir, struct tcp_segment *segment)
 {
-    struct conn_moves moves = { .seq = shift_of(&c->shift[dir], segment->seq) };
-    uint32_t ack = segment->flags & TCP_ACK ? acked(&c->shift[!dir], segment->ack) : segment->ack;
+    struct conn_moves moves = { .seq = shift_of(&c->shift[dir], segment->seq), .acked = c->shift[!dir] };
 
-    moves.ack = (int32_t)(ack - segment->ack);
-    segment->ack = ack;
+    if (segment->flags & TCP_ACK)
+        segment->ack = acked(&moves.acked, segment->ack);
     return moves;
 }
 
@@ -206,7 +205,7 @@ static void put_number(struct pkt *p, uint8_t *at, uint32_t v)
 
 /* The blocks that are told to have come, in the numbers of who sent them; a number of options is no reason to look beyond the
  * header. */
-static void move_sack(struct pkt *p, uint8_t *h, unsigned header, int move)
+static void move_sack(struct pkt *p, uint8_t *h, unsigned header, const struct conn_shift *shift)
 {
     for (unsigned i = TCP_HEADER; i < header && h[i] != OPTION_END;) {
         unsigned size = h[i] == OPTION_NOP ? 1 : i + 1 < header ? h[i + 1] : 0;
@@ -215,7 +214,7 @@ static void move_sack(struct pkt *p, uint8_t *h, unsigned header, int move)
             return;
         for (unsigned k = 2; h[i] == OPTION_SACK && k + 4 <= size; k += 4)
             if ((i + k) % 2 == 0) { /* else no sender pads like that, and its sum would be another */
-                put_number(p, h + i + k, be32_load(h + i + k) + (uint32_t)move);
+                put_number(p, h + i + k, acked(shift, be32_load(h + i + k)));
             }
         i += size;
     }
@@ -229,11 +228,11 @@ static void move_numbers(struct pkt *p, const struct conn_moves *moves)
 
     if (moves->seq)
         put_number(p, h + 4, be32_load(h + 4) + (uint32_t)moves->seq);
-    if (!moves->ack || !(h[13] & TCP_ACK))
+    if (!(moves->acked.after | moves->acked.last) || !(h[13] & TCP_ACK))
         return;
-    put_number(p, h + 8, be32_load(h + 8) + (uint32_t)moves->ack);
+    put_number(p, h + 8, acked(&moves->acked, be32_load(h + 8)));
     if (header >= TCP_HEADER && p->l4_ofs + header <= rte_pktmbuf_data_len(p->m))
-        move_sack(p, h, header, moves->ack);
+        move_sack(p, h, header, &moves->acked);
 }
 
 /* Lengths and checksums after the segment has grown; TCP's is made anew. */

@@ -35,9 +35,10 @@ int conn_track_open(struct datapath *dp);
 /* NULL: nothing has asked for one yet.  Thread: any. */
 struct conn_table *conn_track_table(const struct datapath *dp);
 
-/* By how much a frame's sequence number, and its acknowledgement, are to be moved. */
+/* By how much a frame's sequence number is to be moved, and how what it acknowledges was. */
 struct conn_moves {
-    int seq, ack;
+    int seq;
+    struct conn_shift acked;
 };
 
 /* What is known of a frame, once its connection is unlocked again. */

@@ -109,10 +109,15 @@ class Helpers(TrackTest):
 
     def test_selective_acknowledgements_follow(self):
         c = Control(self)
+        lost = c.seen[0], c.next[0]
         c.say(0, f"PORT {six(HOST, 5001)}\r\n")
         start = c.seen[0]
         c.say(0, "NOOP\r\n")
-        frame = bytearray(tcp(SERVER, OUTER, 21, c.outer_port, c.next[1], start, ACK))
+        for ack, want in ((start, c.next[0] - 6), lost):  # of the line that grew, or of what was before
+            self.acknowledges(c, ack, want, start)
+
+    def acknowledges(self, c, ack, want, start):
+        frame = bytearray(tcp(SERVER, OUTER, 21, c.outer_port, c.next[1], ack, ACK))
         frame += struct.pack(">BBBBII", 1, 1, 5, 10, start + 2, start + 4)
         frame[2:4] = struct.pack(">H", len(frame))
         frame[10:12] = b"\0\0"
@@ -121,6 +126,7 @@ class Helpers(TrackTest):
         frame[36:38] = b"\0\0"
         frame[36:38] = struct.pack(">H", total(bytes(frame[12:20]) + struct.pack(">BBH", 0, 6, len(frame) - 20) + bytes(frame[20:])))
         got = self.through("out", bytes(frame), "in")
+        self.assertEqual(struct.unpack(">I", got.l4[8:12])[0], want)
         self.assertEqual(struct.unpack(">II", got.l4[24:32]), (c.next[0] - 4, c.next[0] - 2))
 
     def test_a_port_that_is_taken(self):

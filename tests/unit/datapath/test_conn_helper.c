@@ -86,17 +86,15 @@ static void test_segment_numbers(void **state)
     struct tcp_segment s = { .seq = 1000, .ack = 500, .flags = TCP_ACK };
     struct conn_moves m = conn_helper_segment(&c, CONN_ORIGINAL, &s);
 
-    assert_int_equal(m.seq, 0); /* the segment that grew */
-    assert_int_equal(m.ack, 3); /* behind what shrank, across zero */
-    assert_int_equal(s.ack, 503);
+    assert_int_equal(m.seq, 0);   /* the segment that grew */
+    assert_int_equal(s.ack, 503); /* behind what shrank, across zero */
     s = (struct tcp_segment){ .seq = 1001, .flags = 0, .ack = 77 };
     m = conn_helper_segment(&c, CONN_ORIGINAL, &s);
     assert_int_equal(m.seq, 4);
-    assert_int_equal(m.ack, 0); /* there is none */
+    assert_int_equal(s.ack, 77); /* it says nothing */
     s = (struct tcp_segment){ .seq = 5, .ack = 1030, .flags = TCP_ACK };
     m = conn_helper_segment(&c, CONN_REPLY, &s);
     assert_int_equal(m.seq, -3);
-    assert_int_equal(m.ack, -4);
     assert_int_equal(s.ack, 1026);
 }
 
