@@ -213,6 +213,8 @@ struct reading {
     uint64_t hash[PORT_BURST];
     uint8_t from[PORT_BURST];
     uint8_t like[PORT_BURST]; /* an earlier one of the same tuple; NOT_ALIKE: none was found */
+    unsigned n_new;
+    uint64_t new_hash[PORT_BURST]; /* of those that begin a connection */
     struct conn *conn[PORT_BURST];
     uint32_t
         serial[PORT_BURST]; /* of the connection: another one may have taken its place when it was let go meanwhile */
@@ -249,9 +251,13 @@ static uint64_t ports_of(const uint8_t *ip)
     return (uint64_t)ip[9] << 32 | v;
 }
 
-/* A frame of which one like it goes alone does so too, in its turn: the others are sent before. */
+/* A frame behind one of its connection that goes alone, or begins it, goes alone, too: in its turn, when the connection is there
+ * and the others are sent. */
 static bool is_behind(const struct reading *r, unsigned k, const struct burst *f, const struct quick_ct_rest *rest)
 {
+    for (unsigned j = 0; j < r->n_new; j++)
+        if (r->hash[k] == r->new_hash[j])
+            return true;
     for (unsigned j = 0; j < rest->n_others; j++) {
         const uint8_t *ip = f->p[rest->others[j]] + f->l3_ofs[rest->others[j]];
 
@@ -311,7 +317,8 @@ static bool track_one(struct worker *w, struct conn_table *t, struct reading *r,
     case CT_QUICK_OTHER:
         return false;
     case CT_QUICK_NEW:
-        return r->has_new && like == NOT_ALIKE; /* it is for the first frame to begin it: later ones then find it */
+        r->new_hash[r->n_new++] = r->hash[k];
+        return r->has_new;
     case CT_QUICK_KNOWN:
         break;
     }
@@ -331,7 +338,7 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     struct conn *held = NULL;
     unsigned n_known = 0, n_new = 0;
 
-    r.n = 0;
+    r.n = r.n_new = 0;
     r.has_new = t && !conn_n_expected(t) && !(a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN);
     for (unsigned k = 0; k < n; k++)
         if (!t || !read_frame(&r, t, f, which[k], a->zone))
