@@ -7,7 +7,7 @@ import struct
 
 from differential.tracked import ACK, SYN, tcp, total, udp
 from support.ofctl import run_if_there
-from support.track import ETH, HOST, OTHER, OUTER, SERVER, TrackTest, ether
+from support.track import HOST, OTHER, OUTER, SERVER, TrackTest, ether, ipv6_tcp
 
 PSH = 8
 
@@ -246,20 +246,35 @@ class Helpers(TrackTest):
         self.flow("table=0,ipv6,actions=ct(table=1)", "table=1,priority=9,ct_state=+new+rel+trk,ipv6,in_port=2,actions=ct(commit),output:1",
                   "table=1,priority=5,ct_state=+new-rel+trk,tcp6,in_port=1,tp_dst=21,actions=ct(commit,alg=ftp),output:2",
                   "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=1,actions=output:2", "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=2,actions=output:1")
-
-        def segment(src, dst, sport, dport, seq, ack, flags, data=b""):
-            h = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 1000, 0, 0) + data
-            h = h[:16] + struct.pack(">H", total(src + dst + struct.pack(">IHBB", len(h), 0, 0, 6) + h + bytes(len(h) % 2))) + h[18:]
-            return ETH + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(h), 6, 64) + src + dst + h
         line = b"EPRT |2|2001:db8::1|5001|\r\n"
-        for by, frame in (("in", segment(client, server, 5000, 21, 1000, 0, SYN)), ("out", segment(server, client, 21, 5000, 9000, 1001, SYN | ACK)),
-                          ("in", segment(client, server, 5000, 21, 1001, 9001, ACK)), ("in", segment(client, server, 5000, 21, 1001, 9001, ACK, line))):
+        for by, frame in (("in", ipv6_tcp(client, server, 5000, 21, 1000, 0, SYN)), ("out", ipv6_tcp(server, client, 21, 5000, 9000, 1001, SYN | ACK)),
+                          ("in", ipv6_tcp(client, server, 5000, 21, 1001, 9001, ACK)), ("in", ipv6_tcp(client, server, 5000, 21, 1001, 9001, ACK, line))):
             self.sw.give(by, frame)
             got, = self.sw.take_some("out" if by == "in" else "in", 1)
             self.assertEqual(got, frame)
         for port, n in ((5002, 0), (5001, 1)):
-            self.sw.give("out", segment(server, client, 20, port, 1, 0, SYN))
+            self.sw.give("out", ipv6_tcp(server, client, 20, port, 1, 0, SYN))
             self.assertEqual(len(self.sw.take_some("in", n)), n)
+
+    def test_ipv6_with_translation(self):
+        client, outer, server = (socket.inet_pton(socket.AF_INET6, x) for x in ("fd00::1", "2001:db8:1234:5678::7", "2001:db8::9"))
+        self.flow("table=0,ipv6,actions=ct(table=1,nat)", "table=1,priority=9,ct_state=+new+rel+trk,ipv6,in_port=2,actions=ct(commit,nat),output:1",
+                  "table=1,priority=5,ct_state=+new-rel+trk,tcp6,in_port=1,tp_dst=21,actions=ct(commit,alg=ftp,nat(src=2001:db8:1234:5678::7)),output:2",
+                  "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=1,actions=output:2", "table=1,priority=1,ct_state=+est+trk-inv,ipv6,in_port=2,actions=output:1")
+        line, said = b"EPRT |2|fd00::1|5001|\r\n", b"EPRT |2|2001:db8:1234:5678::7|5001|\r\n"
+        more = len(said) - len(line)
+        for by, frame, want in (("in", ipv6_tcp(client, server, 5000, 21, 1000, 0, SYN), ipv6_tcp(outer, server, 5000, 21, 1000, 0, SYN)),
+                                ("out", ipv6_tcp(server, outer, 21, 5000, 9000, 1001, SYN | ACK), ipv6_tcp(server, client, 21, 5000, 9000, 1001, SYN | ACK)),
+                                ("in", ipv6_tcp(client, server, 5000, 21, 1001, 9001, ACK), ipv6_tcp(outer, server, 5000, 21, 1001, 9001, ACK)),
+                                ("in", ipv6_tcp(client, server, 5000, 21, 1001, 9001, ACK, line), ipv6_tcp(outer, server, 5000, 21, 1001, 9001, ACK, said)),
+                                ("out", ipv6_tcp(server, outer, 21, 5000, 9001, 1001 + len(said), ACK), ipv6_tcp(server, client, 21, 5000, 9001, 1001 + len(line), ACK)),
+                                ("in", ipv6_tcp(client, server, 5000, 21, 1001 + len(line), 9001, ACK, b"LIST\r\n"),
+                                 ipv6_tcp(outer, server, 5000, 21, 1001 + len(line) + more, 9001, ACK, b"LIST\r\n")),
+                                ("out", ipv6_tcp(server, outer, 20, 5001, 1, 0, SYN), ipv6_tcp(server, client, 20, 5001, 1, 0, SYN)),
+                                ("in", ipv6_tcp(client, server, 5001, 20, 7, 2, SYN | ACK), ipv6_tcp(outer, server, 5001, 20, 7, 2, SYN | ACK))):
+            self.sw.give(by, frame)
+            got, = self.sw.take_some("out" if by == "in" else "in", 1)
+            self.assertEqual(got, want)
 
     def test_tftp(self):
         out = self.through("in", udp(HOST, SERVER, 5000, 69, b"\0\1boot.img\0octet\0"), "out")

@@ -17,9 +17,9 @@ def ether(packet):
     return f + bytes(max(0, 60 - len(f)))
 
 
-def ipv6_tcp(src, dst, sport, dport, seq, ack, flags):
-    h = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 1000, 0, 0)
-    h = h[:16] + struct.pack(">H", total(src + dst + struct.pack(">IHBB", len(h), 0, 0, 6) + h)) + h[18:]
+def ipv6_tcp(src, dst, sport, dport, seq, ack, flags, data=b""):
+    h = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 1000, 0, 0) + data
+    h = h[:16] + struct.pack(">H", total(src + dst + struct.pack(">IHBB", len(h), 0, 0, 6) + h + bytes(len(h) % 2))) + h[18:]
     return ETH + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(h), 6, 64) + src + dst + h
 
 
