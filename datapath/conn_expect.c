@@ -89,7 +89,7 @@ int conn_announce(struct conn_table *t, unsigned worker, struct conn_expected *e
     for (unsigned i = 0; i < TRIES && err == -EEXIST; i++) {
         struct conn *c = conn_make_holder(t, worker, &original);
         enum conn_dir dir;
-        uint32_t serial;
+        uint32_t index, serial;
 
         if (!c)
             return -ENOSPC;
@@ -110,10 +110,11 @@ int conn_announce(struct conn_table *t, unsigned worker, struct conn_expected *e
         c->expected.has_source = e->has_source;
         c->expected.source = e->source;
         conn_set_time(t, c, now_ns, CONN_EXPECT_S * (uint64_t)NSEC_PER_S);
+        index = c->index;
         serial = c->serial;
         conn_unlock(c);
-        if (!set_expectation(t, worker, e, c->index, serial))
-            forget(t, worker, c->index, serial);
+        if (!set_expectation(t, worker, e, index, serial))
+            forget(t, worker, index, serial);
     }
     return err == -EADDRINUSE ? err : err ? -ENOSPC : 0;
 }

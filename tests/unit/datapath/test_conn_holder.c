@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_conn_holder.c - mappings, permissions and hosts of the table of connections, against a model of who has which outer port,
- * and by several workers at once: each is there exactly as long as a connection holds it, and in the end nothing is left. */
+ * and by several workers at once: each is there exactly as long as a connection holds it, and in the end nothing is left.
+ * Likewise what is expected: not longer than for its time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/clock.h"
+#include "datapath/conn_expect.h"
 #include "datapath/conn_holder.h"
 #include "datapath/nat.h"
 
@@ -252,10 +255,84 @@ static void test_threads(void **state)
     conn_table_free(t);
 }
 
+/* --- what is expected --- */
+
+/* A connection of the host, which is there or made, announces a port; what comes to it is let in once. */
+static bool announce(struct conn_table *t, unsigned worker, unsigned host, unsigned port)
+{
+    struct conn_tuple o = tuple_of(host, 0, 0), frame;
+    enum conn_dir dir;
+    struct nat_spec spec = spec_of(NAT_FILTERING_ADDRESS);
+    struct conn_expected e = { .reply = conn_tuple_inverse(&o), .frame = conn_tuple_inverse(&o) }, found;
+    struct conn *c;
+
+    spec.mapping = NAT_MAPPING_CONNECTION;
+    (void)begin(t, worker, o, &spec);
+    c = conn_find(t, worker, &o, START, &dir);
+    if (!c)
+        return false;
+    e.master = c->index;
+    e.master_serial = c->serial;
+    conn_unlock(c);
+    e.reply.src = o.src;
+    e.reply.dst = o.dst;
+    e.reply.src_port = (uint16_t)(6000 + port);
+    e.reply.dst_port = 0;
+    e.frame.dst = value_of(OUTER);
+    e.frame.src_port = e.frame.dst_port = 0;
+    if (conn_announce(t, worker, &e, START))
+        return false;
+    frame = e.frame;
+    frame.src_port = 20;
+    if (!conn_expected_find(t, worker, &frame, START, &found))
+        return false;
+    conn_expected_take(t, worker, &found, START);
+    return true;
+}
+
+static void *expect(void *arg)
+{
+    struct thread *th = arg;
+    unsigned seed = th->worker + 1;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned x = (unsigned)rand_r(&seed);
+
+        th->n_begun += announce(th->table, th->worker, x % HOSTS, x / HOSTS % PORTS);
+        if (x / HOSTS / PORTS % 8 == 0)
+            (void)end(th->table, th->worker, tuple_of(x % HOSTS, 0, 0));
+    }
+    return NULL;
+}
+
+static void test_expected(void **state)
+{
+    struct conn_table *t = table(THREADS, 0);
+    struct thread th[THREADS];
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        th[i] = (struct thread){ .table = t, .worker = i };
+        assert_int_equal(pthread_create(&th[i].id, NULL, expect, &th[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(th[i].id, NULL), 0);
+        assert_true(th[i].n_begun > 1000);
+    }
+    for (unsigned host = 0; host < HOSTS; host++)
+        (void)end(t, 0, tuple_of(host, 0, 0));
+    for (unsigned i = 0; i < THREADS * MAX; i++)
+        conn_sweep(t, i % THREADS, START + (CONN_EXPECT_S + 1) * (uint64_t)NSEC_PER_S);
+    assert_int_equal(conn_count(t), 0);
+    assert_int_equal(conn_n_expected(t), 0);
+    assert_int_equal(n_holders(t), 0);
+    assert_true(announce(t, 0, 0, 0));
+    conn_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_full),
-                                        cmocka_unit_test(test_threads) };
+                                        cmocka_unit_test(test_threads), cmocka_unit_test(test_expected) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
