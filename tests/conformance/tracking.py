@@ -5,7 +5,7 @@ frame by frame is also compared with Open vSwitch (differential/tracked.py).   E
 import struct
 import unittest
 
-from differential.tracked import ACK, RST, SYN, icmp, pseudo, tcp, total, udp
+from differential.tracked import ACK, FIN, RST, SYN, icmp, pseudo, tcp, total, udp
 from support.ofctl import run_if_there
 from support.track import ETH, HOST, OTHER, OUTER, ROUTER, SERVER, Seen, TrackTest, ether, ipv6_tcp
 
@@ -170,14 +170,21 @@ class Tracking(TrackTest):
         self.assertEqual(out.l4[8:], udp(SERVER, OUTER, 53, 5000, b"answer"))
 
     def test_errors_end_nothing(self):
-        """RFC 5508, REQ-6; RFC 5382, REQ-10."""
+        """RFC 4787, REQ-12; RFC 5382, REQ-10; RFC 5508, REQ-6, by which they refresh nothing either."""
         self.nat()
         out = self.through("in", tcp(HOST, SERVER, 5000, 80, 1, 0, SYN), "out")
         self.through("out", icmp(ROUTER, OUTER, 3, 1, bytes(4), out.ip), "in")
         self.assertIsNotNone(self.through("out", tcp(SERVER, OUTER, 80, 5000, 7, 2, SYN | ACK), "in"))
+        out = self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
+        self.sw.warp(100)
+        self.through("out", icmp(ROUTER, OUTER, 3, 1, bytes(4), out.ip), "in")
+        self.sw.warp(19)
+        self.through("out", icmp(ROUTER, OUTER, 3, 3, bytes(4), out.ip), "in")
+        self.sw.warp(3)
+        self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5000, b"")))
 
     def test_udp_time(self):
-        """RFC 4787, REQ-5 and REQ-6: two minutes at least, five once both have sent; what goes out refreshes."""
+        """RFC 4787, REQ-5 and REQ-6: two minutes at least, five once both have sent; what goes out refreshes, and what comes in."""
         self.nat()
         self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
         self.sw.warp(119)
@@ -185,10 +192,38 @@ class Tracking(TrackTest):
         self.sw.warp(299)
         self.through("in", udp(HOST, SERVER, 5000, 53, b""), "out")
         self.sw.warp(299)
-        self.through("out", udp(SERVER, OUTER, 53, 5000, b""), "in")
-        self.sw.warp(302)
+        for _ in range(2):
+            self.through("out", udp(SERVER, OUTER, 53, 5000, b""), "in")
+            self.sw.warp(299)
+        self.sw.warp(3)
         self.assertIsNone(self.through("out", udp(SERVER, OUTER, 53, 5000, b"")))
         self.assertEqual(self.sw.call("conn/count")["count"], 0)
+
+    def test_rfc5508_req_2_query_time(self):
+        """A minute at least."""
+        self.nat()
+        self.through("in", icmp(HOST, SERVER, 8, 0, struct.pack(">HH", 77, 1), b"data"), "out")
+        for gone, leaves in ((59, "in"), (59, "in"), (62, None)):
+            self.sw.warp(gone)
+            self.through("out", icmp(SERVER, OUTER, 0, 0, struct.pack(">HH", 77, 1), b"data"), leaves)
+
+    def test_tcp_time_after_the_end(self):
+        """RFC 5382, REQ-5: four minutes; but seconds after a reset."""
+        self.nat()
+        for port, last, n in ((5000, FIN | ACK, 239), (5001, RST, 3)):
+            self.through("in", tcp(HOST, SERVER, port, 80, 100, 0, SYN), "out")
+            self.through("out", tcp(SERVER, OUTER, 80, port, 900, 101, SYN | ACK), "in")
+            self.through("in", tcp(HOST, SERVER, port, 80, 101, 901, ACK), "out")
+            self.through("out", tcp(SERVER, OUTER, 80, port, 901, 101, last), "in")
+            if last != RST:
+                self.through("in", tcp(HOST, SERVER, port, 80, 101, 902, FIN | ACK), "out")
+                self.through("out", tcp(SERVER, OUTER, 80, port, 902, 102, ACK), "in")
+            self.sw.warp(n)
+            self.through("out", tcp(SERVER, OUTER, 80, port, 902, 102, ACK), "in" if last != RST else None)
+            self.assertEqual(self.sw.call("conn/count", f"port={port}")["count"], 1)
+            self.sw.warp(n + 3)
+            self.assertIsNone(self.through("out", tcp(SERVER, OUTER, 80, port, 902, 102, ACK)))
+            self.assertEqual(self.sw.call("conn/count", f"port={port}")["count"], 0)
 
     def test_tcp_time(self):
         """RFC 5382, REQ-5: two hours and four minutes when open, four minutes before."""
@@ -304,7 +339,8 @@ class Tracking(TrackTest):
         for n in range(20, len(good)):  # cut anywhere behind the IP header
             self.sw.give("in", ETH + b"\x08\x00" + good[:n])
             self.assertEqual(len(self.sw.take_some("out", 1)), 1, n)
-        for bad in (udp(HOST, SERVER, 5000, 53, b"data", bad=True), tcp(HOST, SERVER, 1, 2, 3, 4, SYN, bad=True), icmp(HOST, SERVER, 3, 1, bytes(4), good[:27])):
+        for bad in (udp(HOST, SERVER, 5000, 53, b"data", bad=True), tcp(HOST, SERVER, 1, 2, 3, 4, SYN, bad=True), icmp(HOST, SERVER, 3, 1, bytes(4), good[:27]),
+                    icmp(HOST, SERVER, 9, 0, bytes(4), b"")):
             self.sw.give("in", ether(bad))
             self.assertEqual(len(self.sw.take_some("out", 1)), 1)
 
