@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoint-independent mappings of NAT, what they let in, and limits of hosts (RFC 4787, 5382, 6888), from the text of a flow to the
 bytes that leave.   Exit 77: there is no ovs-ofctl."""
+import socket
+
 from differential.tracked import ACK, SYN, icmp, tcp, udp
 from support.ofctl import run_if_there
 from support.switch import until
-from support.track import HOST, OTHER, OUTER, SERVER, TrackTest
+from support.track import HOST, OTHER, OUTER, SERVER, TrackTest, ipv6_tcp
 
 REMOTE, STRANGER = [192, 0, 2, 10], [203, 0, 113, 80]
 
@@ -82,6 +84,20 @@ class Mappings(TrackTest):
         self.assertEqual((back.src, back.sport), (OUTER, port))
         self.assertEqual(self.through("out", tcp(STRANGER, OUTER, 999, port, 8, 2, ACK), "in").dst, HOST)
         self.assertIn("tcp-established", {c["state"] for c in self.sw.call("conn/list")["connections"]})
+
+    def test_ipv6(self):
+        host, other, outer, server, stranger = (socket.inet_pton(socket.AF_INET6, x) for x in ("fd00::1", "fd00::2", "2001:db8:1::7", "2001:db8::9", "2001:db8::80"))
+        done = self.trama("flow", "add", "-f", "-", stdin="\n".join((
+            "table=0,ipv6,in_port=1,actions=ct(table=1,zone=1,nat)", "table=0,ipv6,in_port=2,actions=ct(table=1,zone=1,nat(mapped))",
+            "table=1,priority=2,ct_state=+new+trk,ipv6,in_port=1,actions=ct(commit,zone=1,nat(src=2001:db8:1::7,mapping=endpoint-independent,"
+            "filtering=endpoint-independent)),output:2", "table=1,priority=2,ct_state=+new+dnat+trk,ipv6,in_port=2,actions=output:1")))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for src, dst, port in ((host, server, 5000), (host, stranger, 5000), (other, server, 5002)):
+            self.sw.give("in", ipv6_tcp(src, dst, port, 80, 1, 0, SYN))
+            self.assertEqual(self.sw.take_some("out", 1)[0], ipv6_tcp(outer, dst, port, 80, 1, 0, SYN))
+        self.sw.give("out", ipv6_tcp(stranger, outer, 999, 5002, 7, 0, SYN))
+        self.assertEqual(self.sw.take_some("in", 1)[0], ipv6_tcp(stranger, other, 999, 5002, 7, 0, SYN))
+        self.assertEqual({(m["inside"], m["outside"], m["held"]) for m in self.mappings()}, {("fd00::1", "2001:db8:1::7", 2), ("fd00::2", "2001:db8:1::7", 2)})
 
     def test_rfc4787_req_8_address_dependent_filtering(self):
         self.map("mapping=endpoint-independent,filtering=address-dependent")
