@@ -51,7 +51,8 @@ enum {
     TAG_SHIFT = INDEX_BITS + 1,
     STRIPES = 4096,
     TICK_SHIFT = 27,
-    FREE_CACHE = 64,
+    FREE_CACHE = 64,   /* places that a worker keeps for itself, but of a small table no more than: */
+    FREE_PART = 8,     /* ... all workers together, such a part of it */
     SWEEP_STEP = 1024, /* places looked at in a round */
     SWEEP_REMOVE = 32, /* connections removed in a round, at most */
     PUSH_TRIES = 256,  /* random places looked at */
@@ -75,7 +76,7 @@ struct free_cache {
 
 struct conn_table {
     struct conn_table_conf conf;
-    uint32_t bucket_mask;
+    uint32_t bucket_mask, cache_max;
     struct bucket *buckets;
     struct conn *conns;       /* conf.max + 1; the first is none */
     _Atomic uint32_t *expiry; /* by index */
@@ -154,6 +155,9 @@ int conn_table_new(struct conn_table **out, const struct conn_table_conf *conf)
     memset(t, 0, sizeof *t);
     t->conf = *conf;
     t->bucket_mask = n_buckets - 1;
+    t->cache_max = conf->max / FREE_PART / conf->n_workers;
+    if (t->cache_max > FREE_CACHE)
+        t->cache_max = FREE_CACHE;
     t->buckets_size = n_buckets * sizeof *t->buckets;
     t->conns_size = ((size_t)conf->max + 1) * sizeof *t->conns;
     t->buckets = reserve(t->buckets_size);
@@ -399,7 +403,7 @@ static uint32_t take_place(struct conn_table *t, struct free_cache *f)
 {
     if (!f->n) {
         lock(&t->pool_lock);
-        while (t->n_free && f->n < FREE_CACHE / 2)
+        while (t->n_free && f->n < t->cache_max / 2 + 1)
             f->index[f->n++] = t->free[--t->n_free];
         unlock(&t->pool_lock);
     }
@@ -408,13 +412,13 @@ static uint32_t take_place(struct conn_table *t, struct free_cache *f)
 
 static void give_place(struct conn_table *t, struct free_cache *f, uint32_t index)
 {
-    if (f->n == FREE_CACHE) {
+    f->index[f->n++] = index;
+    if (f->n >= t->cache_max) {
         lock(&t->pool_lock);
-        while (f->n > FREE_CACHE / 2)
+        while (f->n > t->cache_max / 2)
             t->free[t->n_free++] = f->index[--f->n];
         unlock(&t->pool_lock);
     }
-    f->index[f->n++] = index;
 }
 
 static bool is_holder(const struct conn *c)

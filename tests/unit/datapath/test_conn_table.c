@@ -251,6 +251,34 @@ static void test_full(void **state)
     conn_table_free(t);
 }
 
+/* Places that one worker frees are there for the others, in small tables too. */
+static void test_places_are_for_all(void **state)
+{
+    enum { SIZES = 3, FEW = 8 };
+    static const uint32_t sizes[SIZES] = { FEW, 64, 4096 };
+
+    for (unsigned k = 0; k < SIZES; k++) {
+        struct conn_table *t = table(sizes[k], 2);
+        uint32_t least = sizes[k] - (sizes[k] == FEW ? 0 : sizes[k] / 8);
+
+        for (uint32_t i = 0; i < 3 * sizes[k]; i++) { /* one makes, the other removes */
+            struct conn_tuple o = tuple_of(i, 1);
+            enum conn_dir dir;
+            struct conn *c = make(t, 0, o, START);
+
+            assert_non_null(c);
+            c->is_answered = true;
+            conn_set_timer(t, c, CONN_UDP_STREAM, START);
+            conn_unlock(c);
+            if (i < least - 1)
+                continue;
+            o = tuple_of(i - (least - 1), 1);
+            conn_remove(t, 1, conn_find(t, 1, &o, START, &dir));
+        }
+        conn_table_free(t);
+    }
+}
+
 /* What a zone with a limit pushes out is its own, also where the two look alike. */
 static void test_zone_pushes_its_own(void **state)
 {
@@ -385,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_sweep_is_bounded),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_places_are_for_all),
         cmocka_unit_test(test_zone_pushes_its_own),
         cmocka_unit_test(test_doom),
         cmocka_unit_test(test_threads),
