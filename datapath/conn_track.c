@@ -280,10 +280,26 @@ static enum drop drop_of(int err)
     }
 }
 
-/* The frame went through this zone before, as its fields say: its connection has counted it, and may have translated it, so that
- * it is the other side's tuple that leads there.  False: there is none; `*is_absent`: of the frame's own tuple, as it is. */
-static bool take_again(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
-                       const struct ct_action *a, struct ct_seen *s, bool *is_absent)
+/* Of a frame that went through this zone before, as its fields say. */
+enum again {
+    AGAIN_NOT,    /* it did not, or that does not count */
+    AGAIN_KNOWN,  /* its connection has counted it, and may have translated it */
+    AGAIN_ABSENT, /* it has none */
+    AGAIN_LOST    /* it was translated for one that is gone: as it is now it belongs to nobody */
+};
+
+/* Does the connection begin as the frame's fields say? */
+static bool is_its_original(const struct pkt *p, const struct conn_tuple *o)
+{
+    struct value src = key_get(&p->key, o->family == 4 ? FIELD_CT_NW_SRC : FIELD_CT_IPV6_SRC);
+    uint16_t port = (uint16_t)key_get(&p->key, FIELD_CT_TP_SRC).lo;
+
+    return src.lo == o->src.lo && src.hi == o->src.hi && port == (conn_tuple_has_ids(o) ? o->dst_port : o->src_port);
+}
+
+/* It is the other side's tuple that leads from a translated frame to its connection. */
+static enum again take_again(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
+                             const struct ct_action *a, struct ct_seen *s)
 {
     unsigned state = (unsigned)key_get(&p->key, FIELD_CT_STATE).lo;
     bool is_translated = state & (CT_SNAT | CT_DNAT);
@@ -292,11 +308,14 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
 
     if (!(state & CT_TRK) || state & CT_INV || key_get(&p->key, FIELD_CT_ZONE).lo != tuple.zone ||
         (a->flags & CT_FORCE && state & CT_RPL))
-        return false;
+        return AGAIN_NOT;
     c = conn_find(t, w->id, &tuple, w->now_ns, &s->dir);
-    *is_absent = !c && !is_translated;
+    if (c && is_translated && !is_its_original(p, &c->original)) { /* another one, made since */
+        conn_unlock(c);
+        c = NULL;
+    }
     if (!c)
-        return false;
+        return is_translated ? AGAIN_LOST : AGAIN_ABSENT;
     if (is_translated)
         s->dir = s->dir == CONN_ORIGINAL ? CONN_REPLY : CONN_ORIGINAL;
     if (a->flags & CT_COMMIT)
@@ -304,21 +323,22 @@ static bool take_again(struct worker *w, struct conn_table *t, const struct pkt 
     s->state = state;
     see(s, c);
     conn_unlock(c);
-    return true;
+    return AGAIN_KNOWN;
 }
 
 /* Finds the frame's connection, or makes it if that is asked for. */
 static enum drop look_up(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                          const struct ct_action *a, struct ct_seen *s)
 {
-    bool is_absent = false, is_expected;
+    enum again again = take_again(w, t, p, cp, a, s);
     struct conn_expected e;
+    bool is_expected;
     int err = 0;
 
-    if (take_again(w, t, p, cp, a, s, &is_absent))
-        return DROP_NONE;
+    if (again == AGAIN_KNOWN || again == AGAIN_LOST)
+        return again == AGAIN_LOST ? DROP_CONN_CLASH : DROP_NONE;
     for (unsigned i = 0; i < INSERT_TRIES; i++) {
-        struct conn *c = is_absent && !i ? NULL : conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
+        struct conn *c = again == AGAIN_ABSENT && !i ? NULL : conn_find(t, w->id, &cp->tuple, w->now_ns, &s->dir);
 
         if (c && take_known(w, t, c, p, cp, a, s))
             return DROP_NONE;

@@ -42,11 +42,11 @@ enum drop {
     DROP_FRAGMENT_NO_ROOM, /* newer datagrams needed the room, or its own is in too many pieces */
     DROP_CONN_FULL,        /* ct(commit): no room for one more connection, in all or in its zone */
     DROP_CONN_HOST,        /* ct(commit): the host has as many connections as its zone lets it have */
-    DROP_CONN_CLASH,       /* ct(commit): its answers would be those of another connection */
-    DROP_CONN_BOUNCE,      /* an FTP line that names another host than its sender: counted, and not believed */
-    DROP_NAT_PORTS,        /* ct(commit,nat): all ports of the range are taken */
-    DROP_NAT_FRAME,        /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
-    DROP_NPTV6,            /* nptv6: the address has no other one (RFC 6296, 3.4 and 3.5) */
+    DROP_CONN_CLASH, /* ct(commit): its answers would be those of another connection; ct: its own is gone, but translated it */
+    DROP_CONN_BOUNCE, /* an FTP line that names another host than its sender: counted, and not believed */
+    DROP_NAT_PORTS,   /* ct(commit,nat): all ports of the range are taken */
+    DROP_NAT_FRAME,   /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
+    DROP_NPTV6,       /* nptv6: the address has no other one (RFC 6296, 3.4 and 3.5) */
     DROP_N
 };
 

@@ -40,11 +40,17 @@ void pipe_stop(void)
 
 void pipe_open(struct pipe_world *w)
 {
+    pipe_open_conns(w, 0);
+}
+
+void pipe_open_conns(struct pipe_world *w, uint32_t conns_max)
+{
     struct datapath_conf conf = {
         .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w->clock
     };
     struct errbuf e = { { 0 } };
 
+    conf.conns_max = conns_max;
     memset(w, 0, sizeof *w);
     clock_stop(&w->clock);
     assert_int_equal(datapath_open(&w->dp, &conf, &e), 0);

@@ -85,7 +85,7 @@ static struct match in_state(int port, unsigned is, unsigned of)
     return m;
 }
 
-static void open_side(struct side *s, bool is_quick)
+static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
 {
     static const struct nat_spec none;
     struct nat_spec nat = { .kind = CT_SNAT, .family = 4, .addr_min = value_of(OUTER), .addr_max = value_of(OUTER) };
@@ -94,7 +94,7 @@ static void open_side(struct side *s, bool is_quick)
                in = { .type = ACT_OUTPUT, .port = pipe_number[IN] };
     unsigned n;
 
-    pipe_open(&s->w);
+    pipe_open_conns(&s->w, conns_max);
     s->n_rules = 0;
     ct(acts + 1, 0, 1, &none);
     add(s, 0, 1, (struct match){ 0 }, acts + is_quick, 4 - is_quick);
@@ -314,8 +314,8 @@ static void ways_are_the_same(void **unused)
 {
     static struct given g[PORT_BURST];
 
-    open_side(&quick, true);
-    open_side(&slow, false);
+    open_side(&quick, true, 0);
+    open_side(&slow, false, 0);
     for (unsigned burst = 0; burst < BURSTS; burst++) {
         unsigned n = 1 + below(below(2) ? 4 : PORT_BURST);
         int port = below(2) ? IN : OUT;
@@ -338,9 +338,32 @@ static void ways_are_the_same(void **unused)
     close_side(&slow);
 }
 
+/* A frame's connection is pushed out when it was translated, but not committed again yet: the frame is not another's, be the outer
+ * port taken by then or not, and none begins with the outer address. */
+static void translated_and_lost(void **unused)
+{
+    for (unsigned is_free = 0; is_free < 2; is_free++) {
+        struct given g[2] = { { .n = PIPE_FRAME }, { .n = PIPE_FRAME } };
+        struct list l = { 0 };
+
+        open_side(&quick, true, 1);
+        for (unsigned i = 0; i < 2; i++) {
+            pipe_udp(g[i].b, PIPE_SRC, 0x0a000003 + i, (uint16_t)(3000 + is_free * i));
+            be16_store(g[i].b + 24, (uint16_t)~csum_words(g[i].b + 14, 20));
+        }
+        give(&quick, IN, &g[1], 1);
+        give(&quick, IN, g, 2);
+        conn_for_each(conn_track_table(quick.w.dp), clock_now(&quick.w.clock), note, &l);
+        assert_int_equal(l.n, 1);
+        assert_int_equal(l.conn[0].tuple[0].src.lo, 0x0a000003);
+        assert_int_equal(pipe_dropped(&quick.w, DROP_CONN_CLASH), 1);
+        close_side(&quick);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same), cmocka_unit_test(translated_and_lost) };
     int err = pipe_start();
 
     if (err)
