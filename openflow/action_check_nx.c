@@ -266,11 +266,13 @@ static int check_ct(struct walk *w, const struct ofp_nx_ct *ct)
     for (size_t i = 0; i < ct->n_actions; i++) {
         const struct ofp_action *a = &ct->actions[i];
         bool is_nat = ct_nat_kind(a) != CT_NAT_NONE;
+        uint16_t nat = ct_nat_flags(a);
 
         n_nat += is_nat;
-        if (ct_nat_goes_on(a) && ct->recirc_table == CT_NO_TABLE)
+        if (nat & CT_NAT_F_GO_ON && ct->recirc_table == CT_NO_TABLE)
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT); /* it would go on with the next action, untranslated */
-        if (!is_for_ct(a) || n_nat > 1 || (!is_nat && !(ct->flags & NX_CT_F_COMMIT)))
+        if (!is_for_ct(a) || n_nat > 1 ||
+            ((!is_nat || nat & (CT_NAT_F_SRC | CT_NAT_F_DST)) && !(ct->flags & NX_CT_F_COMMIT)))
             return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     }
     inner.is_in_ct = true;
@@ -290,7 +292,11 @@ static int check_nat(struct walk *w, const struct ofp_action *act)
     if (!w->is_in_ct)
         return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     code = ct_nat_read(&read, act);
-    return code ? walk_refuse(w, (enum ofp_bad_action_code)code) : 0;
+    if (code)
+        return walk_refuse(w, (enum ofp_bad_action_code)code);
+    return read.family && !read.prefix_len
+               ? walk_ask(w, match_allows_field(&w->frame, read.family == 4 ? FIELD_IPV4_SRC : FIELD_IPV6_SRC))
+               : 0;
 }
 
 static int check_one(struct walk *w, const struct ofp_nx_action *act)

@@ -175,17 +175,17 @@ enum ct_nat_kind ct_nat_kind(const struct ofp_action *a)
     return CT_NAT_NONE;
 }
 
-bool ct_nat_goes_on(const struct ofp_action *a)
+uint16_t ct_nat_flags(const struct ofp_action *a)
 {
     switch (ct_nat_kind(a)) {
     case CT_NAT_NX:
-        return a->experimenter.nicira.nat.flags & CT_NAT_F_GO_ON;
+        return a->experimenter.nicira.nat.flags;
     case CT_NAT_64:
-        return a->experimenter.trama.nat64.flags & CT_NAT_F_GO_ON;
+        return (uint16_t)(a->experimenter.trama.nat64.flags | CT_NAT_F_SRC);
     case CT_NAT_NONE:
         break;
     }
-    return false;
+    return 0;
 }
 
 int ct_nat_read(struct ct_nat *out, const struct ofp_action *a)

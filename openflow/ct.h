@@ -48,7 +48,7 @@ struct ofp_trama_nat64 ct_nat64_encode(const struct ct_nat *in);
 /* Which of the actions within ct are its translation; CT_NAT_NONE: another. */
 enum ct_nat_kind { CT_NAT_NONE, CT_NAT_NX, CT_NAT_64 };
 enum ct_nat_kind ct_nat_kind(const struct ofp_action *a);
-bool ct_nat_goes_on(const struct ofp_action *a); /* CT_NAT_F_GO_ON */
+uint16_t ct_nat_flags(const struct ofp_action *a); /* enum ct_nat_flag; 0 of another, too */
 /* Of a translation, whichever: as ct_nat_decode(). */
 int ct_nat_read(struct ct_nat *out, const struct ofp_action *a);
 

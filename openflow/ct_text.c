@@ -64,7 +64,12 @@ static int parse_addresses(struct list *l, struct span text, struct ct_nat *out)
         return 0;
     if (!read_address(rest, &family, &out->addr_max))
         return bad_range(l, rest);
-    return family == out->family ? 0 : bad_range(l, text);
+    if (family != out->family)
+        return bad_range(l, text);
+    if (out->addr_min.hi > out->addr_max.hi ||
+        (out->addr_min.hi == out->addr_max.hi && out->addr_min.lo > out->addr_max.lo))
+        return errbuf_set(errors(l), -EINVAL, "nat: '%.*s' goes from an address down to another", SPAN_ARG(text));
+    return 0;
 }
 
 static int parse_ports(struct list *l, struct span text, struct ct_nat *out)
@@ -354,9 +359,14 @@ int parse_ct(struct list *l, const struct word *w, unsigned arg)
         err = more < 0 ? more : parse_ct_word(l, &inner, &act.ct);
     if (!err && act.ct.flags == NX_CT_F_FORCE)
         err = errbuf_set(errors(l), -EINVAL, "ct: force is for commit");
-    for (size_t i = 0; !err && act.ct.recirc_table == CT_NO_TABLE && i < act.ct.n_actions; i++)
-        if (ct_nat_goes_on(&act.ct.actions[i]))
+    for (size_t i = 0; !err && i < act.ct.n_actions; i++) {
+        uint16_t flags = ct_nat_flags(&act.ct.actions[i]);
+
+        if (flags & CT_NAT_F_GO_ON && act.ct.recirc_table == CT_NO_TABLE)
             err = errbuf_set(errors(l), -EINVAL, "ct: refused=continue needs table");
+        else if (flags & (CT_NAT_F_SRC | CT_NAT_F_DST) && !(act.ct.flags & NX_CT_F_COMMIT))
+            err = errbuf_set(errors(l), -EINVAL, "ct: a translation with src or dst needs commit");
+    }
     return err ? err : action_list_add_nx(l, act);
 }
 

@@ -363,9 +363,17 @@ class Tracking(TrackTest):
 
     def test_refused(self):
         for text in ("ip,actions=ct(force)", "ip,actions=ct(commit,nat(src=10.0.0.9-10.0.0.1))", "actions=ct(commit)",
-                     "ip,actions=ct(exec(load:1->NXM_NX_CT_MARK[]))", "udp,actions=ct(commit,alg=ftp)"):
+                     "ip,actions=ct(exec(load:1->NXM_NX_CT_MARK[]))", "udp,actions=ct(commit,alg=ftp)", "ip,actions=ct(nat(src=10.0.0.1))"):
             done = self.raw("add-flow", text)
             self.assertNotEqual(done.returncode, 0, text)
+        # what ovs-ofctl itself would not send
+        for why, text in (("needs commit", "ip,actions=ct(nat(src=10.0.0.1))"), ("needs commit", "ip,actions=ct(table=1,nat(dst))"),
+                          ("'10.0.0.9-10.0.0.1' goes from an address down to another", "ip,actions=ct(commit,nat(src=10.0.0.9-10.0.0.1))"),
+                          ("match and earlier actions do not say", "ip,actions=ct(commit,nat(src=2001:db8::1))"),
+                          ("match and earlier actions do not say", "ipv6,actions=ct(commit,nat(dst=10.0.0.1))")):
+            done = self.trama("flow", "add", text)
+            self.assertNotEqual(done.returncode, 0, text)
+            self.assertIn(why, done.stderr)
         self.assertEqual(self.flows(), [])
 
 
