@@ -65,35 +65,46 @@ static void add_row(struct text_table *t, const json_t *conn)
 
 static const char *const heads = ">ZONE PROTO FROM TO ANSWERS_FROM ANSWERS_TO STATE >MARK >PACKETS >BYTES >AGE >LEFT";
 
-static int list(const struct cli *c, const char *first)
+/* Asks for a list, with the filter and the limit of the command line; `first`: what the filter begins with. */
+static int call_list(const struct cli *c, const char *method, const char *first, json_t **result)
 {
-    char filter[FILTER_SIZE];
+    char filter[FILTER_SIZE], text[24];
     uint64_t limit = 0;
-    json_t *result, *conn, *params = params_of(filter_of(c, first, filter));
-    char text[24];
-    struct text_table t;
-    size_t i;
+    json_t *params;
     int code = cli_number(c, "limit", 1, WATCH_LIMIT, &limit);
 
-    snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
-    if (!code && limit)
-        json_object_set_new(params, "limit", json_string(text));
-    if (code) {
-        json_decref(params);
+    if (code)
         return code;
-    }
-    code = cli_call(c, CLI_SWITCHD, "conn/list", params, &result);
+    params = params_of(filter_of(c, first, filter));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
+    if (limit)
+        json_object_set_new(params, "limit", json_string(text));
+    return cli_call(c, CLI_SWITCHD, method, params, result);
+}
+
+static void show_end(struct text_table *t, json_t *result)
+{
+    text_table_show(t);
+    text_table_fini(t);
+    if (json_is_true(json_object_get(result, "more")))
+        printf("... and more; --limit says how many are shown\n");
+    json_decref(result);
+}
+
+static int list(const struct cli *c, const char *first)
+{
+    json_t *result, *conn;
+    struct text_table t;
+    size_t i;
+    int code = call_list(c, "conn/list", first, &result);
+
     if (code)
         return code;
     if (c->is_json)
         return cli_json(result);
     text_table_init(&t, heads);
     json_array_foreach(json_object_get(result, "connections"), i, conn) add_row(&t, conn);
-    text_table_show(&t);
-    text_table_fini(&t);
-    if (json_is_true(json_object_get(result, "more")))
-        printf("... and more; --limit says how many are shown\n");
-    json_decref(result);
+    show_end(&t, result);
     return CLI_OK;
 }
 
@@ -109,11 +120,10 @@ static int run_nat_show(struct cli *c)
 
 static int run_nat_mappings(struct cli *c)
 {
-    char filter[FILTER_SIZE];
     struct text_table t;
     json_t *result, *m;
     size_t i;
-    int code = cli_call(c, CLI_SWITCHD, "nat/mappings", params_of(filter_of(c, "", filter)), &result);
+    int code = call_list(c, "nat/mappings", "", &result);
 
     if (code)
         return code;
@@ -129,11 +139,7 @@ static int run_nat_mappings(struct cli *c)
         text_table_add(&t, "%s", reply_text(m, "filtering"));
         text_table_add(&t, "%llu", (unsigned long long)reply_number(m, "held"));
     }
-    text_table_show(&t);
-    text_table_fini(&t);
-    if (json_is_true(json_object_get(result, "more")))
-        printf("... and more\n");
-    json_decref(result);
+    show_end(&t, result);
     return CLI_OK;
 }
 
@@ -308,6 +314,6 @@ const struct cli_command conn_commands[] = {
 const struct cli_command nat_commands[] = {
     { "nat show", "[FILTER]...", "Connections that are translated", run_nat_show, 0, -1, limit_option, FILTERS },
     { "nat mappings", "[FILTER]...", "Endpoint-independent mappings: inner and outer address, who is let in",
-      run_nat_mappings, 0, -1, NULL, FILTERS },
+      run_nat_mappings, 0, -1, limit_option, FILTERS },
     { 0 },
 };

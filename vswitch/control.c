@@ -141,8 +141,8 @@ static void run_exit(struct rpc_request *r, json_t *params, void *arg)
         { "rxq/list", "", 0, 0, show_rxqs }, { "rxq/move", "PORT QUEUE WORKER", 3, 3, run_rxq_move }, \
         { "rxq/free", "PORT QUEUE", 2, 2, run_rxq_free }, { "conn/list", "[FILTER [LIMIT]]", 0, 2, conn_list }, \
         { "conn/count", "[FILTER]", 0, 1, conn_counts }, { "conn/flush", "[FILTER]", 0, 1, conn_flush }, \
-        { "conn/zone", "ZONE [SETTINGS]", 1, 2, conn_zone }, { "nat/mappings", "[FILTER]", 0, 1, nat_mappings }, \
-        { "log/level", "LEVEL", 1, 1, run_log_level }, \
+        { "conn/zone", "ZONE [SETTINGS]", 1, 2, conn_zone }, \
+        { "nat/mappings", "[FILTER [LIMIT]]", 0, 2, nat_mappings }, { "log/level", "LEVEL", 1, 1, run_log_level }, \
     { \
         "exit", "", 0, 0, run_exit \
     }

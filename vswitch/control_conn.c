@@ -272,21 +272,29 @@ static void visit_all(const struct control *c, struct visit *v)
         conn_for_each(v->table, v->now_ns, visit_one, v);
 }
 
-void conn_list(struct rpc_request *r, json_t *params, void *arg)
+/* [FILTER [LIMIT]]; false: the request is answered. */
+static bool begin_list(struct rpc_request *r, json_t *params, struct visit *v)
 {
     const char *limit = rpc_param_text(params, 1, "limit");
-    struct visit v = { .limit = LIST_DEFAULT };
-    unsigned long n;
+    unsigned long n = LIST_DEFAULT;
 
-    if (!read_filter(r, rpc_param_text(params, 0, "filter"), &v.filter))
-        return;
+    if (!read_filter(r, rpc_param_text(params, 0, "filter"), &v->filter))
+        return false;
     if (limit && (!read_number(limit, LIST_MAX, &n) || !n)) {
         rpc_reply_error(r, "limit '%s' is not a number from 1 to %d", limit, LIST_MAX);
-        return;
+        return false;
     }
-    if (limit)
-        v.limit = n;
-    v.list = json_array();
+    v->limit = n;
+    v->list = json_array();
+    return true;
+}
+
+void conn_list(struct rpc_request *r, json_t *params, void *arg)
+{
+    struct visit v = { 0 };
+
+    if (!begin_list(r, params, &v))
+        return;
     visit_all(arg, &v);
     rpc_reply_either(r, params, json_pack("{s:o, s:b}", "connections", v.list, "more", v.n && !v.limit));
 }
@@ -375,11 +383,10 @@ static bool visit_mapping(void *arg, const struct conn_info *c)
 
 void nat_mappings(struct rpc_request *r, json_t *params, void *arg)
 {
-    struct visit v = { .limit = LIST_DEFAULT, .table = conn_track_table(((struct control *)arg)->conf.sw->dp) };
+    struct visit v = { .table = conn_track_table(((struct control *)arg)->conf.sw->dp) };
 
-    if (!read_filter(r, rpc_param_text(params, 0, "filter"), &v.filter))
+    if (!begin_list(r, params, &v))
         return;
-    v.list = json_array();
     if (v.table)
         conn_for_each_holder(v.table, visit_mapping, &v);
     rpc_reply_either(r, params, json_pack("{s:o, s:b}", "mappings", v.list, "more", v.n && !v.limit));

@@ -50,6 +50,9 @@ class Mappings(TrackTest):
         self.assertEqual({(m["proto"], m["inside"], m["inside_port"], m["held"]) for m in self.mappings()},
                          {(p, f"10.0.0.{n}", port, held) for p in ("udp", "tcp") for n, port, held in ((1, 5000, 21), (2, 5000, 21), (1, 5002, 1))})
         self.assertEqual(len(self.mappings("address=10.0.0.2,proto=udp")), 1)
+        some = self.trama("nat", "mappings", "-n", "2", "proto=udp").stdout.splitlines()
+        self.assertEqual((len(some), some[-1]), (4, "... and more; --limit says how many are shown"))
+        self.assertIn("'0' is not a number from 1 to", self.trama("nat", "mappings", "-n", "0").stderr)
 
     def test_rfc4787_req_3_no_port_is_shared(self):
         """REQ-3: two hosts never have the same outer port, though their remote ends differ."""
