@@ -57,6 +57,7 @@ static void emit(struct compiler *c, const struct net_router *r, const struct ne
         draft_emit(c, &d);
         d = draft_new(TABLE_NAT, PRIO_OUT, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);
+        draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
         draft_match_ip(&d, DRAFT_SRC, &t->inside, t->inside.prefix_len);
         translate(&d, t, false);
         d.spec.goto_table = TABLE_FORWARD;

@@ -5,7 +5,8 @@
  * for ct, move and the match on a TTL.
  *
  *   table 3, local     ARP and pings for a router are answered here; what the controller answers is shown to it; frames for
- *                      the router's MAC address -> 4 on its gateway, else 6.
+ *                      the router's MAC address -> 4 on its gateway, else 6; elsewhere than at the gateway, those that come from
+ *                      a network outside go there as they are.
  *   table 4, unnat     at the gateway, IPv4 to an address of its own outside: forwards and one-to-one addresses are
  *                      translated -> 6, what may belong to a translated connection is looked up -> 5.
  *   table 5, translated   it does: -> 6.  Else it was meant for the router itself.
@@ -52,6 +53,7 @@ enum {
     PRIO_TTL = 64000,
     PRIO_OWN = 65000, /* above PRIO_TTL: what has arrived is not forwarded, RFC 1812, 4.2.2.9 */
     PRIO_REFUSED = 65000,
+    PRIO_ANSWERS = 61000, /* above every translation of what begins */
 };
 
 bool router_next_hop(const struct net_doc *doc, const struct net_router *r, const struct ip_addr *ip, int *leg,
@@ -305,6 +307,11 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
         match_set(&d.m, FIELD_ETH_DST, r->mac);
         draft_match_family(&d, v6 ? 6 : 4);
         d.spec.goto_table = is_gateway(c, r) && (!v6 || r->n_nptv6s) ? TABLE_UNNAT : TABLE_ROUTE;
+        if (leg->is_outside && !is_gateway(c, r)) { /* both directions of what outsiders say pass there */
+            d.spec.goto_table = TABLE_FORWARD;
+            draft_emit(c, &d);
+            continue;
+        }
         d.spec.metadata = router_metadata(c, r);
         d.spec.metadata_mask = METADATA_ROUTER_MASK | METADATA_TRUSTED;
         draft_emit(c, &d);
@@ -313,7 +320,7 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
     for (size_t i = 0; i < leg->n_addresses; i++)
         if (leg->addresses[i].family == 4 && !leg->is_outside)
             emit_arp(c, r, (int)(leg - r->legs), &leg->addresses[i]);
-    for (size_t i = 0; i < r->n_legs; i++)
+    for (size_t i = 0; i < r->n_legs && (is_gateway(c, r) || !leg->is_outside); i++)
         for (size_t j = 0; j < r->legs[i].n_addresses; j++)
             emit_echo(c, r, vlan, &r->legs[i].addresses[j]);
     emit_services(c, r, leg);
@@ -647,13 +654,18 @@ static void emit_own(struct compiler *c, const struct net_router *r, const struc
     draft_emit(c, &d);
 }
 
+/* What an address outside is for, the gateway knows; also of a packet that may not be forwarded any more. */
 static void emit_to_gateway(struct compiler *c, const struct net_router *r, int leg, const struct ip_addr *ip)
 {
-    struct ip_addr host = *ip;
+    struct draft d = draft_new(TABLE_ROUTE, PRIO_OWN, FLOW_KIND_ROUTE, 0);
 
-    host.prefix_len = 32;
-    if (leg != NET_NONE)
-        emit_route(c, r, &host, leg, NULL);
+    if (leg == NET_NONE)
+        return;
+    d.spec.cookie = flow_cookie(FLOW_KIND_ROUTE, c->doc->networks[r->legs[leg].network].vlan);
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    draft_match_ip(&d, DRAFT_DST, ip, 32);
+    d.spec.goto_table = TABLE_FORWARD;
+    draft_emit(c, &d);
 }
 
 static int first_outside(const struct net_router *r)
@@ -799,11 +811,16 @@ static void emit_nat_out(struct compiler *c, const struct net_router *r, const s
 
     draft_match_vlan(&d, vlan);
     draft_match_family(&d, 4);
-    draft_ct(&d, zone, TABLE_FORWARD, FLOW_CT_NAT, 0); /* answers of what was forwarded */
+    draft_ct(&d, zone, TABLE_FORWARD, FLOW_CT_NAT, 0);
+    draft_emit(c, &d);
+    d.spec.priority = PRIO_ANSWERS; /* of what was forwarded; of what was let in untranslated, as they are */
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_RPL), value_of(CT_TRK | CT_RPL));
     draft_emit(c, &d);
     for (size_t i = 0; i < r->n_one_to_ones; i++) {
         d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);
+        draft_match_metadata(&d, router_metadata(c, r),
+                             METADATA_ROUTER_MASK); /* not what outsiders say to each other */
         draft_match_ip(&d, DRAFT_SRC, &r->one_to_ones[i].inside, 32);
         nat_to(c, &d, zone, &r->one_to_ones[i].outside, NULL);
         emit_with_helpers(c, r, &d);
