@@ -160,6 +160,18 @@ static unsigned make_programs(struct worker *w, const struct bridge *b, const st
     return n;
 }
 
+/* Counts the first `n` frames, for `n_made` of which programs were made; of those behind them, none: each counts when it goes
+ * alone, or is asked for again. */
+static void count_before(struct worker *w, const struct burst *f, unsigned n, unsigned n_made)
+{
+    unsigned n_plain = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        n_plain += f->program[i] != NULL;
+    counter_add(&w->cache_hits, n_plain - n_made);
+    counter_add(&w->cache_misses, n_made);
+}
+
 /* Finds or makes the programs of the burst; NULL for frames that are not plain, and go alone all the way.  Returns of how many
  * frames: there was no room for the next one's, which goes alone. */
 static unsigned find_programs(struct worker *w, const struct bridge *b, struct burst *f)
@@ -182,9 +194,8 @@ static unsigned find_programs(struct worker *w, const struct bridge *b, struct b
             missing[n_missing++] = (uint8_t)i;
     }
     n_made = n_missing ? make_programs(w, b, m, &at, f, missing, n_missing) : 0;
-    if (unlikely(n_made <
-                 n_missing)) { /* the next one misses when it goes alone, those behind it when asked for again */
-        counter_add(&w->cache_misses, n_made);
+    if (unlikely(n_made < n_missing)) {
+        count_before(w, f, missing[n_made], n_made);
         return missing[n_made];
     }
     if (unlikely(n_missing))

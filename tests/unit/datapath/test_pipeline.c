@@ -806,6 +806,7 @@ static void test_short_frames(void **state)
 static void test_programs_without_room(void **state)
 {
     enum { RULES = 40, BURST = 32 };
+    struct worker_stats ws;
     struct text_rule alone = { .priority = 9, .apply = { output(number[4]) }, .n_apply = 1 };
 
     match_set(&alone.match, FIELD_ETH_TYPE, 0x0800);
@@ -822,20 +823,24 @@ static void test_programs_without_room(void **state)
     add(&alone);
     for (unsigned k = 0; k < 100; k++) {
         uint8_t f[FRAME], out[FRAME];
+        unsigned at[BURST];
 
         for (unsigned i = 0; i < BURST; i++) {
-            udp(f, MAC | B, MAC | A, -1, 100 + (k * 7 + i) % RULES, 64);
+            at[i] = (k * 7 + (i == 1 ? 24 : i)) % RULES; /* the second one's program was the last before */
+            udp(f, MAC | B, MAC | A, -1, 100 + at[i], 64);
             f[23] = i % 4 ? 17 : 1;
             assert_int_equal(port_mem_give(w.port[0], 0, f, sizeof f), 0);
         }
         datapath_poll(w.dp, 0);
         for (unsigned i = 0; i < BURST; i++) {
             assert_int_equal(port_mem_take(w.port[i % 4 ? 1 : 4], 0, out, sizeof out), FRAME);
-            assert_int_equal(be32_load(out + 30), 100 + (k * 7 + i) % RULES);
-            assert_int_equal(out[11], i % 4 ? (k * 7 + i) % RULES : A);
+            assert_int_equal(be32_load(out + 30), 100 + at[i]);
+            assert_int_equal(out[11], i % 4 ? at[i] : A);
         }
         assert_int_equal(sent(), 0);
     }
+    datapath_worker_stats(w.dp, 0, &ws);
+    assert_int_equal(ws.cache_hits + ws.cache_misses, ws.frames);
 }
 
 int main(void)
