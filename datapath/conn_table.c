@@ -19,10 +19,11 @@
  * and not by time; those for connections that are expected (conn_expect.h) by time.  Neither counts for a limit.
  *
  * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet, whose TCP handshake is not
- * done (a server answers a SYN of any source), or that both sides have closed: of those met among some random places the one that
- * has the least time left goes.  So a flood of new sources pushes out itself, and with each other host's new connections live on
- * as long as the table is large; one that was answered and is open is never touched.  Random places, as a list of the oldest would
- * be one more line that all workers write for each frame. */
+ * done (a server answers a SYN of any source), that has asked once (as DNS does, and would stay for minutes), or that both sides
+ * have closed: of those met among some random places the one that has the least time left goes.  So a flood of new sources pushes
+ * out itself, and with each other host's new connections live on as long as the table is large; one that both sides use and that
+ * is open is never touched.  Random places, as a list of the oldest would be one more line that all workers write for each
+ * frame. */
 #include "datapath/conn.h"
 
 #include <assert.h>
@@ -78,9 +79,9 @@ struct conn_table {
     struct conn_table_conf conf;
     uint32_t bucket_mask, cache_max;
     struct bucket *buckets;
-    struct conn *conns;       /* conf.max + 1; the first is none */
-    _Atomic uint32_t *expiry; /* by index */
-    _Atomic uint16_t *weak;   /* by index: weak_tag() of its zone when not answered yet, half-open, or closed; else 0 */
+    struct conn *conns;          /* conf.max + 1; the first is none */
+    _Atomic uint32_t *expiry;    /* by index */
+    _Atomic uint16_t *weak;      /* by index: weak_tag() of its zone when it may be pushed out; else 0 */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
     struct conn_zones *zones;
     struct port_pools *pools;
@@ -776,7 +777,7 @@ void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer,
 {
     uint64_t at = now_ns + conn_zones_timeout_s(t->zones, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
-    bool is_weak = !c->is_answered || timer == CONN_TCP_SYN_RECV || timer == CONN_TCP_TIME_WAIT ||
+    bool is_weak = !c->is_answered || !c->is_repeated || timer == CONN_TCP_SYN_RECV || timer == CONN_TCP_TIME_WAIT ||
                    timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
 
     c->timer = (uint8_t)timer;

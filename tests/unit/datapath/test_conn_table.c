@@ -97,7 +97,7 @@ static void test_against_model(void **state)
         } else if (n < MAX) {
             c = make(t, 0, o, START);
             assert_non_null(c);
-            c->is_answered = true; /* is not pushed out */
+            c->is_answered = c->is_repeated = true; /* is not pushed out */
             conn_set_timer(t, c, CONN_UDP_FIRST, START);
             conn_unlock(c);
             model[a][b] = true;
@@ -176,7 +176,7 @@ static void test_sweep_is_bounded(void **state)
     conn_table_free(t);
 }
 
-/* A flood of connections that nobody answers, or a server does to sources that never sent, pushes out itself, and no other. */
+/* A flood of connections that nobody answers, or that are answered and not heard of again, pushes out itself, and no other. */
 static void flood(enum conn_timer timer, bool is_answered)
 {
     struct conn_table *t = table(MAX, 1);
@@ -185,7 +185,7 @@ static void flood(enum conn_timer timer, bool is_answered)
     for (uint32_t i = 0; i < 100; i++) {
         struct conn *c = make(t, 0, tuple_of(i, 1), START);
 
-        c->is_answered = true;
+        c->is_answered = c->is_repeated = true;
         conn_set_timer(t, c, CONN_UDP_STREAM, START);
         conn_unlock(c);
     }
@@ -194,6 +194,7 @@ static void flood(enum conn_timer timer, bool is_answered)
 
         assert_non_null(c);
         c->is_answered = is_answered;
+        c->is_repeated = timer == CONN_TCP_SYN_RECV; /* the SYN */
         conn_set_timer(t, c, timer, START + i * 1000);
         conn_unlock(c);
     }
@@ -210,9 +211,10 @@ static void test_flood(void **state)
     flood(CONN_UDP_FIRST, false);
     flood(CONN_TCP_SYN_SENT, false);
     flood(CONN_TCP_SYN_RECV, true);
+    flood(CONN_UDP_STREAM, true); /* each asks once */
 }
 
-/* Full of those that were answered: there is no room. */
+/* Full of those that both sides use: there is no room. */
 static void test_full(void **state)
 {
     struct conn_table *t = table(10, 1);
@@ -230,7 +232,7 @@ static void test_full(void **state)
         assert_int_equal(c != NULL, i < 3);
         if (!c)
             continue;
-        c->is_answered = true;
+        c->is_answered = c->is_repeated = true;
         conn_set_timer(t, c, CONN_UDP_STREAM, START);
         conn_unlock(c);
     }
@@ -241,7 +243,7 @@ static void test_full(void **state)
         assert_int_equal(c != NULL, i < 7);
         if (!c)
             continue;
-        c->is_answered = true;
+        c->is_answered = c->is_repeated = true;
         conn_set_timer(t, c, CONN_UDP_STREAM, START);
         conn_unlock(c);
     }
@@ -267,7 +269,7 @@ static void test_places_are_for_all(void **state)
             struct conn *c = make(t, 0, o, START);
 
             assert_non_null(c);
-            c->is_answered = true;
+            c->is_answered = c->is_repeated = true;
             conn_set_timer(t, c, CONN_UDP_STREAM, START);
             conn_unlock(c);
             if (i < least - 1)

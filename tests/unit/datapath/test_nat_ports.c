@@ -68,7 +68,7 @@ static int begin(struct conn_table *t, unsigned worker, struct conn_tuple o, con
         return err;
     }
     port = c->reply.dst_port;
-    c->is_answered = true; /* is not pushed out */
+    c->is_answered = c->is_repeated = true; /* is not pushed out */
     conn_set_timer(t, c, CONN_UDP_FIRST, START);
     conn_unlock(c);
     return port;
