@@ -2,9 +2,9 @@
 /* conn_helper.c - see conn_helper.h.
  *
  * Theory.  When a line changes its length, all that its side sends later is moved by that much, and what the other side
- * acknowledges is moved back.  `shift` of a side says so for numbers up to the last segment that was changed, and for those
- * behind it; that segment sent again is changed again in the same way, and not counted twice.  The tracker sees each side's own
- * numbers. */
+ * acknowledges is moved back.  `shift` of a side says so for numbers up to the last text that was changed, and for those behind it;
+ * that text sent again, in whatever segment, is changed again in the same way, and not counted twice.  The tracker sees each side's
+ * own numbers. */
 #include "datapath/conn_helper.h"
 
 #include <arpa/inet.h>
@@ -175,7 +175,13 @@ struct conn_moves conn_helper_segment(const struct conn *c, enum conn_dir dir, s
     return moves;
 }
 
-/* A segment that began at `seq` has grown. */
+/* By how much a segment's text has grown, and where in its data. */
+struct growth {
+    int by;
+    unsigned at;
+};
+
+/* The text at `seq` has grown. */
 static void note_growth(struct conn_shift *s, uint32_t seq, int growth)
 {
     if (s->last && (int32_t)(seq - s->at) <= 0)
@@ -327,9 +333,9 @@ static struct conn_expected expected_of(const struct ct_seen *s, enum conn_dir a
     return e;
 }
 
-/* The line of a control connection; `*growth` of its segment. */
+/* The line of a control connection. */
 static int on_ftp(struct worker *w, struct conn_table *t, struct pkt *p, const struct conn_packet *cp,
-                  const struct ct_seen *s, bool is_translating, int *growth)
+                  const struct ct_seen *s, bool is_translating, struct growth *growth)
 {
     uint32_t at = p->l4_ofs + p->l4_len - cp->tcp.len;
     unsigned len = cp->tcp.len < HELPER_DATA ? cp->tcp.len : HELPER_DATA, n;
@@ -353,8 +359,8 @@ static int on_ftp(struct worker *w, struct conn_table *t, struct pkt *p, const s
     n = write_announced(text, said.form, &e.frame);
     if ((p->m->nb_segs > 1 && rte_pktmbuf_linearize(p->m)) || replace(p, at + said.at, said.n, text, n))
         return -ENOSPC;
-    *growth = (int)n - (int)said.n;
-    finish(p, sender->family == 4, *growth);
+    *growth = (struct growth){ .by = (int)n - (int)said.n, .at = said.at };
+    finish(p, sender->family == 4, growth->by);
     return 0;
 }
 
@@ -375,7 +381,8 @@ static void on_tftp(struct worker *w, struct conn_table *t, const struct pkt *p,
 int conn_helper_frame(struct worker *w, struct conn_table *t, struct pkt *p, const struct conn_packet *cp,
                       const struct ct_seen *s, bool is_translating)
 {
-    int growth = 0, err = 0;
+    struct growth growth = { 0 };
+    int err = 0;
     struct conn *c;
 
     if (s->helper == CONN_HELPER_TFTP && cp->kind == CONN_KIND_UDP)
@@ -389,9 +396,9 @@ int conn_helper_frame(struct worker *w, struct conn_table *t, struct pkt *p, con
     if (err || !is_translating)
         return err;
     move_numbers(p, &s->moves);
-    c = growth ? conn_lock_at(t, s->index, s->serial) : NULL;
+    c = growth.by ? conn_lock_at(t, s->index, s->serial) : NULL;
     if (c) {
-        note_growth(&c->shift[s->dir], cp->tcp.seq, growth);
+        note_growth(&c->shift[s->dir], cp->tcp.seq + growth.at, growth.by);
         conn_unlock(c);
     }
     return 0;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The helpers of connection tracking, ct(alg=ftp|tftp): what control connections announce is expected, translated in their text, and
 the sequence numbers follow (RFC 959, 2428, 1350; RFC 3022, 4.4; RFC 2577).   Exit 77: there is no ovs-ofctl."""
+import random
 import socket
 import struct
 
@@ -52,6 +53,56 @@ class Control:
         back = self.test.through(self.way[1 - who], tcp(src, dst, sport, dport or self.outer_port, self.next[1 - who], self.seen[who], ACK), self.way[who])
         self.test.assertEqual(struct.unpack(">I", back.l4[8:12])[0], self.next[who], text)
         return data
+
+
+class Sender:
+    """One end of a control connection that loses segments: what is not acknowledged it sends again, in other pieces."""
+
+    def __init__(self, port, start):
+        self.port, self.unacked, self.first, self.waits_for, self.heard = port, b"", start, None, b""
+
+    def takes(self, seq, ack, data):
+        known = (self.waits_for - seq + (1 << 31)) % (1 << 32) - (1 << 31)
+        if 0 <= known < len(data):
+            self.heard += data[known:]
+            self.waits_for = (self.waits_for + len(data) - known) % (1 << 32)
+        acked = (ack - self.first) % (1 << 32)
+        if acked < 1 << 31:
+            assert acked <= len(self.unacked), "more is acknowledged than was sent"
+            self.unacked, self.first = self.unacked[acked:], ack
+
+
+class Lossy:
+    """A control connection through the switch, on a wire that loses segments on either side of it."""
+
+    def __init__(self, test, seed):
+        self.test, self.r = test, random.Random(seed)
+        port, starts = self.r.randrange(2000, 60000), [self.r.choice([self.r.randrange(1 << 32), (1 << 32) - self.r.randrange(2, 200)]) for _ in range(2)]
+        outer = test.through("in", tcp(HOST, SERVER, port, 21, starts[0], 0, SYN), "out").sport
+        self.ends = client, server = Sender(port, starts[0] + 1), Sender(outer, starts[1] + 1)
+        client.waits_for, server.waits_for = server.first, client.first
+        test.through("out", tcp(SERVER, OUTER, 21, outer, starts[1], client.first, SYN | ACK), "in")
+        test.through("in", tcp(HOST, SERVER, port, 21, client.first, server.first, ACK), "out")
+
+    def send(self, who, data, seq):
+        end, other = self.ends[who], self.ends[1 - who]
+        ports = (HOST, SERVER, end.port, 21) if who == 0 else (SERVER, OUTER, 21, end.port)
+        for _ in range(self.r.choice([0, 1, 1, 1, 1, 1, 1, 2])):
+            got = self.test.through(("in", "out")[who], tcp(*ports, seq % (1 << 32), end.waits_for, ACK | PSH, data=data), ("out", "in")[who])
+            if self.r.randrange(5):
+                other.takes(*struct.unpack(">II", got.l4[4:12]), got.l4[20:])
+
+    def say(self, who, text):
+        """Until all of it has arrived, and that is known."""
+        end = self.ends[who]
+        end.unacked += text.encode()
+        while end.unacked:
+            lines = [end.unacked] if self.r.randrange(2) else end.unacked.splitlines(True)
+            seq = end.first
+            for line in lines:
+                self.send(who, line, seq)
+                seq += len(line)
+            self.send(1 - who, self.ends[1 - who].unacked, self.ends[1 - who].first)
 
 
 class Helpers(TrackTest):
@@ -106,6 +157,21 @@ class Helpers(TrackTest):
         for port in range(5001, 5001 + 2100):  # 16 bytes less each time: more than 32,768
             host = ",".join(f"{b:05}" for b in [*HOST, port >> 8, port & 255])
             self.assertEqual(c.say(0, f"PORT {host}\r\n"), f"PORT {six(OUTER, port)}\r\n")
+
+    def test_nothing_is_lost_or_added_on_a_lossy_wire(self):
+        """Segments that are lost, doubled, and sent again in other pieces, near the end of the sequence numbers as well."""
+        for seed in range(6):
+            c = Lossy(self, seed)
+            heard = ["", ""]
+            for turn in range(40):
+                port = c.r.randrange(1024, 65536)
+                said, long = six(HOST, port), ",".join(f"{b:05}" for b in [*HOST, port >> 8, port & 255])
+                line = c.r.choice(["NOOP\r\n", f"PORT {said}\r\n", f"TYPE I\r\nPORT {said}\r\nNOOP\r\n", f"PORT {long}\r\n", f"EPRT |1|{dotted(HOST)}|{port}|\r\nNOOP\r\n"])
+                c.say(0, line)
+                c.say(1, f"200 {turn}\r\n")
+                heard[1] += line.replace(said, six(OUTER, port)).replace(long, six(OUTER, port)).replace(dotted(HOST), dotted(OUTER))
+                heard[0] += f"200 {turn}\r\n"
+                self.assertEqual([e.heard.decode() for e in c.ends], heard, f"seed {seed}")
 
     def test_selective_acknowledgements_follow(self):
         c = Control(self)
