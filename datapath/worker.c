@@ -158,8 +158,8 @@ static void flush_port(struct worker *w, uint16_t index)
     if (!b->n)
         return;
     if (!dp) {
-        for (unsigned i = 0; i < b->n; i++)
-            rte_pktmbuf_free(b->frames[i]);
+        counter_add(&w->drops[DROP_NO_SUCH_PORT], b->n);
+        rte_pktmbuf_free_bulk(b->frames, b->n);
         b->n = 0;
         return;
     }
@@ -285,6 +285,7 @@ static unsigned poll_rings(struct worker *w)
         struct tx_batch *b;
 
         if (!dp) {
+            worker_drop(w, DROP_NO_SUCH_PORT);
             rte_pktmbuf_free(h.m);
             continue;
         }

@@ -39,10 +39,10 @@ struct world {
 
 static struct world w;
 
-static void open_world(size_t cache_bytes)
+static void open_world(size_t cache_bytes, unsigned n_workers)
 {
     struct datapath_conf conf = {
-        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock
+        .n_workers = n_workers, .cpu = { -1, -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w.clock
     };
     struct errbuf e = { 0 };
 
@@ -65,14 +65,20 @@ static void open_world(size_t cache_bytes)
 
 static int setup(void **state)
 {
-    open_world(0);
+    open_world(0, 1);
+    return 0;
+}
+
+static int setup_two(void **state)
+{
+    open_world(0, 2);
     return 0;
 }
 
 /* Its cache has room for some ten programs. */
 static int setup_small(void **state)
 {
-    open_world(4096);
+    open_world(4096, 1);
     return 0;
 }
 
@@ -549,6 +555,23 @@ static void test_port_goes(void **state)
     assert_int_equal(sent(), 0);
 }
 
+/* ... while another worker has a frame for it. */
+static void test_port_goes_from_another_worker(void **state)
+{
+    struct text_rule t = { .priority = 1, .apply = { output(number[1]) }, .n_apply = 1 };
+    struct errbuf e = { 0 };
+    uint8_t f[FRAME];
+
+    add(&t);
+    udp(f, MAC | B, MAC | A, -1, 7, 7);
+    assert_int_equal(port_mem_give(w.port[0], 0, f, FRAME), 0);
+    datapath_poll(w.dp, 0);
+    datapath_port_remove(w.dp, w.index[1]);
+    assert_int_equal(dropped(DROP_NO_SUCH_PORT), 1);
+    assert_int_equal(datapath_port_add(w.b, w.port[1], number[1], NULL, &w.index[1], &e), 0);
+    assert_int_equal(sent(), 0);
+}
+
 static void test_bridge_goes(void **state)
 {
     struct act act = output(DP_PORT_TABLE);
@@ -861,6 +884,7 @@ int main(void)
         T(test_packet_in_flood),
         T(test_packet_out),
         T(test_port_goes),
+        cmocka_unit_test_setup_teardown(test_port_goes_from_another_worker, setup_two, teardown),
         T(test_bridge_goes),
         T(test_standalone),
         T(test_normal_vlans),
