@@ -21,6 +21,7 @@ enum { LIST_DEFAULT = 1000, LIST_MAX = 100000, ADDRESS_TEXT = INET6_ADDRSTRLEN }
 
 struct filter {
     bool has_zone, has_proto, has_address, has_port, has_mark, has_state, is_nat, is_answered, is_unanswered;
+    bool is_twice; /* a key that had a value */
     uint16_t zone, port;
     uint8_t proto, family, state;
     uint32_t mark;
@@ -48,7 +49,6 @@ static bool read_address(struct filter *f, const char *text)
 {
     uint8_t b[16];
 
-    f->has_address = true;
     if (inet_pton(AF_INET, text, b) == 1) {
         f->family = 4;
         f->address = value_of(be32_load(b));
@@ -65,7 +65,6 @@ static bool read_proto(struct filter *f, const char *text)
 {
     unsigned long n;
 
-    f->has_proto = true;
     for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
         if (!strcmp(text, protos[i].name)) {
             f->proto = protos[i].number;
@@ -79,11 +78,25 @@ static bool read_proto(struct filter *f, const char *text)
 
 static bool read_state(struct filter *f, const char *text)
 {
-    f->has_state = true;
     for (f->state = 0; f->state < CONN_TIMERS; f->state++)
         if (!strcmp(text, conn_timer_name((enum conn_timer)f->state)))
             return true;
     return false;
+}
+
+/* Whether the filter has a value for it; NULL: there is no such key. */
+static bool *given(struct filter *f, const char *key)
+{
+    const struct {
+        const char *key;
+        bool *has;
+    } all[] = { { "zone", &f->has_zone }, { "proto", &f->has_proto }, { "address", &f->has_address },
+                { "port", &f->has_port }, { "mark", &f->has_mark },   { "state", &f->has_state } };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(key, all[i].key))
+            return all[i].has;
+    return NULL;
 }
 
 /* "zone=5" or "nat". */
@@ -91,6 +104,7 @@ static bool read_word(struct filter *f, char *word)
 {
     char *value = strchr(word, '=');
     unsigned long n = 0;
+    bool *has;
 
     if (!value) {
         f->is_nat |= !strcmp(word, "nat");
@@ -99,6 +113,13 @@ static bool read_word(struct filter *f, char *word)
         return !strcmp(word, "nat") || !strcmp(word, "answered") || !strcmp(word, "unanswered");
     }
     *value++ = '\0';
+    has = given(f, word);
+    if (!has)
+        return false;
+    f->is_twice = *has;
+    *has = true;
+    if (f->is_twice)
+        return false;
     if (!strcmp(word, "proto"))
         return read_proto(f, value);
     if (!strcmp(word, "address"))
@@ -107,18 +128,12 @@ static bool read_word(struct filter *f, char *word)
         return read_state(f, value);
     if (!read_number(value, strcmp(word, "mark") ? UINT16_MAX : UINT32_MAX, &n))
         return false;
-    if (!strcmp(word, "zone")) {
-        f->has_zone = true;
+    if (!strcmp(word, "zone"))
         f->zone = (uint16_t)n;
-    } else if (!strcmp(word, "port")) {
-        f->has_port = true;
+    else if (!strcmp(word, "port"))
         f->port = (uint16_t)n;
-    } else if (!strcmp(word, "mark")) {
-        f->has_mark = true;
+    else
         f->mark = (uint32_t)n;
-    } else {
-        return false;
-    }
     return true;
 }
 
@@ -138,20 +153,23 @@ static bool read_filter(struct rpc_request *r, const char *text, struct filter *
     for (char *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
         snprintf(said, sizeof said, "%s", word);
         if (!read_word(f, word)) {
-            rpc_reply_error(
-                r,
-                "filter '%s' is none of zone=N, proto=NAME, address=A, port=N, mark=N, state=NAME, nat, answered, "
-                "unanswered",
-                said);
+            rpc_reply_error(r,
+                            f->is_twice ? "filter '%s': of its kind there is another"
+                                        : "filter '%s' is none of zone=N, proto=NAME, address=A, port=N, mark=N, "
+                                          "state=NAME, nat, answered, unanswered",
+                            said);
             return false;
         }
     }
     return true;
 }
 
-static bool is_address_of(const struct conn_tuple *t, const struct value *a)
+static bool has_address(const struct conn_tuple *t, const struct filter *f)
 {
-    return (t->src.hi == a->hi && t->src.lo == a->lo) || (t->dst.hi == a->hi && t->dst.lo == a->lo);
+    const struct value *a = &f->address;
+
+    return (t->family & ~CONN_HOLDER) == f->family &&
+           ((t->src.hi == a->hi && t->src.lo == a->lo) || (t->dst.hi == a->hi && t->dst.lo == a->lo));
 }
 
 static bool fits(const struct filter *f, const struct conn_info *c)
@@ -162,8 +180,7 @@ static bool fits(const struct filter *f, const struct conn_info *c)
         (f->has_mark && c->mark != f->mark) || (f->has_state && c->timer != f->state) || (f->is_nat && !c->nat) ||
         (f->is_answered && !c->is_answered) || (f->is_unanswered && c->is_answered))
         return false;
-    if (f->has_address &&
-        ((o->family & ~CONN_HOLDER) != f->family || !(is_address_of(o, &f->address) || is_address_of(b, &f->address))))
+    if (f->has_address && !has_address(o, f) && !has_address(b, f))
         return false;
     return !f->has_port || o->src_port == f->port || o->dst_port == f->port || b->src_port == f->port ||
            b->dst_port == f->port;
@@ -387,6 +404,11 @@ void nat_mappings(struct rpc_request *r, json_t *params, void *arg)
 
     if (!begin_list(r, params, &v))
         return;
+    if (v.filter.has_mark || v.filter.has_state || v.filter.is_answered || v.filter.is_unanswered) {
+        json_decref(v.list);
+        rpc_reply_error(r, "mappings have no mark and no state: filters are zone=N, proto=NAME, address=A, port=N");
+        return;
+    }
     if (v.table)
         conn_for_each_holder(v.table, visit_mapping, &v);
     rpc_reply_either(r, params, json_pack("{s:o, s:b}", "mappings", v.list, "more", v.n && !v.limit));

@@ -53,6 +53,8 @@ class Mappings(TrackTest):
         some = self.trama("nat", "mappings", "-n", "2", "proto=udp").stdout.splitlines()
         self.assertEqual((len(some), some[-1]), (4, "... and more; --limit says how many are shown"))
         self.assertIn("'0' is not a number from 1 to", self.trama("nat", "mappings", "-n", "0").stderr)
+        for filters in ("mark=1", "state=udp-first", "answered", "unanswered"):
+            self.assertIn("mappings have no mark and no state", self.trama("nat", "mappings", filters).stderr)
 
     def test_rfc4787_req_3_no_port_is_shared(self):
         """REQ-3: two hosts never have the same outer port, though their remote ends differ."""

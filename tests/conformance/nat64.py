@@ -131,6 +131,13 @@ class Nat64(SwitchTest):
         one, = self.sw.call("conn/list")["connections"]
         self.assertEqual((one["original"]["dst"], one["reply"]["src"], one["reply"]["dst"]), ("64:ff9b::c000:221", "192.0.2.33", "198.51.100.7"))
 
+    def test_filters_know_both_families(self):
+        self.nat(flags=ENDPOINT_INDEPENDENT)
+        self.out(udp6(HOST, six(SERVER), 5000, 53, b"x"), with_df(udp(OUTER, SERVER, 5000, 53, b"x"), False))
+        for address, n in (("2001:db8::5", 1), ("64:ff9b::c000:221", 1), ("198.51.100.7", 1), ("192.0.2.33", 1), ("192.0.2.34", 0), ("::c000:221", 0)):
+            self.assertEqual(len(self.sw.call("conn/list", "address=" + address)["connections"]), n, address)
+        self.assertEqual(len(self.sw.call("nat/mappings", "address=198.51.100.7")["mappings"]), 1)
+
     def test_every_form_of_address(self):
         """RFC 6052, 2.4."""
         host = bytes.fromhex("fd" + "00" * 14 + "05")  # not in any of these

@@ -265,6 +265,9 @@ class Tracking(TrackTest):
         for bad in ("zone=", "address=1.2.3", "proto=x", "colour=red", "state=asleep"):
             with self.assertRaises(AssertionError):
                 self.sw.call("conn/list", bad)
+        done = self.trama("conn", "flush", "address=10.0.0.9", "address=192.0.2.9")
+        self.assertEqual((done.returncode, done.stderr), (1, "trama: filter 'address=192.0.2.9': of its kind there is another\n"))
+        self.assertEqual(self.sw.call("conn/count")["count"], 1)
 
     def test_the_frame_itself_goes_on(self):
         self.flow("table=0,ip,actions=ct(table=1),output:3", "table=1,ct_state=+new+trk,ip,actions=output:2",
