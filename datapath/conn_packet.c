@@ -146,6 +146,13 @@ static bool read_tcp(struct conn_packet *out, const struct pkt *p)
     return true;
 }
 
+static bool is_sctp_init(uint8_t chunk)
+{
+    enum { INIT = 1, INIT_ACK = 2 };
+
+    return chunk == INIT || chunk == INIT_ACK;
+}
+
 static bool read_ports(struct conn_packet *out, const struct pkt *p, unsigned least)
 {
     uint8_t room[16];
@@ -162,6 +169,9 @@ static bool read_ports(struct conn_packet *out, const struct pkt *p, unsigned le
     if (out->tuple.proto == IP_PROTO_SCTP) {
         out->kind = CONN_KIND_SCTP;
         out->chunk = h[12];
+        out->sctp.tag = be32_load(h + 4);
+        h = is_sctp_init(h[12]) && p->l4_len >= least + 4 ? look(p->m, p->l4_ofs + least, 4, room) : NULL;
+        out->sctp.init_tag = h ? be32_load(h) : 0;
     }
     return true;
 }

@@ -28,7 +28,12 @@ struct conn_packet {
     uint16_t inner_l4_ofs; /* ... and what is behind that */
     struct conn_tuple
         tuple; /* of the frame; of an error: the inverse of that packet's, as an answer to it would have */
-    struct tcp_segment tcp;
+    union {
+        struct tcp_segment tcp;
+        struct {
+            uint32_t tag, init_tag; /* its verification tag; and, of INIT and INIT ACK, that of the answers; 0: none */
+        } sctp;
+    };
 };
 
 /* `p` is parsed as far as needed; a frame cut into segments in memory is fine.  Thread: W. */

@@ -74,6 +74,23 @@ static bool is_sctp_end(uint8_t chunk)
     return chunk == ABORT || chunk == SHUTDOWN_COMPLETE;
 }
 
+/* Each side says when it begins what the other's frames are to bear. */
+static void note_tag(struct conn *c, enum conn_dir dir, const struct conn_packet *cp)
+{
+    uint32_t *tag = &c->sctp_tag[!dir];
+
+    if (cp->sctp.init_tag && cp->sctp.tag == c->sctp_tag[dir] && (!*tag || !c->is_answered))
+        *tag = cp->sctp.init_tag;
+}
+
+/* An end that somebody guessed bears no tag of the association: it may pass, and changes nothing. */
+static bool is_sctp_over(const struct conn *c, const struct conn_packet *cp)
+{
+    const uint32_t *tag = c->sctp_tag;
+
+    return is_sctp_end(cp->chunk) && (!tag[0] || !tag[1] || cp->sctp.tag == tag[0] || cp->sctp.tag == tag[1]);
+}
+
 static enum conn_timer timer_of(const struct conn *c, const struct conn_packet *cp)
 {
     switch ((enum conn_kind)cp->kind) {
@@ -85,7 +102,7 @@ static enum conn_timer timer_of(const struct conn *c, const struct conn_packet *
     case CONN_KIND_REPLY:
         return c->is_answered ? CONN_ICMP_REPLY : CONN_ICMP_FIRST;
     case CONN_KIND_SCTP:
-        return is_sctp_end(cp->chunk) ? CONN_SCTP_CLOSE : c->is_answered ? CONN_SCTP_ESTABLISHED : CONN_SCTP_FIRST;
+        return is_sctp_over(c, cp) ? CONN_SCTP_CLOSE : c->is_answered ? CONN_SCTP_ESTABLISHED : CONN_SCTP_FIRST;
     case CONN_KIND_OTHER:
     case CONN_KIND_ERROR:
     case CONN_KIND_NONE:
@@ -112,6 +129,9 @@ static bool update(struct conn *c, enum conn_dir dir, const struct conn_packet *
             return false;
         }
         return false;
+    case CONN_KIND_SCTP:
+        note_tag(c, dir, cp);
+        return true;
     case CONN_KIND_QUERY:
         return dir == CONN_ORIGINAL;
     case CONN_KIND_REPLY:
@@ -235,6 +255,8 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     c->holder = holder;
     if (cp->kind == CONN_KIND_TCP)
         tcp_begin(&c->tcp, &cp->tcp);
+    else if (cp->kind == CONN_KIND_SCTP)
+        note_tag(c, CONN_ORIGINAL, cp);
     c->helper = a->helper;
     conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
     if (e) {

@@ -5,7 +5,7 @@ frame by frame is also compared with Open vSwitch (differential/tracked.py).   E
 import struct
 import unittest
 
-from differential.tracked import ACK, FIN, RST, SYN, icmp, pseudo, tcp, total, udp
+from differential.tracked import ACK, FIN, RST, SYN, icmp, ip, pseudo, tcp, total, udp
 from support.ofctl import run_if_there
 from support.track import ETH, HOST, OTHER, OUTER, ROUTER, SERVER, Seen, TrackTest, ether, ipv6_tcp
 
@@ -277,6 +277,29 @@ class Tracking(TrackTest):
             self.sw.give("in", ether(udp(HOST, to, 5000, 53, b"")))
             self.assertEqual(len(self.sw.take_some("third", 1)), 1)
             self.assertEqual(len(self.sw.take_some("out", 1)), 1)
+
+    def test_sctp_ends_by_its_own_tags(self):
+        """RFC 9260, 8.5: who does not know what an association's packets bear ends none."""
+        self.flow("table=0,ip,in_port=1,actions=ct(commit),output:2", "table=0,ip,in_port=2,actions=ct(commit),output:1")
+
+        def sctp(by, tag, chunk, value=b""):
+            ends, ports = ((HOST, SERVER), (5000, 36412)) if by == "in" else ((SERVER, HOST), (36412, 5000))
+            self.sw.give(by, ether(ip(*ends, 132, struct.pack(">HHIIBBH", *ports, tag, 0, chunk, 0, 4 + len(value)) + value)))
+            self.sw.take_some("out" if by == "in" else "in", 1)
+            return self.sw.call("conn/list")["connections"][0]["state"]
+
+        init, init_ack, abort, cookie_echo, cookie_ack = 1, 2, 6, 10, 11
+        for ender, tag in (("in", 0xb0b), ("out", 0xa11ce), ("out", 0xb0b)):  # the last one reflects it
+            self.sw.call("conn/flush")
+            sctp("in", 0, init, struct.pack(">I12x", 0x5eed))
+            sctp("in", 0, init, struct.pack(">I12x", 0xa11ce))  # another one, as nobody answered
+            sctp("out", 0xa11ce, init_ack, struct.pack(">I12x", 0xb0b))
+            sctp("in", 0xb0b, cookie_echo)
+            self.assertEqual(sctp("out", 0xa11ce, cookie_ack), "sctp-established")
+            for guess in (0, 1, 0x5eed):
+                sctp("out", guess, init, struct.pack(">I12x", 0x5eed))
+                self.assertEqual(sctp(ender, guess, abort), "sctp-established")
+            self.assertEqual(sctp(ender, tag, abort), "sctp-close")
 
     def test_zones_know_nothing_of_each_other(self):
         self.flow("table=0,ip,in_port=1,actions=load:5->NXM_NX_REG0[0..15],ct(commit,zone=NXM_NX_REG0[0..15]),output:2",
