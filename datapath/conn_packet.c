@@ -109,7 +109,7 @@ static bool is_header_right(const struct pkt *p)
 
 /* --- transport --- */
 
-static int8_t scale_of(const uint8_t *h, unsigned header)
+int8_t conn_packet_scale(const uint8_t *h, unsigned header)
 {
     for (unsigned i = TCP_HEADER; i < header && h[i] != OPTION_END;) {
         unsigned size = h[i] == OPTION_NOP ? 1 : i + 1 < header ? h[i + 1] : 0;
@@ -141,7 +141,7 @@ static bool read_tcp(struct conn_packet *out, const struct pkt *p)
         .len = p->l4_len - header,
         .window = be16_load(h + 14),
         .flags = h[13] & 0x3f,
-        .scale = h[13] & TCP_SYN ? scale_of(h, header) : -1,
+        .scale = h[13] & TCP_SYN ? conn_packet_scale(h, header) : -1,
     };
     return true;
 }

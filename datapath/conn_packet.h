@@ -36,6 +36,9 @@ struct conn_packet {
     };
 };
 
+/* The window scale (RFC 7323) of a SYN whose TCP header is these `n` bytes, at most INT8_MAX; -1: it has none. */
+int8_t conn_packet_scale(const uint8_t *header, unsigned n);
+
 /* `p` is parsed as far as needed; a frame cut into segments in memory is fine.  Thread: W. */
 void conn_packet_read(struct conn_packet *out, struct pkt *p, uint16_t zone);
 

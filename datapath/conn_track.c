@@ -234,12 +234,45 @@ static bool admits(const struct ct_action *a)
     return a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN;
 }
 
+/* A connection that the frame begins, in no table yet.  NULL: there is no room. */
+static struct conn *make(struct worker *w, struct conn_table *t, const struct conn_packet *cp, uint32_t n_bytes)
+{
+    struct conn *c = conn_make(t, w->id, &cp->tuple, w->now_ns);
+
+    if (!c)
+        return NULL;
+    if (cp->kind == CONN_KIND_TCP)
+        tcp_begin(&c->tcp, &cp->tcp);
+    else if (cp->kind == CONN_KIND_SCTP)
+        note_tag(c, CONN_ORIGINAL, cp);
+    conn_count_frame(c, CONN_ORIGINAL, n_bytes);
+    return c;
+}
+
+/* Puts it into the table, translated as the action says. */
+static int insert(struct worker *w, struct conn_table *t, struct conn *c, const struct ct_action *a)
+{
+    static const struct nat_spec none;
+
+    w->ct->expected = a->flags & CT_NAT ? a->nat : none;
+    return nat_begin(t, w->id, c, &w->ct->expected);
+}
+
+/* It is in the table, locked. */
+static void begun(struct worker *w, struct conn_table *t, struct conn *c, const struct conn_packet *cp,
+                  struct ct_seen *s)
+{
+    conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
+    see(s, c);
+    see_helper(s, c);
+    conn_unlock(c);
+}
+
 /* Makes the frame's connection.  -EEXIST: another worker has, a moment ago; -ENOSPC, -EADDRINUSE, -EDQUOT.  -ENOENT: it is not
  * committed, and no mapping lets it in. */
 static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, const struct conn_packet *cp,
                  const struct ct_action *a, const struct conn_expected *e, struct ct_seen *s)
 {
-    static const struct nat_spec none;
     struct conn_tuple inside;
     uint32_t holder = admits(a) && !e ? conn_admit(t, w->id, &cp->tuple, &inside) : 0;
     struct conn *c;
@@ -247,18 +280,13 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
 
     if (!holder && !(a->flags & CT_COMMIT))
         return -ENOENT;
-    c = conn_make(t, w->id, &cp->tuple, w->now_ns);
+    c = make(w, t, cp, rte_pktmbuf_pkt_len(p->m));
     if (!c) {
         conn_let_go(t, w->id, holder);
         return -ENOSPC;
     }
     c->holder = holder;
-    if (cp->kind == CONN_KIND_TCP)
-        tcp_begin(&c->tcp, &cp->tcp);
-    else if (cp->kind == CONN_KIND_SCTP)
-        note_tag(c, CONN_ORIGINAL, cp);
     c->helper = a->helper;
-    conn_count_frame(c, CONN_ORIGINAL, rte_pktmbuf_pkt_len(p->m));
     if (e) {
         c->is_related = true;
         c->mark = e->mark;
@@ -272,23 +300,19 @@ static int begin(struct worker *w, struct conn_table *t, const struct pkt *p, co
     } else if (e && a->flags & CT_NAT) {
         err = nat_begin_expected(t, w->id, c, &e->reply, e->has_source ? &e->source : NULL);
     } else {
-        w->ct->expected = a->flags & CT_NAT ? a->nat : none;
-        err = nat_begin(t, w->id, c, &w->ct->expected);
+        err = insert(w, t, c, a);
     }
     if (err) {
         conn_drop(t, w->id, c);
         return err;
     }
-    conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
-    see(s, c);
-    see_helper(s, c);
-    conn_unlock(c);
+    begun(w, t, c, cp, s);
     if (e)
         conn_expected_take(t, w->id, e, w->now_ns);
     return 0;
 }
 
-static enum drop drop_of(int err)
+enum drop conn_track_drop(int err)
 {
     switch (err) {
     case -EADDRINUSE:
@@ -379,7 +403,7 @@ static enum drop look_up(struct worker *w, struct conn_table *t, const struct pk
     }
     if (err == -ENOENT) /* nobody asks for a connection */
         return DROP_NONE;
-    return err ? drop_of(err) : DROP_NONE;
+    return err ? conn_track_drop(err) : DROP_NONE;
 }
 
 /* --- the frame's fields --- */
@@ -500,8 +524,7 @@ enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const str
         *s = (struct ct_seen){ .state = CT_TRK | CT_NEW, .tuple[CONN_ORIGINAL] = cp->tuple };
         return may_begin(cp) ? CT_QUICK_NEW : CT_QUICK_OTHER;
     }
-    if (c->prefix_len || unlikely(c->helper) || (cp->kind == CONN_KIND_TCP && cp->tcp.flags & TCP_SYN) ||
-        !update(c, s->dir, cp, &is_over))
+    if (c->prefix_len || unlikely(c->helper) || !update(c, s->dir, cp, &is_over))
         return CT_QUICK_OTHER;
     conn_count_frame(c, s->dir, f->n_bytes);
     c->is_answered |= s->dir == CONN_REPLY;
@@ -510,6 +533,22 @@ enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const str
     conn_set_timer(t, c, timer_of(c, cp), w->now_ns);
     see(s, c);
     return CT_QUICK_KNOWN;
+}
+
+int conn_track_begin(struct worker *w, struct conn_table *t, const struct ct_frame *f, const struct ct_action *a,
+                     struct ct_seen *s)
+{
+    struct conn *c = make(w, t, f->packet, f->n_bytes);
+    int err;
+
+    if (!c)
+        return -ENOSPC;
+    err = insert(w, t, c, a);
+    if (err)
+        conn_drop(t, w->id, c);
+    else
+        begun(w, t, c, f->packet, s);
+    return err;
 }
 
 unsigned conn_track_nat_bits(const struct ct_seen *s)

@@ -73,6 +73,12 @@ enum ct_quick {
  * the caller to unlock.  Thread: W. */
 enum ct_quick conn_track_quick(struct worker *w, struct conn_table *t, const struct ct_frame *f, struct ct_seen *s,
                                struct conn **held);
+/* Begins the connection of such a frame, which is NEW, as the action says, which sets no marks and has no helper; `s` tells of
+ * it then.  0, or as nat_begin(): there is none.  Thread: W. */
+int conn_track_begin(struct worker *w, struct conn_table *t, const struct ct_frame *f, const struct ct_action *a,
+                     struct ct_seen *s);
+/* The reason to drop a frame whose connection could not begin. */
+enum drop conn_track_drop(int err);
 /* CT_SNAT and CT_DNAT, as a translated frame shows them. */
 unsigned conn_track_nat_bits(const struct ct_seen *s);
 /* Writes the fields of such a frame. */

@@ -289,15 +289,33 @@ static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, co
         go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], (uint8_t)p->out, rest.words[k]);
 }
 
+/* Begins the connections of frames whose tracking left them in `f`. */
+static void run_commit(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n,
+                       uint8_t *way)
+{
+    struct program *p = f->program[which[0]];
+    struct quick_ct_begun begun = quick_ct_commit(w, p, which, n);
+
+    quick_count(w, b, f, p, which, begun.n_sent + begun.n_dropped);
+    for (unsigned k = 0; k < begun.n_sent + begun.n_dropped; k++) {
+        way[which[k]] = k < begun.n_sent ? WAY_OUTPUT : WAY_DONE;
+        if (k >= begun.n_sent)
+            rte_pktmbuf_free(f->m[which[k]]);
+    }
+}
+
 /* Runs a group's program on the frames that it is quick for; notes what is left to do with these. */
 static void run_group(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n,
                       uint8_t *way)
 {
     struct program *p = f->program[which[0]];
-    unsigned n_quick = p->kind == QUICK_NONE || p->kind == QUICK_CT ? 0 : quick_sort(f, p, which, n);
+    bool is_quick = p->kind == QUICK_OUTPUT || p->kind == QUICK_DROP;
+    unsigned n_quick = is_quick ? quick_sort(f, p, which, n) : 0;
 
     if (p->kind == QUICK_CT)
         run_ct(w, b, f, which, n, way);
+    else if (p->kind == QUICK_COMMIT && f == &w->ct->burst)
+        run_commit(w, b, f, which, n, way);
     if (!n_quick)
         return;
     quick_run(w, b, f, p, which, n_quick);

@@ -148,8 +148,8 @@ static inline void program_finish(struct program_buf *b)
 /* --- a program as the cache keeps it --- */
 
 /* What quick.c can do to plain frames: nothing; carry them out and send them all by one port; or drop them all; or have their
- * connections found, and go on in a table (quick_ct.c). */
-enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP, QUICK_CT };
+ * connections found, and go on in a table (quick_ct.c); or, of such frames, begin connections, and send them all by one port. */
+enum quick_kind { QUICK_NONE, QUICK_OUTPUT, QUICK_DROP, QUICK_CT, QUICK_COMMIT };
 
 struct program {
     uint8_t kind;            /* enum quick_kind */
@@ -159,7 +159,7 @@ struct program {
     bool is_queued;          /* there are frames to be counted for the rules */
     uint16_t out;            /* the datapath's port index, or enum drop, or the table */
     uint32_t n_frames;       /* not counted yet, of that bridge */
-    uint32_t ct_at;          /* QUICK_CT: which of the program's words is its OP_CT */
+    uint32_t ct_at;          /* QUICK_CT, QUICK_COMMIT: which of the program's words is its OP_CT */
     uint64_t n_bytes;
     const struct bridge *bridge;
     struct lookups lookups;

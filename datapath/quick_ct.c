@@ -3,12 +3,13 @@
  *
  * Theory.  Three loops over the frames, so that each waits for memory together with the others: tuples and hashes (and the buckets
  * are asked for), buckets (and the connections are asked for), connections.  A frame that may begin a connection goes on with the
- * others, as a new one, and what making it will read is asked for already.  Frames of one connection come in runs: what was
+ * others, as a new one, and what making it will read is asked for already; where all that follows is a commit and a port, those of
+ * a burst begin together, and go out.  Frames of one connection come in runs: what was
  * found for the last two is not looked for again.  Then the frames are as they go on, and a fourth
  * finds the programs of the table that follows, under the same entry mask and in the same cache as exec's continuation does. */
 #include "datapath/quick_ct.h"
 
-#include <rte_cycles.h>
+#include <errno.h>
 #include <string.h>
 
 #include "datapath/conn_packet.h"
@@ -94,7 +95,11 @@ static bool read_packet(struct conn_packet *cp, const struct rte_mbuf *m, const 
         .flags = h[13] & 0x3f,
         .scale = -1,
     };
-    return header >= 20 && header <= n_l4; /* a SYN's options are not looked at: only what begins with it is ours */
+    if (header < 20 || header > n_l4)
+        return false;
+    if (cp->tcp.flags & TCP_SYN)
+        cp->tcp.scale = conn_packet_scale(h, header);
+    return true;
 }
 
 static ALWAYS_INLINE void read_tuple(struct conn_tuple *out, const uint8_t *ip, uint16_t zone)
@@ -362,6 +367,8 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
             translate(f->p[i] + f->l3_ofs[i], &r.edit[k]);
             s->state |= conn_track_nat_bits(s);
         }
+        if (!s->has_conn) /* it may begin one yet */
+            q->fresh[n_known] = r.packet[k];
         q->burst.m[n_known] = f->m[i];
         q->burst.p[n_known] = f->p[i];
         q->burst.l3_ofs[n_known++] = f->l3_ofs[i];
@@ -373,6 +380,25 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     q->burst.is_looked_over = true;
 }
 
+/* The action ct of a program that has one. */
+static void action_of(struct ct_action *a, const struct program *p)
+{
+    memcpy(a, program_words(p) + p->ct_at + 1, sizeof *a);
+}
+
+/* Can the program be carried out on a frame of which this has been seen?  A connection begins in the zone that was looked into. */
+static bool is_quick(const struct program *p, const struct ct_seen *s)
+{
+    struct ct_action a;
+
+    if (!p || p->kind == QUICK_NONE || p->kind == QUICK_CT)
+        return false;
+    if (p->kind != QUICK_COMMIT)
+        return true;
+    action_of(&a, p);
+    return !s->has_conn && a.zone == s->tuple[CONN_ORIGINAL].zone;
+}
+
 /* Puts those without a quick program aside. */
 static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
 {
@@ -382,7 +408,7 @@ static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
     for (unsigned i = 0; i < f->n; i++) {
         const struct program *p = f->program[i];
 
-        if (!p || p->kind == QUICK_NONE || p->kind == QUICK_CT) {
+        if (!is_quick(p, &q->seen[i])) {
             rest->frames[rest->n_alone] = f->m[i];
             rest->words[rest->n_alone] = p ? program_words(p) : NULL;
             rest->alone[rest->n_alone++] = (uint8_t)i;
@@ -391,6 +417,7 @@ static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
         f->m[n] = f->m[i];
         f->p[n] = f->p[i];
         f->l3_ofs[n] = f->l3_ofs[i];
+        q->at[n] = (uint8_t)i;
         f->program[n++] = f->program[i];
     }
     f->n = n;
@@ -406,7 +433,7 @@ void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, str
     struct quick_ct *q = w->ct;
     struct ct_action a;
 
-    memcpy(&a, program_words(p) + p->ct_at + 1, sizeof a);
+    action_of(&a, p);
     if (!f->is_looked_over)
         plain_look_over(f);
     rest->n_alone = rest->n_others = 0;
@@ -416,4 +443,48 @@ void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, str
     make_keys(q, m, &point);
     counter_add(&w->cache_hits, cache_find(w->cache, &point, &q->burst.keys, q->burst.n, q->burst.program));
     sort_out(q, rest);
+}
+
+/* Begins the connection of frame `i` of the burst, and translates it.  0, or as conn_track_begin(). */
+static int begin(struct worker *w, struct conn_table *t, const struct ct_action *a, unsigned i)
+{
+    struct quick_ct *q = w->ct;
+    struct ct_seen *s = &q->seen[q->at[i]];
+    struct ct_frame frame = { .packet = &q->fresh[q->at[i]], .n_bytes = rte_pktmbuf_pkt_len(q->burst.m[i]) };
+    uint8_t *ip = q->burst.p[i] + q->burst.l3_ofs[i];
+    int err = conn_track_begin(w, t, &frame, a, s);
+    struct edit e;
+
+    if (err || !s->nat)
+        return err;
+    e = edit_of(ip, s);
+    translate(ip, &e);
+    return 0;
+}
+
+struct quick_ct_begun quick_ct_commit(struct worker *w, struct program *p, uint8_t *which, unsigned n)
+{
+    struct conn_table *t = conn_track_table(w->dp);
+    struct quick_ct_begun out = { 0 };
+    uint8_t dropped[PORT_BURST], again[PORT_BURST];
+    unsigned n_again = 0;
+    struct ct_action a;
+
+    action_of(&a, p);
+    for (unsigned k = 0; k < n; k++) {
+        /* another worker may expect it, or have begun it, since it was looked for */
+        int err = conn_n_expected(t) ? -EEXIST : begin(w, t, &a, which[k]);
+
+        if (!err) {
+            which[out.n_sent++] = which[k];
+        } else if (err == -EEXIST) {
+            again[n_again++] = which[k];
+        } else {
+            worker_drop(w, conn_track_drop(err));
+            dropped[out.n_dropped++] = which[k];
+        }
+    }
+    memcpy(which + out.n_sent, dropped, out.n_dropped);
+    memcpy(which + out.n_sent + out.n_dropped, again, n_again);
+    return out;
 }

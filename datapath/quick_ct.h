@@ -4,6 +4,7 @@
 #ifndef DATAPATH_QUICK_CT_H
 #define DATAPATH_QUICK_CT_H
 
+#include "datapath/conn_packet.h"
 #include "datapath/conn_track.h"
 #include "datapath/plain.h"
 
@@ -12,8 +13,10 @@ struct worker;
 
 /* Of a worker. */
 struct quick_ct {
-    struct burst burst; /* frames that go on, with their programs */
+    struct burst burst;     /* frames that go on, with their programs */
+    uint8_t at[PORT_BURST]; /* of each of these: its number in seen[] and fresh[] */
     struct ct_seen seen[PORT_BURST];
+    struct conn_packet fresh[PORT_BURST]; /* of those that have no connection yet */
     struct nat_spec expected; /* as the last new connection was to be translated: the next one may be like it */
 };
 
@@ -29,5 +32,13 @@ struct quick_ct_rest {
 };
 void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                   unsigned n, struct quick_ct_rest *rest);
+
+/* Begins the connections of the frames `which` of w->ct->burst, which share the program `p` (QUICK_COMMIT), and translates them.
+ * Puts those that go out first in `which`; then those that are to be dropped, for reasons that are counted; then those for which
+ * another worker was quicker, to go alone. */
+struct quick_ct_begun {
+    unsigned n_sent, n_dropped;
+};
+struct quick_ct_begun quick_ct_commit(struct worker *w, struct program *p, uint8_t *which, unsigned n);
 
 #endif

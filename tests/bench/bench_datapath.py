@@ -78,6 +78,7 @@ def nat_rules():
 
 
 CONNECTIONS = 3000000  # at most, as Open vSwitch has it
+FILL_SECONDS = 0.5  # then there is still room for more
 
 # Name: kind of traffic, flows, rules.
 CASES = {
@@ -248,7 +249,8 @@ def start(scope, make, case, args):
 def one_run(make, case, args):
     kind, n_flows, _ = case
     is_filling = kind in ("memif begun", "memif handshakes")  # a full table makes no connections
-    settle = args.settle if make is OvsDpdk and not is_filling else 0.5  # caches fill
+    settle = 0.1 if is_filling else args.settle if make is OvsDpdk else 0.5  # caches fill
+    seconds = min(args.seconds, FILL_SECONDS) if is_filling else args.seconds
     with Scope("dp") as scope:
         try:
             switch, capture = start(scope, make, case, args)
@@ -260,7 +262,7 @@ def one_run(make, case, args):
             raise RuntimeError(f"{make.__name__}: {error}\n{scope.log()}") from error
         time.sleep(settle)
         before, begin = sent(switch), time.monotonic()
-        time.sleep(args.seconds)
+        time.sleep(seconds)
         after = sent(switch)
         return (after - before) / (time.monotonic() - begin) / 1000
 

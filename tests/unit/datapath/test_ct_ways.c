@@ -85,10 +85,13 @@ static struct match in_state(int port, unsigned is, unsigned of)
     return m;
 }
 
-static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
+static const struct nat_spec to_outer = {
+    .kind = CT_SNAT, .family = 4, .addr_min = { .lo = OUTER }, .addr_max = { .lo = OUTER }
+};
+
+static void open_side_with(struct side *s, bool is_quick, uint32_t conns_max, const struct nat_spec *nat)
 {
     static const struct nat_spec none;
-    struct nat_spec nat = { .kind = CT_SNAT, .family = 4, .addr_min = value_of(OUTER), .addr_max = value_of(OUTER) };
     struct act acts[6] = { set(FIELD_REG5, 1) };
     struct act out = { .type = ACT_OUTPUT, .port = pipe_number[OUT] },
                in = { .type = ACT_OUTPUT, .port = pipe_number[IN] };
@@ -98,7 +101,7 @@ static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
     s->n_rules = 0;
     ct(acts + 1, 0, 1, &none);
     add(s, 0, 1, (struct match){ 0 }, acts + is_quick, 4 - is_quick);
-    n = ct(acts, CT_COMMIT, ACT_TABLE_SAME, &nat);
+    n = ct(acts, CT_COMMIT, ACT_TABLE_SAME, nat);
     acts[n++] = out;
     add(s, 1, 5, in_state(IN, CT_NEW | CT_TRK, CT_NEW | CT_TRK), acts, n);
     acts[0] = (struct act){ .type = ACT_DEC_IP_TTL, .ttl_ids = { .n = 1 } };
@@ -113,6 +116,11 @@ static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
     add(s, 1, 7, in_state(OUT, CT_REL, CT_REL), &in, 1);
     acts[0].port = pipe_number[3];
     add(s, 1, 5, in_state(OUT, CT_NEW, CT_NEW), acts, 1);
+}
+
+static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
+{
+    open_side_with(s, is_quick, conns_max, &to_outer);
 }
 
 static void close_side(struct side *s)
@@ -148,7 +156,8 @@ static void fill(struct given *g, int port)
     unsigned l3 = 14 + 4 * !below(4), data = 2 * below(20), i = below(HOSTS), options = 4 * (i == 3);
     unsigned header = 20 + options;
     uint8_t proto = protos[below(7)], *ip = g->b + l3, *h = ip + header;
-    unsigned size = (proto == 6 ? 20 : 8) + data;
+    bool has_scale = proto == 6 && below(2);
+    unsigned size = (proto == 6 ? 20 + 4 * has_scale : 8) + data;
     uint16_t host_port = (uint16_t)(2000 + 10 * i + proto);
     static const uint8_t flags[] = {
         SYN, SYN, SYN | ACK, SYN | ACK, ACK, ACK, ACK, ACK, ACK, FIN | ACK, RST, RST | ACK
@@ -170,9 +179,11 @@ static void fill(struct given *g, int port)
     be16_store(h + (port == IN ? 0 : 2), host_port);
     be16_store(h + (port == IN ? 2 : 0), 80);
     if (proto == 6) {
-        be32_store(h + 4, 1000 * (port + 1u) + below(4));
+        be32_store(h + 4, 1000 * (port + 1u) + below(4) + 20000 * !below(8)); /* in a window that is scaled only */
         be32_store(h + 8, 1000 * (2u - (unsigned)port) + below(4));
-        h[12] = below(24) ? 0x50 : 0x60;
+        h[12] = below(24) ? 0x50 + 0x10 * has_scale : 0x60;
+        if (has_scale)
+            memcpy(h + 20, (uint8_t[]){ 1, 3, 3, (uint8_t)below(16) }, 4);
         h[13] = flags[below(12)];
         be16_store(h + 14, 500);
     } else if (proto == 17) {
@@ -361,9 +372,45 @@ static void translated_and_lost(void **unused)
     }
 }
 
+/* Connections that begin together are each counted, translated and sent, or dropped for a reason: three hosts, and one port. */
+static void no_port_is_left(void **unused)
+{
+    struct nat_spec nat = to_outer;
+    struct given g[3];
+    struct sent out;
+
+    nat.port_min = nat.port_max = 4000;
+    for (unsigned is_quick = 0; is_quick < 2; is_quick++) {
+        struct list l = { 0 };
+        struct rule_stat hits;
+
+        open_side_with(&quick, is_quick, 0, &nat);
+        for (unsigned i = 0; i < 3; i++) {
+            memset(&g[i], 0, sizeof g[i]);
+            g[i].n = PIPE_FRAME;
+            pipe_udp(g[i].b, PIPE_SRC, 0x0a000003 + i, 3000);
+            be16_store(g[i].b + 24, (uint16_t)~csum_words(g[i].b + 14, 20));
+        }
+        give(&quick, IN, g, 1); /* its programs are known then */
+        give(&quick, IN, g + 1, 2);
+        take(&quick, OUT, &out);
+        assert_int_equal(out.n, 1);
+        assert_int_equal(be32_load(out.frame[0].b + 26), OUTER);
+        assert_int_equal(be16_load(out.frame[0].b + 34), 4000);
+        assert_int_equal(csum_words(out.frame[0].b + 14, 20), 0xffff);
+        assert_int_equal(pipe_dropped(&quick.w, DROP_NAT_PORTS), 2);
+        conn_for_each(conn_track_table(quick.w.dp), clock_now(&quick.w.clock), note, &l);
+        assert_int_equal(l.n, 1);
+        rule_stats(quick.w.b, quick.rules[1], &hits);
+        assert_int_equal(hits.packets, 3);
+        close_side(&quick);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same), cmocka_unit_test(translated_and_lost) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same), cmocka_unit_test(translated_and_lost),
+                                        cmocka_unit_test(no_port_is_left) };
     int err = pipe_start();
 
     if (err)
