@@ -69,9 +69,9 @@ static void emit_made_addresses(struct compiler *c, int network, net_mac mac)
         memcpy(own.bytes, n->subnets[i].bytes, 8);
         emit_address(c, network, mac, &own);
     }
-    for (size_t i = 0; i < c->view->n_neighbors; i++)
-        if (c->view->neighbors[i].network == network && c->view->neighbors[i].mac == mac)
-            emit_address(c, network, mac, &c->view->neighbors[i].ip);
+    for (size_t i = compiler_neighbors(c, network, mac);
+         i < c->view->n_neighbors && c->by_mac[i]->network == network && c->by_mac[i]->mac == mac; i++)
+        emit_address(c, network, mac, &c->by_mac[i]->ip);
 }
 
 /* What a host without an address says. */

@@ -584,13 +584,10 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
 /* The MAC address of a next hop; 0: not known. */
 static net_mac neighbor_mac(const struct compiler *c, int network, const struct ip_addr *ip)
 {
-    for (size_t i = 0; i < c->doc->n_hosts; i++) {
-        const struct net_host *h = &c->doc->hosts[i];
+    int host = net_doc_host_by_address(c->doc, network, ip);
 
-        for (size_t j = 0; h->network == network && h->mac && j < h->n_addresses; j++)
-            if (ip_equal(&h->addresses[j], ip))
-                return h->mac;
-    }
+    if (host != NET_NONE && c->doc->hosts[host].mac)
+        return c->doc->hosts[host].mac;
     for (size_t i = 0; i < c->view->n_neighbors; i++)
         if (c->view->neighbors[i].network == network && ip_equal(&c->view->neighbors[i].ip, ip))
             return c->view->neighbors[i].mac;

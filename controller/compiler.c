@@ -8,12 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "controller/graph.h"
+
+bool view_port_is(const struct view_port *p, const struct net_port_ref *ref)
+{
+    return ref->name[0] ? !strcmp(p->name, ref->name) : p->number == ref->number;
+}
 
 uint32_t view_port_number(const struct view_switch *sw, const struct net_port_ref *ref)
 {
     for (size_t i = 0; i < sw->n_ports && sw->has_ports; i++)
-        if (ref->name[0] ? !strcmp(sw->ports[i].name, ref->name) : sw->ports[i].number == ref->number)
+        if (view_port_is(&sw->ports[i], ref))
             return sw->ports[i].number;
     return 0;
 }
@@ -127,29 +133,92 @@ void compiler_problem(struct compiler *c, int sw, const char *fmt, ...)
 }
 
 /* --- the ports of one switch --- */
+static uint32_t number_hash(uint32_t number)
+{
+    return (uint32_t)hash_mix(number);
+}
+
+static uint32_t ref_hash(const struct net_port_ref *ref)
+{
+    return ref->name[0] ? hash_bytes(ref->name, strlen(ref->name), 0) : number_hash(ref->number);
+}
+
+struct port_entry *compiler_port(const struct compiler *c, const struct net_port_ref *ref)
+{
+    if (ref->name[0]) {
+        for_each_hmap_hash (struct port_entry, e, &c->names, ref_hash(ref), by_name)
+            if (view_port_is(e->port, ref))
+                return e;
+    } else {
+        for_each_hmap_hash (struct port_entry, e, &c->numbers, ref_hash(ref), by_number)
+            if (view_port_is(e->port, ref))
+                return e;
+    }
+    return NULL;
+}
+
+static void ports_forget(struct compiler *c)
+{
+    hmap_fini(&c->names);
+    hmap_fini(&c->numbers);
+    free(c->entries);
+    c->entries = NULL;
+}
+
+static int ports_index(struct compiler *c)
+{
+    const struct view_switch *sw = &c->view->switches[c->sw];
+
+    ports_forget(c);
+    hmap_init(&c->names);
+    hmap_init(&c->numbers);
+    c->entries = calloc(sw->n_ports + 1, sizeof *c->entries);
+    if (!c->entries)
+        return -ENOMEM;
+    for (size_t i = 0; i < sw->n_ports; i++) {
+        struct net_port_ref name = { 0 };
+
+        memcpy(name.name, sw->ports[i].name, sizeof name.name);
+        c->entries[i].port = &sw->ports[i];
+        if (!compiler_port(c, &name))
+            hmap_insert(&c->names, &c->entries[i].by_name, ref_hash(&name));
+        hmap_insert(&c->numbers, &c->entries[i].by_number, number_hash(sw->ports[i].number));
+    }
+    return 0;
+}
+
+static struct role_port *role_of(const struct compiler *c, uint32_t number)
+{
+    struct port_entry *e = compiler_port(c, &(struct net_port_ref){ .number = number });
+
+    return e ? e->role : NULL;
+}
+
 /* `what`, `name`: who wants the port, for the message. */
 static void port_add(struct compiler *c, const struct net_port_ref *ref, struct role_port want, const char *what,
                      const char *name, unsigned line)
 {
-    uint32_t number = view_port_number(&c->view->switches[c->sw], ref);
+    struct port_entry *named = compiler_port(c, ref), *e;
     const char *sw = c->doc->switches[c->sw].name;
     char text[NET_PORT_NAME];
+    uint32_t number;
 
-    if (!number) {
+    if (!named) {
         compiler_problem(c, c->sw, "switch %s has no port %s (%s%s%s, line %u)", sw, net_port_text(ref, text), what,
                          *name ? " " : "", name, line);
         return;
     }
-    for (size_t i = 0; i < c->n_ports; i++) {
-        if (c->ports[i].number != number)
-            continue;
-        if (want.role != ROLE_ACCESS || c->ports[i].role != ROLE_ACCESS || c->ports[i].of != want.of)
+    number = named->port->number;
+    e = compiler_port(c, &(struct net_port_ref){ .number = number });
+    if (e->role) {
+        if (want.role != ROLE_ACCESS || e->role->role != ROLE_ACCESS || e->role->of != want.of)
             compiler_problem(
                 c, c->sw, "switch %s: port %s is number %u, which the document uses by another name (%s%s%s, line %u)",
                 sw, net_port_text(ref, text), number, what, *name ? " " : "", name, line);
         return;
     }
     want.number = number;
+    e->role = &c->ports[c->n_ports];
     c->ports[c->n_ports++] = want;
 }
 
@@ -159,6 +228,8 @@ static int roles_find(struct compiler *c)
     const struct net_switch *sw = &doc->switches[c->sw];
 
     c->n_ports = 0;
+    if (ports_index(c))
+        return -ENOMEM;
     for (size_t i = 0; i < doc->n_links; i++)
         for (int j = 0; j < 2; j++)
             if (doc->links[i].end[j].sw == c->sw)
@@ -171,6 +242,12 @@ static int roles_find(struct compiler *c)
         if (doc->hosts[i].at.sw == c->sw)
             port_add(c, &doc->hosts[i].at.port, (struct role_port){ .role = ROLE_ACCESS, .of = doc->hosts[i].network },
                      "host", doc->hosts[i].name, doc->hosts[i].line);
+    for (size_t i = 0; i < c->view->n_hosts; i++) {
+        struct role_port *p = c->view->hosts[i].sw == c->sw ? role_of(c, c->view->hosts[i].port) : NULL;
+
+        if (p)
+            p->n_learned++;
+    }
     return c->err;
 }
 
@@ -288,11 +365,8 @@ static void emit_learn(struct compiler *c, const struct role_port *p)
         .n_acts = 1,
     };
     struct match m = { 0 };
-    size_t n = 0;
 
-    for (size_t i = 0; i < c->view->n_hosts; i++)
-        n += c->view->hosts[i].sw == c->sw && c->view->hosts[i].port == p->number;
-    if (n >= HOSTS_PER_PORT_MAX)
+    if (p->n_learned >= HOSTS_PER_PORT_MAX)
         spec.n_acts = 0; /* a port that shows ever more senders tells the controller nothing new */
     match_set(&m, FIELD_IN_PORT, p->number);
     compiler_emit(c, &spec, &m);
@@ -335,8 +409,9 @@ void compiler_emit_spoof(struct compiler *c, net_mac mac, int network)
 uint32_t compiler_link_port(const struct compiler *c, int link)
 {
     const struct net_end *end = c->doc->links[link].end;
+    const struct port_entry *e = compiler_port(c, &end[end[0].sw == c->sw ? 0 : 1].port);
 
-    return view_port_number(&c->view->switches[c->sw], &end[end[0].sw == c->sw ? 0 : 1].port);
+    return e ? e->port->number : 0;
 }
 
 /* Table 2, the way to a host.  `port`: on its own switch. */
@@ -403,10 +478,9 @@ static void emit_flood(struct compiler *c, int network)
 
 static bool port_is_access(const struct compiler *c, uint32_t number, int network)
 {
-    for (size_t i = 0; i < c->n_ports; i++)
-        if (c->ports[i].number == number)
-            return c->ports[i].role == ROLE_ACCESS && c->ports[i].of == network;
-    return false;
+    const struct role_port *p = role_of(c, number);
+
+    return p && p->role == ROLE_ACCESS && p->of == network;
 }
 
 /* A learned host that the document has, or whose port is not its network's any more, is left out. */
@@ -423,7 +497,8 @@ static void emit_hosts(struct compiler *c)
     }
     for (size_t i = 0; i < c->doc->n_hosts; i++) {
         const struct net_host *h = &c->doc->hosts[i];
-        uint32_t port = h->at.sw == c->sw ? view_port_number(&c->view->switches[c->sw], &h->at.port) : 0;
+        const struct port_entry *e = h->at.sw == c->sw ? compiler_port(c, &h->at.port) : NULL;
+        uint32_t port = e ? e->port->number : 0;
 
         if (!h->mac)
             continue;
@@ -511,6 +586,8 @@ static void compiler_fini(struct compiler *c)
     free(c->acts);
     free(c->network_is_used);
     free(c->is_undeclared);
+    free(c->by_mac);
+    ports_forget(c);
 }
 
 static void undeclared_find(struct compiler *c)
@@ -518,10 +595,44 @@ static void undeclared_find(struct compiler *c)
     for (size_t i = 0; i < c->view->n_hosts; i++) {
         const struct view_host *h = &c->view->hosts[i];
 
-        c->is_undeclared[i] = true;
-        for (size_t j = 0; j < c->doc->n_hosts && c->is_undeclared[i]; j++)
-            c->is_undeclared[i] = c->doc->hosts[j].mac != h->mac || c->doc->hosts[j].network != h->network;
+        c->is_undeclared[i] = net_doc_host_by_mac(c->doc, h->network, h->mac) == NET_NONE;
     }
+}
+
+static int order_of(const struct view_neighbor *n, int network, net_mac mac)
+{
+    if (n->network != network)
+        return n->network < network ? -1 : 1;
+    return n->mac < mac ? -1 : n->mac > mac;
+}
+
+static int by_mac_compare(const void *a, const void *b)
+{
+    const struct view_neighbor *y = *(const struct view_neighbor *const *)b;
+
+    return order_of(*(const struct view_neighbor *const *)a, y->network, y->mac);
+}
+
+static void neighbors_sort(struct compiler *c)
+{
+    for (size_t i = 0; i < c->view->n_neighbors; i++)
+        c->by_mac[i] = &c->view->neighbors[i];
+    qsort(c->by_mac, c->view->n_neighbors, sizeof *c->by_mac, by_mac_compare);
+}
+
+size_t compiler_neighbors(const struct compiler *c, int network, net_mac mac)
+{
+    size_t lo = 0, hi = c->view->n_neighbors;
+
+    while (lo < hi) {
+        size_t middle = lo + (hi - lo) / 2;
+
+        if (order_of(c->by_mac[middle], network, mac) < 0)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo;
 }
 
 static int compiler_init(struct compiler *c)
@@ -536,9 +647,11 @@ static int compiler_init(struct compiler *c)
     c->acts = calloc(n_ports + 1, sizeof *c->acts);
     c->network_is_used = calloc(doc->n_networks, sizeof *c->network_is_used);
     c->is_undeclared = calloc(c->view->n_hosts + 1, sizeof *c->is_undeclared);
-    if (!c->next || !c->ports || !c->acts || !c->network_is_used || !c->is_undeclared)
+    c->by_mac = calloc(c->view->n_neighbors + 1, sizeof *c->by_mac);
+    if (!c->next || !c->ports || !c->acts || !c->network_is_used || !c->is_undeclared || !c->by_mac)
         return -ENOMEM;
     undeclared_find(c);
+    neighbors_sort(c);
     for (size_t i = 0; i < doc->n_hosts; i++)
         c->network_is_used[doc->hosts[i].network] = true;
     for (size_t i = 0; i < doc->n_switches; i++)

@@ -114,6 +114,7 @@ void plan_fini(struct plan *p);
 
 /* The number of a port, 0 when the switch has none such (or its ports are not known). */
 uint32_t view_port_number(const struct view_switch *sw, const struct net_port_ref *ref);
+bool view_port_is(const struct view_port *p, const struct net_port_ref *ref); /* that one */
 const struct view_port *view_port_find(const struct view_switch *sw, uint32_t number);
 
 #endif

@@ -25,7 +25,15 @@ enum role { ROLE_ACCESS, ROLE_LINK };
 struct role_port {
     uint32_t number;
     enum role role;
-    int of; /* access: network, link: its index */
+    int of;           /* access: network, link: its index */
+    size_t n_learned; /* hosts */
+};
+
+/* A port of the switch at hand, to be found by name and by number. */
+struct port_entry {
+    struct hmap_link by_name, by_number;
+    const struct view_port *port;
+    struct role_port *role; /* NULL: none */
 };
 
 struct compiler {
@@ -36,15 +44,22 @@ struct compiler {
     int *next;               /* [to * n_switches + at]: link from `at` toward `to`, GRAPH_NONE */
     struct role_port *ports; /* of the switch at hand */
     size_t n_ports;
-    struct flow_act *acts; /* scratch: room for every port */
-    bool *network_is_used; /* has a port somewhere */
-    bool *is_undeclared;   /* of each learned host: the document does not have it */
+    struct hmap names, numbers; /* of struct port_entry */
+    struct port_entry *entries;
+    const struct view_neighbor **by_mac; /* the view's neighbors, by network and MAC address */
+    struct flow_act *acts;               /* scratch: room for every port */
+    bool *network_is_used;               /* has a port somewhere */
+    bool *is_undeclared;                 /* of each learned host: the document does not have it */
     int sw;
     int err; /* the first failure */
 };
 
 void compiler_problem(struct compiler *c, int sw, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void compiler_emit(struct compiler *c, struct flow_spec *spec, const struct match *m);
+/* A port of the switch at hand, NULL: there is none. */
+struct port_entry *compiler_port(const struct compiler *c, const struct net_port_ref *ref);
+/* The first of the view's neighbors, in c->by_mac, with that MAC address or a later one. */
+size_t compiler_neighbors(const struct compiler *c, int network, net_mac mac);
 /* The port of this switch that a link ends at, 0: none that is there. */
 uint32_t compiler_link_port(const struct compiler *c, int link);
 /* Table forward, the way to a host.  `port`: on its own switch. */

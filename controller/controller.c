@@ -146,9 +146,8 @@ static void on_learn(struct controller *c, int sw, uint32_t in_port, const struc
         return;
     if (doc->networks[network].router != NET_NONE && !doc->networks[network].has_guard) /* else what passes the guard */
         services_learn(c, network, p->data, p->n_data);
-    for (size_t i = 0; i < doc->n_hosts; i++)
-        if (doc->hosts[i].mac == mac && doc->hosts[i].network == network)
-            return; /* was sent before the switch knew it */
+    if (net_doc_host_by_mac(doc, network, mac) != NET_NONE)
+        return; /* was sent before the switch knew it */
     switch (hosts_see(&c->hosts, doc->networks[network].vlan, mac, at, now(c))) {
     case HOSTS_SAME:
         return;
@@ -221,9 +220,7 @@ static void hosts_check(struct controller *c)
         bool is_good = sw != NET_NONE && network != NET_NONE &&
                        (!domain_is_connected(d, sw) || domain_port_network(d, sw, h->port) == network);
 
-        for (size_t i = 0; i < d->doc->n_hosts && is_good; i++)
-            is_good = d->doc->hosts[i].mac != h->mac || d->doc->hosts[i].network != network;
-        if (!is_good)
+        if (!is_good || net_doc_host_by_mac(d->doc, network, h->mac) != NET_NONE)
             (void)hosts_forget(&c->hosts, h->vlan, h->mac, (struct host_place){ h->datapath_id, h->port });
     }
 }

@@ -257,23 +257,20 @@ static bool request_read(struct request *r, const uint8_t *bytes, size_t n)
 /* --- choosing --- */
 static bool is_declared(const struct place *p, uint32_t address)
 {
-    for (size_t i = 0; i < p->doc->n_hosts; i++)
-        for (size_t j = 0; p->doc->hosts[i].network == p->index && j < p->doc->hosts[i].n_addresses; j++)
-            if (p->doc->hosts[i].addresses[j].family == 4 && ip_of(&p->doc->hosts[i].addresses[j]) == address)
-                return true;
-    return address == ip_of(p->own);
+    struct ip_addr ip = { .family = 4 };
+
+    be32_store(ip.bytes, address);
+    return net_doc_host_by_address(p->doc, p->index, &ip) != NET_NONE || address == ip_of(p->own);
 }
 
 /* The document's own host with that MAC address, NULL: none with an IPv4 address in this network. */
 static const struct ip_addr *declared_address(const struct place *p, net_mac mac)
 {
-    for (size_t i = 0; i < p->doc->n_hosts; i++) {
-        const struct net_host *h = &p->doc->hosts[i];
+    int host = net_doc_host_by_mac(p->doc, p->index, mac);
 
-        for (size_t j = 0; h->mac == mac && h->network == p->index && j < h->n_addresses; j++)
-            if (h->addresses[j].family == 4)
-                return &h->addresses[j];
-    }
+    for (size_t j = 0; host != NET_NONE && j < p->doc->hosts[host].n_addresses; j++)
+        if (p->doc->hosts[host].addresses[j].family == 4)
+            return &p->doc->hosts[host].addresses[j];
     return NULL;
 }
 

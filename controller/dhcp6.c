@@ -265,11 +265,8 @@ static size_t declared_addresses(const struct place *p, net_mac mac, struct ip_a
 static bool is_declared(const struct place *p, const struct ip_addr *ip)
 {
     const struct net_leg *leg = net_doc_leg(p->doc, p->index);
-    bool is_there = false;
+    bool is_there = net_doc_host_by_address(p->doc, p->index, ip) != NET_NONE;
 
-    for (size_t i = 0; i < p->doc->n_hosts; i++)
-        for (size_t j = 0; p->doc->hosts[i].network == p->index && j < p->doc->hosts[i].n_addresses; j++)
-            is_there |= ip_equal(&p->doc->hosts[i].addresses[j], ip);
     for (size_t i = 0; i < leg->n_addresses; i++)
         is_there |= ip_equal(&leg->addresses[i], ip);
     return is_there;

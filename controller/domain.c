@@ -329,9 +329,12 @@ uint32_t domain_end_port(const struct domain *d, int link, int end)
 
 struct link_end domain_find_end(const struct domain *d, int sw, uint32_t port)
 {
-    for (size_t i = 0; i < d->doc->n_links; i++)
+    struct view_switch v = switch_view(d, sw);
+    const struct view_port *p = view_port_find(&v, port);
+
+    for (size_t i = 0; p && i < d->doc->n_links; i++)
         for (int j = 0; j < 2; j++)
-            if (d->doc->links[i].end[j].sw == sw && domain_end_port(d, (int)i, j) == port)
+            if (d->doc->links[i].end[j].sw == sw && view_port_is(p, &d->doc->links[i].end[j].port))
                 return (struct link_end){ (int)i, j };
     return (struct link_end){ NET_NONE, 0 };
 }
@@ -340,12 +343,13 @@ int domain_port_network(const struct domain *d, int sw, uint32_t port)
 {
     struct view_switch v = switch_view(d, sw);
     const struct net_switch *s = &d->doc->switches[sw];
+    const struct view_port *p = view_port_find(&v, port);
 
-    for (size_t i = 0; i < s->n_ports; i++)
-        if (view_port_number(&v, &s->ports[i].port) == port)
+    for (size_t i = 0; p && i < s->n_ports; i++)
+        if (view_port_is(p, &s->ports[i].port))
             return s->ports[i].network;
-    for (size_t i = 0; i < d->doc->n_hosts; i++)
-        if (d->doc->hosts[i].at.sw == sw && view_port_number(&v, &d->doc->hosts[i].at.port) == port)
+    for (size_t i = 0; p && i < d->doc->n_hosts; i++)
+        if (d->doc->hosts[i].at.sw == sw && view_port_is(p, &d->doc->hosts[i].at.port))
             return d->doc->hosts[i].network;
     return NET_NONE;
 }

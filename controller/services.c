@@ -70,15 +70,14 @@ static bool is_open(const struct controller *c, int network, const struct ip_add
 {
     const struct net_doc *doc = c->domain->doc;
     const struct net_leg *leg = net_doc_leg(doc, network);
+    int host = net_doc_host_by_address(doc, network, ip);
     bool is_inside = false;
 
     for (size_t i = 0; i < doc->networks[network].n_subnets; i++)
         is_inside |= ip_is_in(ip, &doc->networks[network].subnets[i]);
     for (size_t i = 0; leg && i < leg->n_addresses; i++)
         is_inside = is_inside && !ip_equal(&leg->addresses[i], ip);
-    for (size_t i = 0; i < doc->n_hosts && is_inside; i++)
-        for (size_t j = 0; doc->hosts[i].network == network && doc->hosts[i].mac && j < doc->hosts[i].n_addresses; j++)
-            is_inside = is_inside && !ip_equal(&doc->hosts[i].addresses[j], ip);
+    is_inside = is_inside && (host == NET_NONE || !doc->hosts[host].mac);
     return leg && is_inside && ip_is_single(ip);
 }
 
@@ -358,11 +357,10 @@ static void on_closed(struct controller *c, int sw, int network, const struct fr
 net_mac services_mac(const struct controller *c, int network, const struct ip_addr *ip)
 {
     const struct net_doc *doc = c->domain->doc;
+    int host = net_doc_host_by_address(doc, network, ip);
 
-    for (size_t i = 0; i < doc->n_hosts; i++)
-        for (size_t j = 0; doc->hosts[i].network == network && doc->hosts[i].mac && j < doc->hosts[i].n_addresses; j++)
-            if (ip_equal(&doc->hosts[i].addresses[j], ip))
-                return doc->hosts[i].mac;
+    if (host != NET_NONE && doc->hosts[host].mac)
+        return doc->hosts[host].mac;
     return neighbors_mac(&c->services.neighbors, doc->networks[network].vlan, ip);
 }
 

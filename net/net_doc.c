@@ -44,6 +44,52 @@ int net_use(struct net_check *c, struct net_using thing, const void **before)
     return 0;
 }
 
+/* --- the index --- */
+enum index_kind { INDEX_NETWORK = 1, INDEX_SWITCH, INDEX_HOST, INDEX_MAC, INDEX_ADDRESS };
+struct index_entry {
+    struct hmap_link link;
+    enum index_kind kind;
+    int at; /* of networks, switches, hosts */
+};
+
+static uint32_t name_hash(enum index_kind kind, const char *name)
+{
+    return hash_bytes(name, strlen(name), kind);
+}
+
+static uint32_t mac_hash(int network, net_mac mac)
+{
+    return hash_words(&mac, 1, (uint32_t)network * 8 + INDEX_MAC);
+}
+
+static uint32_t address_hash(int network, const struct ip_addr *ip)
+{
+    return hash_bytes(ip->bytes, ip->family == 4 ? 4 : 16, (uint32_t)network * 8 + INDEX_ADDRESS);
+}
+
+static int index_add(struct net_check *c, enum index_kind kind, size_t at, uint32_t hash)
+{
+    struct index_entry *e = net_need(c, 1, sizeof *e);
+
+    if (!e)
+        return -ENOMEM;
+    *e = (struct index_entry){ .kind = kind, .at = (int)at };
+    hmap_insert(&c->doc->index, &e->link, hash);
+    return 0;
+}
+
+static int index_host(struct net_check *c, size_t at)
+{
+    const struct net_host *h = &c->doc->hosts[at];
+    int err = index_add(c, INDEX_HOST, at, name_hash(INDEX_HOST, h->name));
+
+    if (!err && h->mac)
+        err = index_add(c, INDEX_MAC, at, mac_hash(h->network, h->mac));
+    for (size_t i = 0; i < h->n_addresses && !err; i++)
+        err = index_add(c, INDEX_ADDRESS, at, address_hash(h->network, &h->addresses[i]));
+    return err;
+}
+
 /* --- networks --- */
 static int network_make(struct net_check *c, struct net_network *out, const struct raw_network *raw)
 {
@@ -86,6 +132,8 @@ static int networks_make(struct net_check *c, const struct doc_array *raw)
         err = network_make(c, &networks[i], &r[i]);
     c->doc->networks = networks;
     c->doc->n_networks = raw->n;
+    for (size_t i = 0; i < raw->n && !err; i++)
+        err = index_add(c, INDEX_NETWORK, i, name_hash(INDEX_NETWORK, networks[i].name));
     return err;
 }
 
@@ -177,6 +225,8 @@ static int switches_make(struct net_check *c, const struct doc_array *raw)
             .fail_mode = (enum net_fail_mode)r[i].fail_mode,
         };
         err = ports_make(c, (int)i, &switches[i], &r[i]);
+        if (!err)
+            err = index_add(c, INDEX_SWITCH, i, name_hash(INDEX_SWITCH, r[i].name));
         if (err)
             return err;
     }
@@ -416,8 +466,11 @@ static int hosts_make(struct net_check *c, const struct doc_array *raw)
 
     c->doc->hosts = hosts;
     c->doc->n_hosts = raw->n;
-    for (size_t i = 0; i < raw->n && !err; i++)
+    for (size_t i = 0; i < raw->n && !err; i++) {
         err = host_make(c, &hosts[i], &r[i]);
+        if (!err)
+            err = index_host(c, i);
+    }
     return err;
 }
 
@@ -460,7 +513,7 @@ static int make(struct net_check *c, const struct raw_doc *raw)
 static int finish(struct net_doc **out, struct net_doc *doc, struct errbuf *e)
 {
     struct net_check c = { .doc = doc, .e = e };
-    struct raw_doc raw;
+    struct raw_doc raw = { 0 };
     int err;
 
     doc->file = doc->source.name;
@@ -511,31 +564,52 @@ void net_doc_free(struct net_doc *doc)
 {
     if (!doc)
         return;
+    hmap_fini(&doc->index);
     doc_fini(&doc->source);
     free(doc);
 }
 
 int net_doc_network(const struct net_doc *doc, const char *name)
 {
-    for (size_t i = 0; i < doc->n_networks; i++)
-        if (!strcmp(doc->networks[i].name, name))
-            return (int)i;
+    for_each_hmap_hash (struct index_entry, e, &doc->index, name_hash(INDEX_NETWORK, name), link)
+        if (e->kind == INDEX_NETWORK && !strcmp(doc->networks[e->at].name, name))
+            return e->at;
     return NET_NONE;
 }
 
 int net_doc_switch(const struct net_doc *doc, const char *name)
 {
-    for (size_t i = 0; i < doc->n_switches; i++)
-        if (!strcmp(doc->switches[i].name, name))
-            return (int)i;
+    for_each_hmap_hash (struct index_entry, e, &doc->index, name_hash(INDEX_SWITCH, name), link)
+        if (e->kind == INDEX_SWITCH && !strcmp(doc->switches[e->at].name, name))
+            return e->at;
     return NET_NONE;
 }
 
 int net_doc_host(const struct net_doc *doc, const char *name)
 {
-    for (size_t i = 0; i < doc->n_hosts; i++)
-        if (!strcmp(doc->hosts[i].name, name))
-            return (int)i;
+    for_each_hmap_hash (struct index_entry, e, &doc->index, name_hash(INDEX_HOST, name), link)
+        if (e->kind == INDEX_HOST && !strcmp(doc->hosts[e->at].name, name))
+            return e->at;
+    return NET_NONE;
+}
+
+int net_doc_host_by_mac(const struct net_doc *doc, int network, net_mac mac)
+{
+    for_each_hmap_hash (struct index_entry, e, &doc->index, mac_hash(network, mac), link)
+        if (e->kind == INDEX_MAC && doc->hosts[e->at].mac == mac && doc->hosts[e->at].network == network)
+            return e->at;
+    return NET_NONE;
+}
+
+int net_doc_host_by_address(const struct net_doc *doc, int network, const struct ip_addr *ip)
+{
+    for_each_hmap_hash (struct index_entry, e, &doc->index, address_hash(network, ip), link) {
+        const struct net_host *h = &doc->hosts[e->at];
+
+        for (size_t i = 0; e->kind == INDEX_ADDRESS && h->network == network && i < h->n_addresses; i++)
+            if (ip_equal(&h->addresses[i], ip))
+                return e->at;
+    }
     return NET_NONE;
 }
 

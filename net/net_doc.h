@@ -51,6 +51,7 @@
 #define NET_NET_DOC_H
 
 #include "base/errbuf.h"
+#include "base/hmap.h"
 #include "io/addr.h"
 #include "io/doc.h"
 #include "net/net_router.h"
@@ -155,6 +156,7 @@ struct net_doc {
     const struct net_router *routers;
     const struct net_policy *policies;
     const struct net_expect *expects;
+    struct hmap index; /* names, and hosts by address: what the functions below look in */
     struct doc source; /* its arena holds all of the above */
 };
 
@@ -170,6 +172,9 @@ int net_doc_network(const struct net_doc *doc, const char *name);
 int net_doc_switch(const struct net_doc *doc, const char *name);
 int net_doc_host(const struct net_doc *doc, const char *name);
 int net_doc_router(const struct net_doc *doc, const char *name);
+/* The host of the network with that address. */
+int net_doc_host_by_mac(const struct net_doc *doc, int network, net_mac mac);
+int net_doc_host_by_address(const struct net_doc *doc, int network, const struct ip_addr *ip);
 /* The leg of the network's router there, NULL: it has none. */
 const struct net_leg *net_doc_leg(const struct net_doc *doc, int network);
 /* The router's address in the network, of that family; NULL: none. */

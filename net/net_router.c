@@ -74,6 +74,7 @@ static int leg_address_make(struct maker *m, struct net_leg *leg, size_t i, cons
     struct ip_addr *out = (struct ip_addr *)(uintptr_t)&leg->addresses[i];
     const struct ip_addr *subnet = net_subnet_of(n, &raw->ip);
     char text[ADDR_TEXT_SIZE];
+    int host;
 
     *out = raw->ip;
     ip_format(out, text, sizeof text);
@@ -93,11 +94,10 @@ static int leg_address_make(struct maker *m, struct net_leg *leg, size_t i, cons
         if (ip_is_in(&leg->addresses[j], subnet))
             return doc_error(raw->node, c->e, "router %s has two addresses in one subnet of network %s", m->raw->name,
                              n->name);
-    for (size_t j = 0; j < c->doc->n_hosts; j++)
-        for (size_t k = 0; c->doc->hosts[j].network == leg->network && k < c->doc->hosts[j].n_addresses; k++)
-            if (ip_equal(&c->doc->hosts[j].addresses[k], out))
-                return doc_error(raw->node, c->e, "router %s has address %s, which host %s has already", m->raw->name,
-                                 text, c->doc->hosts[j].name);
+    host = net_doc_host_by_address(c->doc, leg->network, out);
+    if (host != NET_NONE)
+        return doc_error(raw->node, c->e, "router %s has address %s, which host %s has already", m->raw->name, text,
+                         c->doc->hosts[host].name);
     return 0;
 }
 
@@ -298,7 +298,7 @@ static uint32_t ipv4_of(const struct ip_addr *ip)
 /* An address that the router may use outside: IPv4, in a subnet there, and nobody's. */
 static int outside_check(struct maker *m, const struct raw_address *a)
 {
-    int leg = leg_of(m, &a->ip);
+    int leg = leg_of(m, &a->ip), host;
     char text[ADDR_TEXT_SIZE];
 
     ip_format(&a->ip, text, sizeof text);
@@ -307,12 +307,10 @@ static int outside_check(struct maker *m, const struct raw_address *a)
                          m->raw->name, text);
     if (leg == NET_NONE || !m->legs[leg].is_outside)
         return address_error(m, a->node, &a->ip, "in none of its networks outside");
-    for (size_t i = 0; i < m->c->doc->n_hosts; i++)
-        for (size_t k = 0; k < m->c->doc->hosts[i].n_addresses; k++)
-            if (m->c->doc->hosts[i].network == m->legs[leg].network &&
-                ip_equal(&m->c->doc->hosts[i].addresses[k], &a->ip))
-                return doc_error(a->node, m->c->e, "router %s: %s is the address of host %s", m->raw->name, text,
-                                 m->c->doc->hosts[i].name);
+    host = net_doc_host_by_address(m->c->doc, m->legs[leg].network, &a->ip);
+    if (host != NET_NONE)
+        return doc_error(a->node, m->c->e, "router %s: %s is the address of host %s", m->raw->name, text,
+                         m->c->doc->hosts[host].name);
     for (size_t i = 0; i < m->r->n_routes; i++)
         if (ip_equal(&m->r->routes[i].via, &a->ip))
             return doc_error(a->node, m->c->e, "router %s: %s is the next hop of a route (line %u)", m->raw->name, text,

@@ -104,6 +104,18 @@ static void test_good_hosts(void **state)
     assert_string_equal(ip_prefix_format(&doc->hosts[4].addresses[0], text, sizeof text), "fd00:20::5/64");
     assert_int_equal(doc->hosts[5].addresses[0].prefix_len, 25);
     assert_int_equal(net_doc_host(doc, "h6"), 5);
+    assert_int_equal(net_doc_host(doc, "h7"), NET_NONE);
+    for (size_t i = 0; i < doc->n_hosts; i++) {
+        const struct net_host *h = &doc->hosts[i];
+
+        for (int n = 0; n < (int)doc->n_networks; n++) {
+            if (h->mac)
+                assert_int_equal(net_doc_host_by_mac(doc, n, h->mac), n == h->network ? (int)i : NET_NONE);
+            for (size_t j = 0; j < h->n_addresses; j++)
+                assert_int_equal(net_doc_host_by_address(doc, n, &h->addresses[j]),
+                                 n == h->network ? (int)i : NET_NONE);
+        }
+    }
     net_doc_free(doc);
 }
 
