@@ -387,20 +387,32 @@ static void emit_begun(struct compiler *c, const struct net_router *r)
     }
 }
 
-/* What a helper expects from outside. */
+/* What a helper expects from outside, or over the hairpin: there of passive FTP only; what a server begins looks like an answer. */
 static void emit_expected(struct compiler *c, const struct net_router *r)
 {
-    for (size_t i = 0; i < r->n_legs; i++) {
-        struct draft d = draft_new(TABLE_TRANSLATED, 330, FLOW_KIND_UNNAT, 0);
+    const unsigned state = CT_TRK | CT_NEW | CT_REL;
+    uint16_t zone = compiler_zone(c, r->legs[0].network, ZONE_NAT);
+    const struct draft like = draft_new(TABLE_TRANSLATED, 325, FLOW_KIND_UNNAT, 0);
+    struct draft d = like;
 
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(state), value_of(state));
+    match_set(&d.m, FIELD_CT_ZONE, zone);
+    draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
+    draft_ct(&d, zone, TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, 0);
+    draft_emit(c, &d);
+    for (size_t i = 0; i < r->n_legs; i++) {
         if (!r->legs[i].is_outside)
             continue;
+        d = like;
+        d.spec.priority += 5;
         draft_match_metadata(&d, router_metadata(c, r) | origin_metadata(c, r->legs[i].network),
                              METADATA_ROUTER_MASK | METADATA_ORIGIN_MASK);
         match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
-        match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW | CT_REL), value_of(CT_TRK | CT_NEW | CT_REL));
+        match_set_masked(&d.m, FIELD_CT_STATE, value_of(state), value_of(state));
         draft_set(&d, FIELD_REG0, value_of(WAY_FORWARDED));
-        draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, 0);
+        draft_ct(&d, zone, TABLE_ROUTE, FLOW_CT_COMMIT | FLOW_CT_NAT, 0);
         draft_emit(c, &d);
     }
 }
@@ -499,11 +511,23 @@ static void emit_unnat(struct compiler *c, const struct net_router *r, int leg, 
     }
 }
 
-/* What an endpoint-independent mapping has let in; from inside (hairpin) mappings are looked up once the zone of such conversations
- * knows nothing of it. */
+/* From inside (hairpin) mappings, and what is expected, are looked up once the zone of such conversations knows nothing of it. */
+static void emit_hairpin(struct compiler *c, const struct net_router *r)
+{
+    struct draft d = draft_new(TABLE_TRANSLATED, 200, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW), value_of(CT_TRK | CT_NEW | CT_DNAT));
+    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_HAIRPIN));
+    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
+    draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_TRANSLATED, FLOW_CT_NAT,
+             has_open_mappings(c, r) ? CT_NAT_F_MAPPED : 0);
+    draft_emit(c, &d);
+}
+
+/* What an endpoint-independent mapping has let in. */
 static void emit_mapped(struct compiler *c, const struct net_router *r)
 {
-    uint16_t zone = compiler_zone(c, r->legs[0].network, ZONE_NAT);
     struct draft d = draft_new(TABLE_TRANSLATED, 320, FLOW_KIND_UNNAT, 0);
 
     draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
@@ -522,13 +546,6 @@ static void emit_mapped(struct compiler *c, const struct net_router *r)
         draft_set(&in, FIELD_REG0, value_of(WAY_FORWARDED));
         draft_emit(c, &in);
     }
-    d = draft_new(TABLE_TRANSLATED, 200, FLOW_KIND_UNNAT, 0);
-    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
-    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW), value_of(CT_TRK | CT_NEW | CT_DNAT));
-    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_HAIRPIN));
-    match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
-    draft_ct(&d, zone, TABLE_TRANSLATED, FLOW_CT_NAT, CT_NAT_F_MAPPED);
-    draft_emit(c, &d);
 }
 
 static void emit_translated(struct compiler *c, const struct net_router *r)
@@ -574,8 +591,10 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
     emit_translated(c, r);
     if (r->helpers)
         emit_expected(c, r);
-    if (r->helpers || has_open_mappings(c, r))
+    if (r->helpers || has_open_mappings(c, r)) {
         emit_begun(c, r);
+        emit_hairpin(c, r);
+    }
     if (has_open_mappings(c, r))
         emit_mapped(c, r);
 }

@@ -81,6 +81,8 @@ def check(r):
             continue  # it does not look into these, of IPv4
         check_text(f"{way} FTP from inside", fetch(anna, out, *options))
         check_text(f"{way} FTP to the inside", fetch(server, "ftp://198.51.100.1/file.txt", *options))
+    for way in ("passive",) if r.kind is OpenVSwitch else ("passive", "extended passive"):
+        check_text(f"{way} FTP by the hairpin", fetch(anna, "ftp://198.51.100.1/file.txt", *WAYS[way]))
     check_text("TFTP from inside", fetch(anna, f"tftp://{server.address}/file.txt"))
     r.call("net/apply", "none.yaml", DOCUMENT % "")
     r.wait()
