@@ -25,7 +25,7 @@
 struct clock;
 struct flow_table;
 
-enum { FLOW_TABLE_ALL = 0xff, FLOW_TABLE_MAX_FLOWS = 1000000 };
+enum { FLOW_TABLE_ALL = 0xff, FLOW_TABLE_MAX_FLOWS = 4000000 };
 #define FLOW_ANY UINT32_MAX /* out_port, out_group: do not ask (OFPP_ANY, OFPG_ANY) */
 #define FLOW_EVERY_GROUP (UINT32_MAX - 1)
 

@@ -138,7 +138,7 @@ class Ofctl(OfctlTest):
         self.assertEqual(self.ofctl("dump-ports").count("rx pkts="), 3)
         self.assertIn("OFPT_ERROR (OF1.3) (): OFPBRC_BAD_PORT", self.ofctl("dump-ports", "44"))
         self.assertRegex(self.ofctl("dump-tables"), r"^OFPST_TABLE reply \(OF1.3\) \(\):\n  table 0:\n    active=1, lookup=\d+, matched=\d+\n")
-        self.assertIn('  table 0 ("table0"):\n    metadata: match=0xffffffffffffffff write=0xffffffffffffffff\n    max_entries=1000000\n',
+        self.assertIn('  table 0 ("table0"):\n    metadata: match=0xffffffffffffffff write=0xffffffffffffffff\n    max_entries=4000000\n',
                       self.ofctl("dump-table-features"))
         self.assertEqual(self.ofctl("queue-stats"), "OFPST_QUEUE reply (OF1.3) (): 0 queues\n")
 

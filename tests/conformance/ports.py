@@ -233,7 +233,7 @@ class Tables(PortTest):
         """7.3.5.5.1: a table that is not named goes, flows and all, and no flow-removed tells of it."""
         before = wire.read_table_features(self.c.parts(multipart(wire.MP_TABLE_FEATURES)))
 
-        def table(number, next_tables, entries=1000000):
+        def table(number, next_tables, entries=4000000):
             props = dict(before[number]["properties"])
             props[2] = props[3] = bytes(next_tables)
             tail = b"".join(wire.feature_property(k, v) for k, v in props.items())
@@ -273,7 +273,7 @@ class Tables(PortTest):
         while at < len(before):
             tables.append(before[at:at + struct.unpack_from("!H", before, at)[0]])
             at += len(tables[-1])
-        want = [t[:8] + f"name {i}".encode().ljust(32, b"\0") + t[40:56] + struct.pack("!II", i % 4, 2 if i == 3 else 1000000 - i) + t[64:] for i, t in enumerate(tables)]
+        want = [t[:8] + f"name {i}".encode().ljust(32, b"\0") + t[40:56] + struct.pack("!II", i % 4, 2 if i == 3 else 4000000 - i) + t[64:] for i, t in enumerate(tables)]
         got = self.set_tables(want[::-1])
         self.assertEqual(b"".join(x[16:] for x in got), b"".join(want), "the new configuration is the answer")
         self.assertEqual(self.c.parts(multipart(wire.MP_TABLE_FEATURES)), b"".join(want))

@@ -108,7 +108,7 @@ static void everything(void **state)
 
     assert_int_equal(c.bridges[1].n_ports, 0);
     assert_int_equal(c.bridges[1].fail_mode, FAIL_SECURE);
-    assert_int_equal(c.bridges[1].max_flows, 1000000);
+    assert_int_equal(c.bridges[1].max_flows, 4000000);
     assert_int_not_equal(c.bridges[1].datapath_id, 0);
     switch_conf_fini(&c);
 }
