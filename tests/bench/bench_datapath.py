@@ -71,6 +71,15 @@ def tuple_rules(n_rules):
         f"tp_src={rnd.randrange(1024)},tp_dst={rnd.randrange(2048)},actions=drop" for n in range(n_rules)]
 
 
+def server_rules(n_networks=4):
+    """An ACL of 5-tuples that decides about the traffic of generate.c: which networks may reach each server, from which ports."""
+    rnd = random.Random(4)
+    return ["priority=1,actions=output:2"] + [
+        f"priority={10 + rnd.randrange(1000)},udp,nw_src=11.{rnd.randrange(256)}.{rnd.randrange(256)}.0/{rnd.randrange(10, 21)},"
+        f"nw_dst={address(n % DESTINATIONS)},tp_src={1024 + 32 * rnd.randrange(8)}/{rnd.choice((0xffe0, 0xffc0, 0xff00, 0))},"
+        f"tp_dst=2048,actions=output:2" for n in range(n_networks * DESTINATIONS)]
+
+
 def nat_rules():
     """Every connection is translated; its frames are found again in both directions."""
     return ["table=0,ip,actions=ct(table=1,nat)", "table=1,ct_state=+trk+new,ip,actions=ct(commit,nat(src=192.0.2.1)),output:2",
@@ -105,6 +114,8 @@ CASES = {
     "tuples new": ("memif new", 1, tuple_rules(1000)),
     "tuples connections": ("memif connections", 10, tuple_rules(1000)),
     "acl new": ("memif new", 1, acl_rules()),
+    "servers f1000": ("memif flows", 1000, server_rules()),
+    "servers new": ("memif new", 1, server_rules()),
     "tuples flood": ("memif flood", 1, tuple_rules(1000)),
 }
 
