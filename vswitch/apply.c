@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "datapath/conn_track.h"
 #include "io/tls.h"
 #include "vswitch/vswitch_impl.h"
 
@@ -56,7 +57,7 @@ static int check_fixed(const struct switch_conf *was, const struct switch_conf *
     if (was->n_workers != now->n_workers || memcmp(was->cpus, now->cpus, was->n_workers * sizeof *was->cpus))
         return errbuf_set(e, -EINVAL, "workers cannot change while the switch runs; start it anew");
     if (was->conns_max != now->conns_max)
-        return errbuf_set(e, -EINVAL, "conntrack cannot change while the switch runs; start it anew");
+        return errbuf_set(e, -EINVAL, "conntrack: max cannot change while the switch runs; start it anew");
     if (!is_same_eal(&was->eal, &now->eal))
         return errbuf_set(e, -EINVAL, "dpdk cannot change while the switch runs; start it anew");
     return 0;
@@ -173,6 +174,32 @@ static int load_keys(const struct vswitch *sw, const struct switch_conf *conf, s
     return 0;
 }
 
+/* What the file sets for a zone; nothing of one that it does not name. */
+static struct conn_zone_conf zone_conf(const struct switch_conf *conf, uint16_t zone)
+{
+    for (size_t i = 0; i < conf->n_zones; i++)
+        if (conf->zones[i].zone == zone)
+            return conf->zones[i].set;
+    return (struct conn_zone_conf){ 0 };
+}
+
+/* Zones of which the file says something else than before; of others, what commands have set stays. */
+static int set_zones(const struct vswitch *sw, const struct switch_conf *conf, struct errbuf *e)
+{
+    const struct switch_conf *both[] = { &sw->conf, conf };
+    int err = conf->n_zones ? conn_track_open(sw->dp) : 0;
+
+    for (unsigned i = 0; i < 2 && !err; i++)
+        for (size_t k = 0; k < both[i]->n_zones && !err; k++) {
+            uint16_t zone = both[i]->zones[k].zone;
+            struct conn_zone_conf was = zone_conf(&sw->conf, zone), now = zone_conf(conf, zone);
+
+            if (memcmp(&was, &now, sizeof now) != 0)
+                err = conn_zone_set(conn_track_table(sw->dp), zone, &now);
+        }
+    return err ? errbuf_set(e, err, "not enough memory for connections") : 0;
+}
+
 static void take_back(struct plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++)
@@ -265,7 +292,9 @@ int vswitch_apply(struct vswitch *sw, struct switch_conf *conf, struct errbuf *e
     if (!err)
         err = open_new(&plan, sw, conf, e);
     if (!err)
-        err = load_keys(sw, conf, e); /* last: it takes nothing back */
+        err = load_keys(sw, conf, e);
+    if (!err)
+        err = set_zones(sw, conf, e); /* last: it takes nothing back */
     if (err) {
         take_back(&plan);
         if (is_first)

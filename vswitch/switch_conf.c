@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switch_conf.c - see switch_conf.h: the file as a whole and its bridges.  Ports are read in switch_conf_port.c. */
-#include "datapath/conn.h"
 #include "vswitch/switch_conf.h"
 
 #include <errno.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/doc_read.h"
 #include "vswitch/flow_table.h"
 #include "vswitch/switch_conf_port.h"
@@ -33,6 +33,7 @@ struct dpdk_doc {
 
 struct conntrack_doc {
     uint32_t max;
+    struct doc_array zones; /* struct sw_zone_conf */
 };
 
 struct file_doc {
@@ -100,8 +101,44 @@ static const struct doc_field dpdk_fields[] = {
     { NULL },
 };
 
+/* `timeouts: {udp-stream: 60s}`: a time for each state that is named. */
+static int read_timeouts(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
+{
+    static const struct doc_range possible = { NSEC_PER_S, UINT64_C(30) * 86400 * NSEC_PER_S };
+    uint64_t ns[CONN_TIMERS] = { 0 };
+    struct doc_field states[CONN_TIMERS + 1] = { { NULL } };
+    uint32_t *timeout_s = out;
+    int err;
+
+    for (unsigned i = 0; i < CONN_TIMERS; i++)
+        states[i] = (struct doc_field){ conn_timer_name((enum conn_timer)i), doc_read_time, i * sizeof *ns, &possible };
+    err = doc_read_map(n, states, ns, e);
+    for (unsigned i = 0; i < CONN_TIMERS && !err; i++) {
+        if (ns[i] % NSEC_PER_S)
+            err = doc_error(doc_find(n, states[i].key), e, "%s: %s is not a number of whole seconds", states[i].key,
+                            doc_find(n, states[i].key)->text);
+        timeout_s[i] = (uint32_t)(ns[i] / NSEC_PER_S);
+    }
+    return err;
+}
+
+static const struct doc_range limit_rule = { 1, UINT32_MAX };
+static const struct doc_field zone_fields[] = {
+    { "limit", doc_read_u32, offsetof(struct sw_zone_conf, set.limit), &limit_rule },
+    { "host_limit", doc_read_u32, offsetof(struct sw_zone_conf, set.host_limit), &limit_rule },
+    { "timeouts", read_timeouts, offsetof(struct sw_zone_conf, set.timeout_s) },
+    { NULL },
+};
+
 static const struct doc_field conntrack_fields[] = {
     { "max", doc_read_u32, offsetof(struct conntrack_doc, max), &(struct doc_range){ 1, CONN_MAX - 1 } },
+    { "zones", doc_read_named, offsetof(struct conntrack_doc, zones),
+      &(struct doc_items){ .size = sizeof(struct sw_zone_conf),
+                           .read = doc_read_fields,
+                           .arg = zone_fields,
+                           .read_name = doc_read_u16,
+                           .name_offset = offsetof(struct sw_zone_conf, zone),
+                           .node_offset = offsetof(struct sw_zone_conf, node) } },
     { NULL },
 };
 
@@ -203,10 +240,20 @@ static int check_against(const struct switch_conf *c, size_t bridge, size_t port
     return 0;
 }
 
+/* A zone is one however its number is written. */
+static int check_zones(const struct switch_conf *c, struct errbuf *e)
+{
+    for (size_t i = 0; i < c->n_zones; i++)
+        for (size_t k = 0; k < i; k++)
+            if (c->zones[k].zone == c->zones[i].zone)
+                return doc_error(c->zones[i].node, e, "zone %u stands here twice", c->zones[i].zone);
+    return 0;
+}
+
 static int check_together(const struct switch_conf *c, struct errbuf *e)
 {
     size_t n_ports = 0;
-    int err = 0;
+    int err = check_zones(c, e);
 
     for (size_t i = 0; i < c->n_bridges && !err; i++) {
         const struct sw_bridge_conf *b = &c->bridges[i];
@@ -335,6 +382,8 @@ static int fill(struct switch_conf *c, const struct switch_conf_opts *opts, stru
     if (!err)
         err = fill_dpdk(c, &file.dpdk);
     c->conns_max = file.conntrack.max;
+    c->zones = file.conntrack.zones.items;
+    c->n_zones = file.conntrack.zones.n;
     host_id(host, sizeof host);
     for (size_t i = 0; i < c->n_bridges && !err; i++) {
         err = fill_bridge(c, &c->bridges[i], &((struct bridge_doc *)file.bridges.items)[i], opts, e);

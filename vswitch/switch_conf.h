@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
+#include "datapath/conn.h"
 #include "datapath/datapath.h"
 #include "datapath/eal.h"
 #include "datapath/port.h"
@@ -31,6 +32,13 @@ struct sw_port_conf {
     struct shaper_conf queues;
     unsigned flags;              /* enum port_flag */
     const struct doc_node *node; /* for messages; NULL when it came from elsewhere */
+};
+
+/* What the file sets for a zone of connections. */
+struct sw_zone_conf {
+    uint16_t zone;
+    struct conn_zone_conf set;
+    const struct doc_node *node;
 };
 
 /* A controller, or where controllers come in. */
@@ -57,8 +65,10 @@ struct switch_conf {
     const char *run_dir;
     int cpus[DP_WORKERS_MAX]; /* of the workers; -1: anywhere */
     unsigned n_workers;
-    bool has_workers;     /* the file named them */
-    uint32_t conns_max;   /* connections tracked; 0: default */
+    bool has_workers;   /* the file named them */
+    uint32_t conns_max; /* connections tracked; 0: default */
+    struct sw_zone_conf *zones;
+    size_t n_zones;
     struct eal_conf eal;  /* run_dir not set */
     struct tls_files tls; /* for ssl: controllers; all NULL: none given */
     struct sw_bridge_conf *bridges;

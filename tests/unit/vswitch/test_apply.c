@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "datapath/conn_track.h"
 #include "vswitch/flow_table.h"
 
 static char dir[] = "/tmp/trama-test-XXXXXX";
@@ -162,6 +163,46 @@ static void ports_by_command(void **state)
     assert_string_equal(picture(), "br0[p=1] br1[]");
 }
 
+static void zones_of_connections(void **state)
+{
+    static const struct {
+        const char *zones;       /* NULL: refused */
+        uint32_t limit, first_s; /* of zone 3 */
+        uint32_t host_limit;     /* of zone 4 */
+    } steps[] = {
+        { "3: {limit: 10, timeouts: {udp-first: 20s}}", 10, 20, 0 },
+        { "3: {limit: 10, timeouts: {udp-first: 20s}}, 4: {host_limit: 5}", 10, 20, 5 },
+        { NULL, 10, 20, 5 },
+        { "3: {limit: 11}, 4: {host_limit: 5}", 11, 0, 5 },
+        { "4: {host_limit: 6}", 0, 0, 6 },
+        { "", 0, 0, 0 },
+    };
+    struct conn_zone_conf conf;
+    struct errbuf e;
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        char text[200];
+
+        snprintf(text, sizeof text, DPDK "bridges: {%s}\nconntrack: {zones: {%s}}",
+                 steps[i].zones ? "" : "br0: {ports: {x: {type: netdev, device: nosuchdevice}}}",
+                 steps[i].zones ? steps[i].zones : "3: {limit: 99}");
+        assert_int_equal(!apply(text, &e), steps[i].zones != NULL);
+        conn_zone_get(conn_track_table(sw->dp), 3, &conf);
+        assert_int_equal(conf.limit, steps[i].limit);
+        assert_int_equal(conf.timeout_s[CONN_UDP_FIRST], steps[i].first_s);
+        conn_zone_get(conn_track_table(sw->dp), 4, &conf);
+        assert_int_equal(conf.host_limit, steps[i].host_limit);
+    }
+
+    /* By command, of a zone that the file does not name, or names as before. */
+    assert_int_equal(conn_zone_set(conn_track_table(sw->dp), 5, &(struct conn_zone_conf){ .limit = 8 }), 0);
+    assert_int_equal(apply(DPDK "bridges: {}\nconntrack: {zones: {6: {limit: 9}}}", &e), 0);
+    conn_zone_get(conn_track_table(sw->dp), 5, &conf);
+    assert_int_equal(conf.limit, 8);
+    assert_int_equal(apply(DPDK "bridges: {}\nconntrack: {max: 77}", &e), -EINVAL);
+    assert_string_equal(e.text, "conntrack: max cannot change while the switch runs; start it anew");
+}
+
 static void stands_alone(void **state)
 {
     static const struct {
@@ -200,6 +241,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_file),
         cmocka_unit_test(ports_by_command),
+        cmocka_unit_test(zones_of_connections),
         cmocka_unit_test(stands_alone),
         cmocka_unit_test(ends),
     };

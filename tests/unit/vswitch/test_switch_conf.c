@@ -113,8 +113,31 @@ static void everything(void **state)
     switch_conf_fini(&c);
 }
 
+static void zones(void **state)
+{
+    struct switch_conf c;
+    struct errbuf e;
+
+    assert_int_equal(parse(&c,
+                           "bridges: {}\nconntrack: {max: 900, zones: {7: {limit: 30, host_limit: 4, "
+                           "timeouts: {udp-stream: 2min, tcp-close: 6}}, 0xffff: {}}}",
+                           &plain, &e),
+                     0);
+    assert_int_equal(c.conns_max, 900);
+    assert_int_equal(c.n_zones, 2);
+    assert_int_equal(c.zones[0].zone, 7);
+    assert_int_equal(c.zones[0].set.limit, 30);
+    assert_int_equal(c.zones[0].set.host_limit, 4);
+    assert_int_equal(c.zones[0].set.timeout_s[CONN_UDP_STREAM], 120);
+    assert_int_equal(c.zones[0].set.timeout_s[CONN_TCP_CLOSE], 6);
+    assert_int_equal(c.zones[0].set.timeout_s[CONN_UDP_FIRST], 0);
+    assert_int_equal(c.zones[1].zone, 65535);
+    switch_conf_fini(&c);
+}
+
 /* One case a kind of mistake. */
 #define PORT(text) "bridges:\n  br0:\n    ports:\n      p1: " text "\n"
+#define ZONES(text) "bridges: {}\nconntrack:\n  zones:\n    " text "\n"
 #define BRIDGE(text) "bridges:\n  br0:\n    " text "\n"
 static const struct {
     const char *text, *want;
@@ -134,6 +157,23 @@ static const struct {
     { "tls: {key: k}\nbridges: {}\n", "sw.yaml:1: the key 'certificate' is missing" },
     { "tls: {key: k, certificate: c, ca: a, cipher: x}\nbridges: {}\n", "sw.yaml:1: the key 'cipher' is not known" },
     { BRIDGE("controllers: [\"ssl:1.2.3.4\"]"), "sw.yaml:3: bridge br0: the controller ssl:1.2.3.4:6653 needs 'tls: " },
+    { "bridges: {}\nconntrack: {max: 0}\n", "sw.yaml:2: max: " },
+    { "bridges: {}\nconntrack: {zone: 1}\n", "sw.yaml:2: the key 'zone' is not known" },
+    { ZONES("[1]"), "sw.yaml:4: zones: " },
+    { ZONES("65536: {}"), "sw.yaml:4: " },
+    { ZONES("red: {}"), "sw.yaml:4: " },
+    { ZONES("7: {}\n    0x7: {}"), "sw.yaml:5: zone 7 stands here twice" },
+    { ZONES("7: 100"), "sw.yaml:4: a map (key: value) is expected here" },
+    { ZONES("7: {limit: 0}"), "sw.yaml:4: limit: " },
+    { ZONES("7: {limit: 4294967296}"), "sw.yaml:4: limit: " },
+    { ZONES("7: {host_limit: many}"), "sw.yaml:4: host_limit: " },
+    { ZONES("7: {host-limit: 5}"), "sw.yaml:4: the key 'host-limit' is not known" },
+    { ZONES("7: {timeouts: 5s}"), "sw.yaml:4: timeouts: " },
+    { ZONES("7: {timeouts: {udp: 5s}}"), "sw.yaml:4: the key 'udp' is not known" },
+    { ZONES("7: {timeouts: {udp-first: 0}}"), "sw.yaml:4: udp-first: " },
+    { ZONES("7: {timeouts: {udp-first: 31d}}"), "sw.yaml:4: udp-first: " },
+    { ZONES("7: {timeouts: {udp-first: 1500ms}}"), "sw.yaml:4: udp-first: 1500ms is not a number of whole seconds" },
+    { ZONES("7: {timeouts: {udp-first: soon}}"), "sw.yaml:4: udp-first: " },
     { "bridges: [br0]\n", "sw.yaml:1: " },
     { "bridges: {\"b/r\": {}}\n", "sw.yaml:1: " },
     { BRIDGE("datapath_id: 0"), "sw.yaml:3: " },
@@ -336,8 +376,8 @@ static void differences(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything),   cmocka_unit_test(mistakes),    cmocka_unit_test(default_ids),
-        cmocka_unit_test(single_ports), cmocka_unit_test(differences),
+        cmocka_unit_test(everything),  cmocka_unit_test(zones),        cmocka_unit_test(mistakes),
+        cmocka_unit_test(default_ids), cmocka_unit_test(single_ports), cmocka_unit_test(differences),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
