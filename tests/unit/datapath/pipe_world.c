@@ -38,19 +38,16 @@ void pipe_stop(void)
     rmdir(dir);
 }
 
-void pipe_open(struct pipe_world *w)
+static void open_world(struct pipe_world *w, unsigned n_workers, uint32_t conns_max)
 {
-    pipe_open_conns(w, 0);
-}
-
-void pipe_open_conns(struct pipe_world *w, uint32_t conns_max)
-{
-    struct datapath_conf conf = {
-        .n_workers = 1, .cpu = { -1 }, .is_manual = true, .pool = eal_pool(), .clock = &w->clock
-    };
+    struct datapath_conf conf = { .n_workers = n_workers,
+                                  .cpu = { -1, -1 },
+                                  .is_manual = n_workers == 1,
+                                  .conns_max = conns_max,
+                                  .pool = eal_pool(),
+                                  .clock = &w->clock };
     struct errbuf e = { { 0 } };
 
-    conf.conns_max = conns_max;
     memset(w, 0, sizeof *w);
     clock_stop(&w->clock);
     assert_int_equal(datapath_open(&w->dp, &conf, &e), 0);
@@ -65,6 +62,21 @@ void pipe_open_conns(struct pipe_world *w, uint32_t conns_max)
         assert_int_equal(port_open(&w->port[i], &pc, &h, eal_pool(), &e), 0);
         assert_int_equal(datapath_port_add(w->b, w->port[i], pipe_number[i], NULL, &w->index[i], &e), 0);
     }
+}
+
+void pipe_open(struct pipe_world *w)
+{
+    open_world(w, 1, 0);
+}
+
+void pipe_open_conns(struct pipe_world *w, uint32_t conns_max)
+{
+    open_world(w, 1, conns_max);
+}
+
+void pipe_open_threads(struct pipe_world *w, uint32_t conns_max)
+{
+    open_world(w, 2, conns_max);
 }
 
 void pipe_close(struct pipe_world *w)

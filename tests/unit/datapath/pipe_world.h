@@ -27,7 +27,9 @@ int pipe_start(void); /* once per process; not 0: failed */
 void pipe_stop(void);
 void pipe_open(struct pipe_world *w);
 void pipe_open_conns(struct pipe_world *w, uint32_t conns_max); /* 0: as many as there are without being asked */
-void pipe_close(struct pipe_world *w);                          /* what was removed from the bridge is committed */
+/* Two workers, which are threads: ports belong to them in turn.  The clock stays as it is. */
+void pipe_open_threads(struct pipe_world *w, uint32_t conns_max);
+void pipe_close(struct pipe_world *w); /* what was removed from the bridge is committed */
 
 /* An untagged UDP frame of PIPE_FRAME bytes from `src` and `ip_src` to PIPE_DST, DSCP 0. */
 void pipe_udp(uint8_t *f, uint64_t src, uint32_t ip_src, uint16_t port_src);

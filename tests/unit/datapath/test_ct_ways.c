@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ct_ways.c - what becomes of tracked and translated frames does not depend on whether they go together (quick_ct.c) or each
- * alone (exec.c): the same random bursts through two bridges, of which one knows only the second way. */
+ * alone (exec.c): the same random bursts through two bridges, of which one knows only the second way.  Nor on how many workers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <rte_mbuf.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -89,7 +90,7 @@ static const struct nat_spec to_outer = {
     .kind = CT_SNAT, .family = 4, .addr_min = { .lo = OUTER }, .addr_max = { .lo = OUTER }
 };
 
-static void open_side_with(struct side *s, bool is_quick, uint32_t conns_max, const struct nat_spec *nat)
+static void add_rules(struct side *s, bool is_quick, const struct nat_spec *nat)
 {
     static const struct nat_spec none;
     struct act acts[6] = { set(FIELD_REG5, 1) };
@@ -97,7 +98,6 @@ static void open_side_with(struct side *s, bool is_quick, uint32_t conns_max, co
                in = { .type = ACT_OUTPUT, .port = pipe_number[IN] };
     unsigned n;
 
-    pipe_open_conns(&s->w, conns_max);
     s->n_rules = 0;
     ct(acts + 1, 0, 1, &none);
     add(s, 0, 1, (struct match){ 0 }, acts + is_quick, 4 - is_quick);
@@ -120,7 +120,8 @@ static void open_side_with(struct side *s, bool is_quick, uint32_t conns_max, co
 
 static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
 {
-    open_side_with(s, is_quick, conns_max, &to_outer);
+    pipe_open_conns(&s->w, conns_max);
+    add_rules(s, is_quick, &to_outer);
 }
 
 static void close_side(struct side *s)
@@ -384,7 +385,8 @@ static void no_port_is_left(void **unused)
         struct list l = { 0 };
         struct rule_stat hits;
 
-        open_side_with(&quick, is_quick, 0, &nat);
+        pipe_open(&quick.w);
+        add_rules(&quick, is_quick, &nat);
         for (unsigned i = 0; i < 3; i++) {
             memset(&g[i], 0, sizeof g[i]);
             g[i].n = PIPE_FRAME;
@@ -407,10 +409,66 @@ static void no_port_is_left(void **unused)
     }
 }
 
+static bool throw_out(void *arg, const struct conn_info *c)
+{
+    if (!below(4))
+        conn_doom(arg, c);
+    return true;
+}
+
+/* What left is translated, and for whom it is: a host has ports of its own.  Returns how many frames. */
+static unsigned none_is_anothers(int port)
+{
+    unsigned n = 0;
+    uint8_t b[FRAME_MAX];
+
+    for (; port_mem_take(quick.w.port[port], 0, b, sizeof b); n++) {
+        const uint8_t *ip = b + (be16_load(b + 12) == 0x8100 ? 18 : 14), *h = ip + (ip[0] & 15) * 4;
+        unsigned id = be16_load(h + (ip[9] == 1 ? 4 : 2));
+
+        if (port == OUT)
+            assert_int_equal(be32_load(ip + 12), OUTER);
+        else
+            assert_int_equal(be32_load(ip + 16), 0x0a000001 + (id - 2000 - ip[9]) / 10);
+    }
+    return n;
+}
+
+/* Both directions of connections that come and go, each by a worker of its own, while control throws some out. */
+static void two_workers(void **unused)
+{
+    enum { ROUNDS = 8000 };
+    unsigned n[2] = { 0 };
+    struct conn_table *t;
+
+    pipe_open_threads(&quick.w, 64);
+    add_rules(&quick, true, &to_outer);
+    t = conn_track_table(quick.w.dp);
+    for (unsigned i = 0; i < ROUNDS || !n[IN] || !n[OUT]; i++) {
+        for (unsigned k = below(24); k; k--) {
+            int port = below(2) ? IN : OUT;
+            struct given g;
+
+            fill(&g, port);
+            (void)port_mem_give_mbuf(quick.w.port[port], 0, mbuf_of(&g)); /* it may be full */
+        }
+        n[IN] += none_is_anothers(IN);
+        n[OUT] += none_is_anothers(OUT);
+        for (int p = OUT + 1; p < PIPE_PORTS; p++)
+            (void)pipe_take(&quick.w, p);
+        if (!below(20))
+            conn_for_each(t, clock_now(&quick.w.clock), throw_out, t);
+        if (!below(4))
+            sched_yield();
+    }
+    assert_true(conn_count(t) <= HOSTS * 3); /* of each protocol one: none has the outer address for a host */
+    close_side(&quick);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same), cmocka_unit_test(translated_and_lost),
-                                        cmocka_unit_test(no_port_is_left) };
+                                        cmocka_unit_test(no_port_is_left), cmocka_unit_test(two_workers) };
     int err = pipe_start();
 
     if (err)
