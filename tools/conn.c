@@ -9,7 +9,10 @@
 #include "tools/reply.h"
 #include "tools/text_table.h"
 
-enum { FILTER_SIZE = 200, WATCH_LIMIT = 100000 };
+enum {
+    FILTER_SIZE = 400 /* more than the daemon takes: what is cut off here is refused there */,
+    WATCH_LIMIT = 100000
+};
 
 /* The arguments, as one filter; NULL: none.  `first` goes in front. */
 static const char *filter_of(const struct cli *c, const char *first, char out[FILTER_SIZE])
@@ -26,16 +29,27 @@ static json_t *params_of(const char *filter)
     return filter ? json_pack("{s:s}", "filter", filter) : json_object();
 }
 
-static void add_end(struct text_table *t, const json_t *tuple, const char *address, const char *port)
+enum { END_SIZE = 80 };
+
+/* An address, and its port or what else tells connections apart, if there is such. */
+static const char *end_text(const json_t *tuple, const char *address, const char *port, char out[END_SIZE])
 {
     const json_t *number = json_object_get(tuple, port);
-    bool is_v6 = strchr(reply_text(tuple, address), ':');
+    const char *text = reply_text(tuple, address);
 
     if (number)
-        text_table_add(t, is_v6 ? "[%s]:%llu" : "%s:%llu", reply_text(tuple, address),
-                       (unsigned long long)json_integer_value(number));
+        snprintf(out, END_SIZE, strchr(text, ':') ? "[%s]:%llu" : "%s:%llu", text,
+                 (unsigned long long)json_integer_value(number));
     else
-        text_table_add(t, "%s", reply_text(tuple, address));
+        snprintf(out, END_SIZE, "%s", text);
+    return out;
+}
+
+static void add_end(struct text_table *t, const json_t *tuple, const char *address, const char *port)
+{
+    char text[END_SIZE];
+
+    text_table_add(t, "%s", end_text(tuple, address, port, text));
 }
 
 static unsigned long long of_pair(const json_t *o, const char *key, size_t i)
@@ -192,14 +206,12 @@ static int run_flush(struct cli *c)
 static void name_of(const json_t *conn, char out[400])
 {
     const json_t *o = json_object_get(conn, "original"), *r = json_object_get(conn, "reply");
-    char from[2][8] = { "sport", "dport" };
+    char end[4][END_SIZE];
 
-    snprintf(out, 400, "zone %llu %s %s:%llu > %s:%llu, answers %s:%llu > %s:%llu",
-             (unsigned long long)reply_number(conn, "zone"), reply_text(conn, "proto"), reply_text(o, "src"),
-             (unsigned long long)reply_number(o, json_object_get(o, "id") ? "id" : from[0]), reply_text(o, "dst"),
-             (unsigned long long)reply_number(o, from[1]), reply_text(r, "src"),
-             (unsigned long long)reply_number(r, from[0]), reply_text(r, "dst"),
-             (unsigned long long)reply_number(r, json_object_get(r, "id") ? "id" : from[1]));
+    snprintf(out, 400, "zone %llu %s %s > %s, answers %s > %s", (unsigned long long)reply_number(conn, "zone"),
+             reply_text(conn, "proto"), end_text(o, "src", json_object_get(o, "id") ? "id" : "sport", end[0]),
+             end_text(o, "dst", "dport", end[1]), end_text(r, "src", "sport", end[2]),
+             end_text(r, "dst", json_object_get(r, "id") ? "id" : "dport", end[3]));
 }
 
 /* The connections by name: their states. */

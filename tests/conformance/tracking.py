@@ -7,6 +7,7 @@ import unittest
 
 from differential.tracked import ACK, FIN, RST, SYN, icmp, ip, pseudo, tcp, total, udp
 from support.ofctl import run_if_there
+from support.switch import until
 from support.track import ETH, HOST, OTHER, OUTER, ROUTER, SERVER, Seen, TrackTest, ether, ipv6_tcp
 
 HIDDEN = [10, 9, 9, 9]
@@ -267,7 +268,20 @@ class Tracking(TrackTest):
                 self.sw.call("conn/list", bad)
         done = self.trama("conn", "flush", "address=10.0.0.9", "address=192.0.2.9")
         self.assertEqual((done.returncode, done.stderr), (1, "trama: filter 'address=192.0.2.9': of its kind there is another\n"))
+        done = self.trama("conn", "flush", *["nat"] * 49, "port=5001")  # as far as it was read, a wider one
+        self.assertEqual((done.returncode, done.stderr), (1, "trama: the filter is longer than 199 letters\n"))
         self.assertEqual(self.sw.call("conn/count")["count"], 1)
+
+    def test_watch(self):
+        """Ends as the list shows them: IPv6 in brackets, and no ports where there are none."""
+        self.nat()
+        self.flow("table=0,ipv6,in_port=1,actions=ct(commit)")
+        self.through("in", icmp(HOST, SERVER, 8, 0, struct.pack(">HH", 77, 1), b"data"), "out")
+        self.sw.give("in", ipv6_tcp(bytes(15) + b"\1", bytes(15) + b"\2", 5000, 80, 1, 0, SYN))
+        until(lambda: self.sw.call("conn/count")["count"] == 2, "there are not two")
+        seen = self.trama("conn", "watch", "-s", "1").stdout
+        self.assertIn("zone 1 icmp 10.0.0.1:77 > 192.0.2.9, answers 192.0.2.9 > 198.51.100.7:77 (icmp-first)", seen)
+        self.assertIn("zone 0 tcp [::1]:5000 > [::2]:80, answers [::2]:80 > [::1]:5000 (tcp-syn-sent)", seen)
 
     def test_the_frame_itself_goes_on(self):
         self.flow("table=0,ip,actions=ct(table=1),output:3", "table=1,ct_state=+new+trk,ip,actions=output:2",
