@@ -39,6 +39,7 @@ static void emit_translation(struct compiler *c, const struct net_router *r, int
         a->value_max = ip_value(&n->nat.last);
     a->port_min = n->nat.port_min;
     a->port_max = n->nat.port_max > n->nat.port_min ? n->nat.port_max : 0;
+    a->host_limit = n->nat.host_limit;
     a->prefix = ip_value(&n->prefix);
     a->prefix_len = (uint8_t)n->prefix.prefix_len;
     draft_emit(c, &d);

@@ -794,12 +794,13 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
             own = &out->addresses[j];
     if (!s->first.family && !own)
         return;
-    if (s->is_mapped && !c->view->switches[c->sw].is_trama) {
+    if ((s->is_mapped || s->host_limit) && !c->view->switches[c->sw].is_trama) {
         compiler_problem(
             c, c->sw,
-            "router %s: source_nat with mapping: endpoint-independent needs trama-switchd; switch %s is none, and "
-            "translates nothing for it (line %u)",
-            r->name, c->doc->switches[c->sw].name, s->line);
+            "router %s: source_nat with %s needs trama-switchd; switch %s is none, and translates nothing for it (line "
+            "%u)",
+            r->name, s->is_mapped ? "mapping: endpoint-independent" : "host_limit", c->doc->switches[c->sw].name,
+            s->line);
         return;
     }
     for (size_t j = 0; j < s->n_from; j++) {
@@ -815,6 +816,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         a = &d.acts[d.spec.n_acts - 1];
         a->port_min = s->port_min;
         a->port_max = s->port_max;
+        a->host_limit = s->host_limit;
         a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | router_filtering(s->filtering) : 0);
         emit_with_helpers(c, r, &d);
     }

@@ -99,8 +99,9 @@ static bool act_equal(const struct flow_act *a, const struct flow_act *b)
     return a->type == b->type && a->field == b->field && a->src == b->src && a->table == b->table && a->arg == b->arg &&
            a->ct_flags == b->ct_flags && a->nat_flags == b->nat_flags && a->port == b->port &&
            a->nat_family == b->nat_family && a->port_min == b->port_min && a->port_max == b->port_max &&
-           a->alg == b->alg && value_equal(a->value, b->value) && value_equal(a->value_max, b->value_max) &&
-           a->prefix_len == b->prefix_len && a->outside_len == b->outside_len && value_equal(a->prefix, b->prefix);
+           a->host_limit == b->host_limit && a->alg == b->alg && value_equal(a->value, b->value) &&
+           value_equal(a->value_max, b->value_max) && a->prefix_len == b->prefix_len &&
+           a->outside_len == b->outside_len && value_equal(a->prefix, b->prefix);
 }
 
 static bool acts_equal(const struct flow_spec *a, const struct flow_spec *b)

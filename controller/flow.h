@@ -88,6 +88,7 @@ struct flow_act {
     uint8_t nat_family; /* ct: 4, 6, or 0 */
     uint16_t alg;       /* ct: CT_ALG_FTP, CT_ALG_TFTP; 0: none */
     uint16_t port_min, port_max;   /* ct: of the translation; 0: none given */
+    uint32_t host_limit;           /* ct: of the translation; 0: none */
     struct value value, value_max; /* set: the value; ct: first and last address of the translation */
     uint8_t prefix_len;            /* of `prefix`; ct: NAT64's, 0: none; nptv6: the one inside */
     uint8_t outside_len;           /* nptv6: of `value`, the prefix outside; arg: 1 for the destination */

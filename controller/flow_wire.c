@@ -45,6 +45,7 @@ static int ct_make(struct ofp_action *out, struct arena *a, const struct flow_ac
         .addr_max = act->value_max,
         .port_min = act->port_min,
         .port_max = act->port_max,
+        .host_limit = act->host_limit,
         .prefix_len = act->prefix_len,
         .prefix = act->prefix,
     };
@@ -257,6 +258,7 @@ static bool nat_read(struct flow_act *out, const struct ofp_action *in)
     out->nat_family = nat.family;
     out->port_min = nat.has_port ? nat.port_min : 0;
     out->port_max = nat.has_port_max ? nat.port_max : 0;
+    out->host_limit = nat.host_limit;
     out->value = nat.family ? nat.addr_min : value_of(0);
     out->value_max = nat.has_addr_max ? nat.addr_max : value_of(0);
     return true;

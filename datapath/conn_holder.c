@@ -50,31 +50,50 @@ int conn_hold_new(struct conn_table *t, unsigned worker, struct conn *c, const s
     return 0;
 }
 
-/* One that is not there yet.  0, -EEXIST: it is there now; -ENOSPC.  It takes over the hold of `mapping`, unless that is NULL. */
-static int make(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, const struct conn_tuple *reply,
-                const struct conn *mapping, uint32_t *out)
+/* 0, -EEXIST: it is there now; -ENOSPC. */
+static int put(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply, uint32_t *out)
 {
-    uint32_t holder = mapping ? mapping->index : 0;
-    struct conn *c = conn_make_holder(t, worker, tuple);
-    int err;
+    int err = conn_hold_new(t, worker, c, reply);
 
-    if (!c) {
-        conn_let_go(t, worker, holder);
-        return -ENOSPC;
-    }
-    c->holder = holder;
-    c->prefix_len = mapping ? mapping->prefix_len : 0;
-    err = conn_hold_new(t, worker, c, reply);
     if (err)
         conn_drop(t, worker, c);
     *out = err ? 0 : c->index;
     return err == -EADDRINUSE ? -EEXIST : err;
 }
 
-/* Holds a host's entry.  0: there is none. */
+/* A permission that is not there yet, as put(); it takes over the hold of `mapping`. */
+static int make_permission(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple,
+                           const struct conn_tuple *reply, const struct conn *mapping, uint32_t *out)
+{
+    struct conn *c = conn_make_holder(t, worker, tuple);
+
+    if (!c) {
+        conn_let_go(t, worker, mapping->index);
+        return -ENOSPC;
+    }
+    c->holder = mapping->index;
+    c->prefix_len = mapping->prefix_len;
+    return put(t, worker, c, reply, out);
+}
+
+/* A host's entry that is not there yet, as put(). */
+static int make_host(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint32_t limit,
+                     uint32_t *out)
+{
+    struct conn_tuple reply = conn_tuple_inverse(tuple);
+    struct conn *c = conn_make_holder(t, worker, tuple);
+
+    if (!c)
+        return -ENOSPC;
+    c->host_limit = limit;
+    return put(t, worker, c, &reply, out);
+}
+
+/* Holds a host's entry.  0 and `*out` 0: there is none. */
 static int hold_below(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint32_t limit,
                       uint32_t *out)
 {
+    uint32_t of_zone = conn_host_limit(t, tuple->zone);
     enum conn_dir dir;
     struct conn *c = conn_find(t, worker, tuple, 0, &dir);
     int err = 0;
@@ -82,7 +101,9 @@ static int hold_below(struct conn_table *t, unsigned worker, const struct conn_t
     *out = 0;
     if (!c)
         return 0;
-    if (c->n_held >= limit) {
+    if (limit != CONN_HOST_LIMIT_AS_BEFORE)
+        c->host_limit = limit;
+    if (c->n_held >= (c->host_limit < of_zone ? c->host_limit : of_zone)) {
         conn_count_refused(t, worker);
         err = -EDQUOT;
     } else {
@@ -93,20 +114,23 @@ static int hold_below(struct conn_table *t, unsigned worker, const struct conn_t
     return err;
 }
 
-int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t *out)
+int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t limit,
+                   uint32_t *out)
 {
-    uint32_t limit = conn_host_limit(t, original->zone);
-    struct conn_tuple tuple = holder_tuple(original), reply = conn_tuple_inverse(&tuple);
-    int err = -ENOSPC;
+    bool is_limited = conn_host_limit(t, original->zone) != UINT32_MAX;
+    struct conn_tuple tuple = holder_tuple(original);
 
     *out = 0;
-    if (limit == UINT32_MAX)
+    if (limit == UINT32_MAX && !is_limited)
         return 0;
     for (unsigned i = 0; i < TRIES; i++) {
-        err = hold_below(t, worker, &tuple, limit, out);
+        int err = hold_below(t, worker, &tuple, limit, out);
+
         if (err || *out)
             return err;
-        err = make(t, worker, &tuple, &reply, NULL, out);
+        if (limit == CONN_HOST_LIMIT_AS_BEFORE && !is_limited)
+            return 0;
+        err = make_host(t, worker, &tuple, limit ? limit : UINT32_MAX, out);
         if (err != -EEXIST)
             return err;
     }
@@ -137,7 +161,7 @@ int conn_hold_permission(struct conn_table *t, unsigned worker, const struct con
         }
         reply = held->reply;
         reply.src = held->prefix_len ? value_of(embedded_ipv4(original->dst, held->prefix_len)) : original->dst;
-        err = make(t, worker, &tuple, &reply, held, out);
+        err = make_permission(t, worker, &tuple, &reply, held, out);
         if (err != -EEXIST)
             return err;
         held = NULL;

@@ -27,9 +27,12 @@ struct conn *conn_hold(struct conn_table *t, unsigned worker, const struct conn_
 /* Puts an entry of conn_make_holder() into the table, held once.  As conn_insert(). */
 int conn_hold_new(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply);
 
-/* Holds who sends the original tuple, if its zone limits hosts: `*out` is its index, or 0.  -EDQUOT: it has as many as it may;
- * -ENOSPC. */
-int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t *out);
+/* Holds who sends the original tuple, if `limit` (of the action; UINT32_MAX: none) or its zone's limits hosts; of two, the lower
+ * one counts.  `*out` is its index, or 0.  -EDQUOT: it has as many as it may; -ENOSPC.
+ * CONN_HOST_LIMIT_AS_BEFORE: the limit that it was held with last. */
+enum { CONN_HOST_LIMIT_AS_BEFORE = 0 };
+int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t limit,
+                   uint32_t *out);
 /* Holds the permission of `original`, which goes through a mapping that is held, for its remote address; that takes over the hold
  * of the mapping, also when it fails.  -ENOSPC. */
 int conn_hold_permission(struct conn_table *t, unsigned worker, const struct conn *mapping,

@@ -257,6 +257,13 @@ static int choose(struct conn_table *t, unsigned worker, struct conn *c, const s
     return -EADDRINUSE;
 }
 
+/* Holds who begins a connection, as the spec limits hosts. */
+static int hold_host(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
+                     uint32_t *out)
+{
+    return conn_hold_host(t, worker, &c->original, spec->host_limit ? spec->host_limit : UINT32_MAX, out);
+}
+
 /* The mapping of who sends the connection's first frame, held, or made. */
 static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
                         struct conn **out)
@@ -279,7 +286,7 @@ static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn
         m->helper = spec->filtering;
         m->prefix_len = c->prefix_len;
         target_init(&g, &tuple, spec);
-        err = conn_hold_host(t, worker, &c->original, &m->holder);
+        err = hold_host(t, worker, c, spec, &m->holder);
         if (!err)
             err = choose(t, worker, m, spec, &g);
         if (!err) {
@@ -325,7 +332,7 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
     if (c->nat && is_mapped)
         return begin_mapped(t, worker, c, spec, &g);
     if (c->nat != CT_DNAT)
-        err = conn_hold_host(t, worker, original, &c->holder);
+        err = hold_host(t, worker, c, spec, &c->holder);
     if (err)
         return err;
     if (c->nat)
@@ -360,7 +367,7 @@ int nat_begin_expected(struct conn_table *t, unsigned worker, struct conn *c, co
     target_init(&g, &c->original, &spec);
     if (!is_value(reply->src, g.reply.src) || reply->src_port != g.reply.src_port)
         c->nat |= CT_DNAT;
-    err = c->nat ? 0 : conn_hold_host(t, worker, &c->original, &c->holder);
+    err = c->nat ? 0 : conn_hold_host(t, worker, &c->original, CONN_HOST_LIMIT_AS_BEFORE, &c->holder);
     if (err)
         return err;
     g.reply = *reply;

@@ -31,13 +31,13 @@ struct nat_spec {
     uint8_t filtering;               /* enum nat_filtering (conn_holder.h), of an endpoint-independent mapping */
     uint8_t prefix_len;              /* NAT64: of `prefix` (base/embedded.h), source translation to IPv4; 0: none */
     bool goes_on;                    /* a frame whose connection cannot be made: as new and invalid, untranslated */
-    uint8_t pad[4];
+    uint32_t host_limit;             /* as a zone's, of connections that this begins; 0: none */
     struct value prefix;
 };
 
 /* Puts a connection that conn_make() gave into the table, translated as the spec says.  0: it is locked; else as conn_insert():
  * -EEXIST: there is one already with the same original tuple, or, without translation, with the same answers; -ENOSPC: no
- * room; -EADDRINUSE: no port is free; -EDQUOT: the host has as many as its zone lets it have.  The cost of a port does
+ * room; -EADDRINUSE: no port is free; -EDQUOT: the host has as many as its zone or the spec lets it have.  The cost of a port does
  * not grow as a range fills (port_pool.h). */
 int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec);
 

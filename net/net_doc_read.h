@@ -97,6 +97,7 @@ struct raw_source_nat {
     struct doc_array ports; /* uint16_t; none or two */
     int mapping;            /* 1: endpoint-independent */
     int filtering;          /* enum net_filtering */
+    uint32_t host_limit;
 };
 
 struct raw_forward {

@@ -385,6 +385,7 @@ static int choice_make(struct maker *m, struct net_source_nat *s, const struct r
     int err = 0;
 
     s->line = raw->node->line;
+    s->host_limit = raw->host_limit;
     for (size_t i = 0; i < raw->to.n && !err; i++)
         err = outside_check(m, &to[i]);
     if (err)

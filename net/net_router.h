@@ -18,7 +18,7 @@
  *       source_nat:                                     # the first that fits
  *         - {from: office}                              # default `to`: the router's own address in the outside network
  *         - {from: lab, to: [198.51.100.8, 198.51.100.11], ports: [1024, 65535]}
- *         - {from: games, mapping: endpoint-independent, filtering: address-dependent}
+ *         - {from: games, mapping: endpoint-independent, filtering: address-dependent, host_limit: 500}
  *       forwards:
  *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
  *       one_to_one:
@@ -87,6 +87,7 @@ struct net_source_nat {
     uint16_t port_min, port_max; /* 0: any */
     bool is_mapped;              /* TCP and UDP: endpoint-independent mapping (RFC 4787, 4.1) */
     enum net_filtering filtering;
+    uint32_t host_limit; /* connections, or mappings, of a host at once (RFC 6888, REQ-4); 0: any number */
 };
 
 struct net_forward {

@@ -70,12 +70,14 @@ static const char *const filterings[] = { [NET_FILTERING_ADDRESS_AND_PORT] = "ad
                                           [NET_FILTERING_ADDRESS] = "address-dependent",
                                           [NET_FILTERING_ENDPOINT] = "endpoint-independent",
                                           NULL };
+static const struct doc_range host_limit_rule = { 1, UINT32_MAX };
 static const struct doc_field source_nat_fields[] = {
     { "from", net_read_one_or_list, offsetof(struct raw_source_nat, from), &net_word_items, true },
     { "to", net_read_one_or_list, offsetof(struct raw_source_nat, to), &two_addresses },
     { "ports", doc_read_list, offsetof(struct raw_source_nat, ports), &ports_items },
     { "mapping", doc_read_enum, offsetof(struct raw_source_nat, mapping), mappings },
     { "filtering", doc_read_enum, offsetof(struct raw_source_nat, filtering), filterings },
+    { "host_limit", doc_read_u32, offsetof(struct raw_source_nat, host_limit), &host_limit_rule },
     { NULL },
 };
 static const struct doc_items source_nat_items = {
@@ -141,6 +143,7 @@ static const struct doc_field nat64_fields[] = {
     { "to", net_read_one_or_list, offsetof(struct raw_nat64, nat.to), &two_addresses },
     { "ports", doc_read_list, offsetof(struct raw_nat64, nat.ports), &ports_items },
     { "filtering", doc_read_enum, offsetof(struct raw_nat64, nat.filtering), filterings },
+    { "host_limit", doc_read_u32, offsetof(struct raw_nat64, nat.host_limit), &host_limit_rule },
     { NULL },
 };
 

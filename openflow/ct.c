@@ -13,7 +13,8 @@ enum range {
     RANGE_IPV6_MAX = 1 << 3,
     RANGE_PORT_MIN = 1 << 4,
     RANGE_PORT_MAX = 1 << 5,
-    RANGE_ALL = (1 << 6) - 1,
+    RANGE_HOST_LIMIT = 1 << 15, /* trama's own, a u32 behind the others */
+    RANGE_ALL = RANGE_HOST_LIMIT | ((1 << 6) - 1),
 };
 
 static bool is_above(struct value a, struct value b)
@@ -40,7 +41,7 @@ static bool is_sound(uint16_t flags, unsigned present)
         filtering == (CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS) ||
         (flags & CT_NAT_F_MAPPING && !(is_src && present & (RANGE_IPV4_MIN | RANGE_IPV6_MIN))))
         return false;
-    if (flags & CT_NAT_F_GO_ON && !is_src && !is_dst)
+    if ((flags & CT_NAT_F_GO_ON && !is_src && !is_dst) || (present & RANGE_HOST_LIMIT && !is_src))
         return false;
     flags &= (uint16_t) ~(CT_NAT_F_GO_ON | CT_NAT_F_MAPPING | CT_NAT_F_FILTERING_ENDPOINT | CT_NAT_F_FILTERING_ADDRESS);
     if (flags & ~(CT_NAT_F_SRC | CT_NAT_F_DST | CT_NAT_F_PERSISTENT | CT_NAT_F_HASH | CT_NAT_F_RANDOM) ||
@@ -86,9 +87,12 @@ int ct_nat_decode(struct ct_nat *out, const struct ofp_nx_nat *in)
         out->has_port_max = true;
         out->port_max = rd_u16(&r);
     }
+    if (present & RANGE_HOST_LIMIT)
+        out->host_limit = rd_u32(&r);
     if (r.bad)
         return OFPBAC_BAD_LEN;
-    if (is_above(out->addr_min, out->addr_max) || out->port_min > out->port_max || (out->has_port && !out->port_min))
+    if ((present & RANGE_HOST_LIMIT && !out->host_limit) || is_above(out->addr_min, out->addr_max) ||
+        out->port_min > out->port_max || (out->has_port && !out->port_min))
         return OFPBAC_BAD_ARGUMENT;
     return 0;
 }
@@ -123,6 +127,10 @@ void ct_nat_encode(struct ofp_nx_nat *out, struct wr *w, const struct ct_nat *in
         present |= RANGE_PORT_MAX;
         wr_u16(w, in->port_max);
     }
+    if (in->host_limit) {
+        present |= RANGE_HOST_LIMIT;
+        wr_u32(w, in->host_limit);
+    }
     *out = (struct ofp_nx_nat){
         .flags = in->flags, .range_present = (uint16_t)present, .ranges = w->p, .n_ranges = w->len
     };
@@ -140,6 +148,7 @@ int ct_nat64_decode(struct ct_nat *out, const struct ofp_trama_nat64 *in)
         .addr_max = value_of(in->addr_max),
         .port_min = in->port_min,
         .port_max = in->port_max,
+        .host_limit = in->host_limit,
         .prefix_len = in->prefix_len,
         .prefix = { in->prefix_hi, in->prefix_lo },
     };
@@ -157,6 +166,7 @@ struct ofp_trama_nat64 ct_nat64_encode(const struct ct_nat *in)
         .flags = (uint16_t)(in->flags & ~(unsigned)CT_NAT_F_SRC),
         .port_min = in->has_port ? in->port_min : 0,
         .port_max = in->has_port ? in->has_port_max ? in->port_max : in->port_min : 0,
+        .host_limit = in->host_limit,
         .addr_min = (uint32_t)in->addr_min.lo,
         .addr_max = (uint32_t)(in->has_addr_max ? in->addr_max.lo : in->addr_min.lo),
         .prefix_hi = in->prefix.hi,

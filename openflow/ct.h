@@ -32,6 +32,8 @@ struct ct_nat {
     bool has_port, has_port_max; /* else there is none, or it is port_min */
     struct value addr_min, addr_max;
     uint16_t port_min, port_max;
+    uint32_t
+        host_limit; /* trama's own, with SRC: how many connections, or mappings, a host may begin so; 0: any number */
     uint8_t prefix_len; /* nat64: of `prefix`, whose addresses stand for IPv4 ones (RFC 6052); 0: nat */
     struct value prefix;
 };

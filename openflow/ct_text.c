@@ -156,6 +156,13 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
         out->flags |= CT_NAT_F_GO_ON;
         return 0;
     }
+    if (span_is(w->key, "host-limit")) {
+        uint64_t n = 0;
+        int err = number_parse(w->key, w->value, UINT32_MAX, &n, errors(l));
+
+        out->host_limit = (uint32_t)n;
+        return err || n ? err : errbuf_set(errors(l), -EINVAL, "nat: host-limit is 1 at least");
+    }
     if ((span_is(w->key, "mapping") || span_is(w->key, "filtering")) && w->delim == '=')
         return parse_behaviour(l, w, out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -165,7 +172,8 @@ static int parse_nat_word(struct list *l, const struct word *w, struct ct_nat *o
         }
     return errbuf_set(
         errors(l), -EINVAL,
-        "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, refused=continue, mapped",
+        "nat: '%.*s' is none of src, dst, persistent, hash, random, mapping, filtering, refused=continue, "
+        "host-limit, mapped",
         SPAN_ARG(w->key));
 }
 
@@ -205,10 +213,12 @@ int parse_nat(struct list *l, const struct word *w, unsigned arg)
                           SPAN_ARG(w->value));
     if ((n.flags & CT_NAT_F_MAPPED && n.flags != CT_NAT_F_MAPPED) ||
         (n.flags & FILTERINGS && !(n.flags & CT_NAT_F_MAPPING)) ||
-        (n.flags & CT_NAT_F_MAPPING && !(n.flags & CT_NAT_F_SRC && n.family)))
+        (n.flags & CT_NAT_F_MAPPING && !(n.flags & CT_NAT_F_SRC && n.family)) ||
+        (n.host_limit && !(n.flags & CT_NAT_F_SRC)))
         return errbuf_set(
             errors(l), -EINVAL,
-            "nat: '%.*s': mapping needs src with an address, filtering needs mapping, and mapped stands alone",
+            "nat: '%.*s': mapping needs src with an address, filtering needs mapping, host-limit needs src, and mapped "
+            "stands alone",
             SPAN_ARG(w->value));
     return add_nat(l, &n);
 }
@@ -408,6 +418,8 @@ static void print_range(struct str *s, const struct ct_nat *n)
     if (n->flags & FILTERINGS)
         str_printf(s, ",filtering=%s",
                    n->flags & CT_NAT_F_FILTERING_ENDPOINT ? "endpoint-independent" : "address-dependent");
+    if (n->host_limit)
+        str_printf(s, ",host-limit=%" PRIu32, n->host_limit);
 }
 
 void ct_nat_text_print(struct str *s, const struct ofp_nx_nat *in)

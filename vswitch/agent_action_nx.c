@@ -289,6 +289,7 @@ static void nat(const struct ofp_action *in, struct act *out)
     spec.filtering = n.flags & CT_NAT_F_FILTERING_ENDPOINT  ? NAT_FILTERING_ENDPOINT
                      : n.flags & CT_NAT_F_FILTERING_ADDRESS ? NAT_FILTERING_ADDRESS
                                                             : NAT_FILTERING_ADDRESS_AND_PORT;
+    spec.host_limit = n.host_limit;
     spec.prefix = n.prefix;
     spec.prefix_len = n.prefix_len;
     for (unsigned i = 0; i < NAT_ACTS; i++) {

@@ -223,6 +223,13 @@ class Helpers(TrackTest):
             c.say(1, f"227 ({six(SERVER, port)})\r\n")
             self.through("in", tcp(HOST, SERVER, 6000, port, 1, 0, SYN), leaves)
 
+    def test_rfc6888_req_4_data_counts_for_the_limit_of_an_action(self):
+        self.own_flow("table=1,priority=6,ct_state=+new-rel+trk,tcp,in_port=1,tp_dst=21,actions=ct(commit,zone=1,alg=ftp,nat(src=198.51.100.7,host-limit=3)),output:2")
+        c = Control(self)
+        for port, leaves in ((51210, "out"), (51211, "out"), (51212, None)):
+            c.say(1, f"227 ({six(SERVER, port)})\r\n")
+            self.through("in", tcp(HOST, SERVER, 6000, port, 1, 0, SYN), leaves)
+
     def test_data_is_not_for_a_mapping_of_the_same_port(self):
         """Another host's mapping that lets everybody in has the port that is announced."""
         how = "mapping=endpoint-independent,filtering=endpoint-independent"

@@ -7,7 +7,7 @@ import socket
 from differential.tracked import ACK, SYN, icmp, tcp, udp
 from support.ofctl import run_if_there
 from support.switch import until
-from support.track import HOST, OTHER, OUTER, SERVER, TrackTest, ipv6_tcp
+from support.track import HOST, OTHER, OUTER, SERVER, TrackTest, ether, ipv6_tcp
 
 REMOTE, STRANGER = [192, 0, 2, 10], [203, 0, 113, 80]
 
@@ -173,6 +173,37 @@ class Mappings(TrackTest):
         self.assertIsNotNone(self.through("in", udp(HOST, SERVER, 5003, 53, b""), "out"))
         self.sw.call("conn/zone", 7, "host-limit=0")
 
+    def begins(self, n, host=HOST):
+        """How many of so many connections of a host get out."""
+        for i in range(n):
+            self.sw.give("in", ether(udp(host, SERVER, 5000 + i, 53, b"")))
+        return len(self.sw.take("out"))
+
+    def test_rfc6888_req_4_limits_of_an_action(self):
+        """host-limit of nat: as a zone's, of which the lower one counts; another flow may have another."""
+        self.nat(how="src=198.51.100.7,host-limit=3", zone=9)
+        before = self.drops("conn-host-limit")
+        self.assertEqual((self.begins(5), self.begins(4, OTHER)), (3, 3))
+        self.assertEqual(self.drops("conn-host-limit"), before + 3)
+        self.sw.call("conn/zone", 9, "host-limit=2")
+        self.addCleanup(self.sw.call, "conn/zone", 9, "host-limit=0")
+        self.sw.call("conn/flush")
+        until(lambda: self.sw.call("conn/count")["count"] == 0, "connections stay")
+        self.assertEqual(self.begins(5), 2)
+        self.sw.call("conn/zone", 9, "host-limit=0")
+        self.nat(how="src=198.51.100.7,host-limit=4", zone=9)
+        self.assertEqual(self.begins(9), 4)
+        self.nat(how="src=198.51.100.7", zone=9)
+        self.assertEqual(self.begins(9), 9)
+
+    def test_rfc6888_req_4_limits_of_an_action_in_mappings(self):
+        self.map("mapping=endpoint-independent,host-limit=2")
+        for remote in range(30, 40):
+            self.sends([192, 0, 2, remote], port=5000)
+        self.sends(SERVER, port=5001)
+        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5002, 53, b"")))
+        self.sends(SERVER, host=OTHER, port=5002)
+
     def test_who_is_refused_can_be_told(self):
         """What cannot be translated goes on, as new and invalid, and untranslated; it is counted."""
         done = self.trama("flow", "add", "-f", "-", stdin="table=0,ip,in_port=1,actions=ct(commit,table=1,zone=8,nat(src=198.51.100.7:2000-2001,refused=continue))\n"
@@ -190,7 +221,7 @@ class Mappings(TrackTest):
 
     def test_text_comes_back(self):
         for nat in ("src=198.51.100.7,mapping=endpoint-independent", "src=198.51.100.7-198.51.100.9:2000-3000,random,mapping=endpoint-independent,filtering=address-dependent",
-                    "dst=10.0.0.1,refused=continue", "mapped", "src=[2001:db8::1]:5-6,mapping=endpoint-independent,filtering=endpoint-independent"):
+                    "dst=10.0.0.1,refused=continue", "mapped", "src=198.51.100.7:5-6,mapping=endpoint-independent,host-limit=4294967295", "src,host-limit=1", "src=[2001:db8::1]:5-6,mapping=endpoint-independent,filtering=endpoint-independent"):
             kind = "ipv6" if "2001" in nat else "ip"
             self.assertEqual(self.trama("flow", "add", f"table=9,{kind},actions=ct(commit,table=10,zone=3,nat({nat}))").stderr, "")
             self.assertIn(f"nat({nat})", self.trama("flow", "dump", f"table=9,{kind}").stdout)
@@ -200,6 +231,8 @@ class Mappings(TrackTest):
                            ("filtering needs mapping", "src=10.0.0.1,filtering=address-dependent"), ("mapped stands alone", "src=10.0.0.1,mapped"),
                            ("'address-dependent' is none of", "src=10.0.0.1,mapping=address-dependent"), ("'x' is none of", "src=10.0.0.1,mapping=x"),
                            ("'filtering' is none of", "src=10.0.0.1,filtering"), ("'refused' is none of", "src=10.0.0.1,refused=never"),
+                           ("host-limit needs src", "dst=10.0.0.1,host-limit=4"), ("host-limit is 1 at least", "src=10.0.0.1,host-limit=0"),
+                           ("host-limit", "src=10.0.0.1,host-limit=4294967296"), ("host-limit", "src=10.0.0.1,host-limit"), ("host-limit", "mapped,host-limit=3"),
                            ("refused=continue needs table", "src=10.0.0.1,refused=continue")):
             done = self.trama("flow", "add", f"table=9,ip,actions=ct(commit,nat({nat}))")
             self.assertEqual(done.returncode == 0, False, nat)

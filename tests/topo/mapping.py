@@ -127,6 +127,8 @@ def check(r):
     print("check_peers: passed", flush=True)
     check_prohibited(r)
     print("check_prohibited: passed", flush=True)
+    check_limit(r)
+    print("check_limit: passed", flush=True)
 
 
 def check_prohibited(r):
@@ -135,6 +137,34 @@ def check_prohibited(r):
     anna, bob, server = udp(r.hosts["anna"], 5000), udp(r.hosts["bob"], 5000), udp(r.hosts["stun"], 5000)
     third = udp(r.hosts["anna"], 5001)
     same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
+    prohibited(third, server)
+    same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
+    for s in (anna, bob, third, server):
+        s.close()
+
+
+def check_limit(r):
+    """A host has as many connections and mappings as the document lets it have, and is told so; another host has its own."""
+    for how, port in ((", host_limit: 2", 5100), (ENDPOINT + ", host_limit: 4", 5200)):
+        use(r, how)
+        server, bob = udp(r.hosts["stun"], 5000), udp(r.hosts["bob"], port + 2)
+        anna = [udp(r.hosts["anna"], port + i) for i in range(3)]
+        for s in anna[:2]:
+            outer(s, server)
+        prohibited(anna[2], server)
+        outer(bob, server)
+        outer(anna[1], server)
+        for s in (server, bob, *anna):
+            s.close()
+    use(r, "")
+    server, third = udp(r.hosts["stun"], 5000), udp(r.hosts["anna"], 5300)
+    outer(third, server)
+    server.close()
+    third.close()
+
+
+def prohibited(third, server):
+    """The sender is told that this is administratively prohibited (RFC 1812, 5.2.7.1)."""
     third.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
     third.connect(server.getsockname())
 
@@ -150,18 +180,18 @@ def check_prohibited(r):
             return None
         return [(data[5], data[6], socket.inet_ntoa(data[20:24])) for _, _, data in ancillary]
     same(until("the host is told", is_told), [(3, 13, "10.0.10.254")])
-    same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
-    for s in (anna, bob, third, server):
-        s.close()
 
 
 def check_refused(r):
-    """Open vSwitch has no such mappings: said so, and nobody gets out untranslated."""
-    problems = until("a problem", lambda: [p for p in r.show()["problems"] if "endpoint-independent" in str(p)])
-    same(len(problems), 1)
-    for word in ("edge", "s1", "trama-switchd", "line "):
-        if word not in str(problems[0]):
-            raise AssertionError(f"{word} is not named: {problems[0]}")
+    """Open vSwitch has no such mappings, and no limits of hosts: said so, and nobody gets out untranslated."""
+    for how, what in ((None, "mapping: endpoint-independent"), (", host_limit: 5", "host_limit")):
+        if how:
+            r.call("net/apply", "way.yaml", DOCUMENT % how)
+        problems = until("a problem", lambda what=what: [p for p in r.show()["problems"] if what in str(p)])
+        same(len(problems), 1)
+        for word in ("edge", "s1", "trama-switchd", "line "):
+            if word not in str(problems[0]):
+                raise AssertionError(f"{word} is not named: {problems[0]}")
     print("check_refused: passed", flush=True)
 
 

@@ -31,7 +31,7 @@ static const char base_text[] =
     "    networks: {red: [10.0.10.254, 'fd00:10::fe'], blue: 10.0.20.254, out: 192.0.2.1}\n"
     "    outside: out\n"
     "    routes: [{to: 0.0.0.0/0, via: 192.0.2.3}]\n"
-    "    source_nat: [{from: red}, {from: blue, to: [192.0.2.8, 192.0.2.9], ports: [1024, 2047]}]\n"
+    "    source_nat: [{from: red}, {from: blue, to: [192.0.2.8, 192.0.2.9], ports: [1024, 2047], host_limit: 77}]\n"
     "    forwards: [{protocol: tcp, port: 8080, to: h1, to_port: 80}, {protocol: udp, port: 53, to: 10.0.20.9, at: 192.0.2.8}]\n"
     "    one_to_one: [{outside: 192.0.2.10, inside: h2}]\n" /* 20 */
     "    dns: {forward: [9.9.9.9, 'fd00::53'], domain: a.example}\n"
@@ -108,6 +108,9 @@ static const struct {
     { "filtering alone", "ports: [1024, 2047]", "filtering: address-dependent",
       "18: router r1: source_nat: filtering is for mapping: endpoint-independent" },
     { "mapping of no kind", "ports: [1024, 2047]", "mapping: symmetric", "18: mapping: 'symmetric'" },
+    { "host_limit of none", "host_limit: 77", "host_limit: 0", "18: host_limit: 0 is out of range" },
+    { "host_limit of no number", "host_limit: 77", "host_limit: few", "18: host_limit: 'few' is not" },
+    { "host_limit of nat64", "    dns:", "    nat64: {host_limit: 0}\n    dns:", "21: host_limit: 0 is out of range" },
     { "ports backwards", "[1024, 2047]", "[2048, 2047]", "18: router r1: source_nat: port 2048 is above port 2047" },
     { "to the broadcast address", "192.0.2.9]", "192.0.2.255]",
       "18: router r1: 192.0.2.255 is the address of a subnet itself or its broadcast address" },
@@ -212,6 +215,8 @@ static void test_good(void **state)
     assert_int_equal(r->n_source_nats, 2);
     assert_int_equal(r->source_nats[0].first.family, 0);
     assert_int_equal(r->source_nats[1].port_max, 2047);
+    assert_int_equal(r->source_nats[0].host_limit, 0);
+    assert_int_equal(r->source_nats[1].host_limit, 77);
     assert_int_equal(r->forwards[0].to.bytes[3], 1);
     assert_int_equal(r->forwards[0].to_port, 80);
     assert_int_equal(r->forwards[1].to_port, 53);

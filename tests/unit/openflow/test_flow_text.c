@@ -68,7 +68,7 @@ static const struct {
       "NXM_NX_CT_MARK[]))" },
     { FLOW_TEXT_ADD,
       "ipv6 actions=ct(commit,nat64(prefix=2001:db8::/32,src=192.0.2.1:5000,mapping=endpoint-independent,filtering=address-"
-      "dependent))",
+      "dependent,host-limit=9))",
       NULL },
     { FLOW_TEXT_ADD, "priority=10,in_port=1,dl_vlan=10,actions=strip_vlan,2",
       "priority=10,in_port=1,dl_vlan=10 actions=pop_vlan,output:2" },
