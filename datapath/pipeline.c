@@ -283,6 +283,8 @@ static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, co
     if (!n_tracked)
         return;
     quick_count(w, b, f, p, tracked, n_tracked);
+    for (unsigned k = 0; k < rest.n_dropped; k++)
+        rte_pktmbuf_free(f->m[rest.dropped[k]]);
     if (w->ct->burst.n)
         run_programs(w, b, &w->ct->burst, w->ct->burst.n);
     for (unsigned k = 0; k < rest.n_alone; k++)

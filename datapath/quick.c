@@ -179,21 +179,20 @@ static bool is_quick_commit(const struct ct_action *a)
            a->nat.mapping != NAT_MAPPING_KNOWN && !a->nat.prefix_len && !a->nat.goes_on;
 }
 
-/* Tracking alone, and a table where the frame goes on with nothing; or a commit, and a port. */
+/* Tracking, and a table where the frame goes on with nothing; or a commit, and a port. */
 static enum quick_kind make_ct(struct making *k, const uint64_t *at, uint32_t ofs)
 {
     const uint64_t *next = at + 1 + op_payload(*at);
     struct ct_action a;
 
     memcpy(&a, at + 1, sizeof a);
-    if (k->p->n_ops || k->has_note || a.zone_src)
+    if (k->p->n_ops || k->has_note || a.zone_src || (a.flags & CT_COMMIT && !is_quick_commit(&a)))
         return QUICK_NONE;
     next += a.flags & CT_COMMIT && op_code(*next) == OP_CT_CLEAR; /* of fields that nothing asks for any more */
     k->p->ct_at = ofs;
     k->p->out = (uint16_t)op_arg(*next);
-    if (a.flags & CT_COMMIT)
-        return is_quick_commit(&a) && op_code(*next) == OP_OUTPUT && op_code(next[1]) == OP_END ? QUICK_COMMIT
-                                                                                                : QUICK_NONE;
+    if (a.flags & CT_COMMIT && op_code(*next) == OP_OUTPUT)
+        return op_code(next[1]) == OP_END ? QUICK_COMMIT : QUICK_NONE;
     return op_code(*next) != OP_CONTINUE || op_arg(*next) >> 8 || op_payload(*next) != 1 || next[1] ? QUICK_NONE
                                                                                                     : QUICK_CT;
 }

@@ -2,11 +2,11 @@
 /* quick_ct.c - see quick_ct.h.
  *
  * Theory.  Three loops over the frames, so that each waits for memory together with the others: tuples and hashes (and the buckets
- * are asked for), buckets (and the connections are asked for), connections.  A frame that may begin a connection goes on with the
- * others, as a new one, and what making it will read is asked for already; where all that follows is a commit and a port, those of
- * a burst begin together, and go out.  Frames of one connection come in runs: what was
- * found for the last two is not looked for again.  Then the frames are as they go on, and a fourth
- * finds the programs of the table that follows, under the same entry mask and in the same cache as exec's continuation does. */
+ * are asked for), buckets (and the connections are asked for), connections.  What making a connection will read is asked for
+ * already, too.  A frame of no connection begins one where the action commits, or else goes on with the others, as a new one;
+ * where all that follows is a commit and a port, those of a burst begin together, and go out.  Frames of one connection come in
+ * runs: what was found for the last two is not looked for again.  Then the frames are as they go on, and a fourth loop finds the
+ * programs of the table that follows, under the same entry mask and in the same cache as exec's continuation does. */
 #include "datapath/quick_ct.h"
 
 #include <errno.h>
@@ -210,6 +210,8 @@ enum { NOT_ALIKE = UINT8_MAX };
 
 /* Frames that have been read, and what their connections are. */
 struct reading {
+    struct conn_table *table;
+    const struct ct_action *action;
     unsigned n;
     bool
         has_new; /* a frame that begins a connection may go on with the others: nothing is expected, no mapping lets it in */
@@ -301,9 +303,24 @@ static void expect_new(struct worker *w, const struct conn_table *t, const struc
     nat_expect(t, tuple, &w->ct->expected);
 }
 
-/* The k-th frame's connection, counted and locked (`*held`), or that it would begin one; false: it is not as simple as that. */
-static bool track_one(struct worker *w, struct conn_table *t, struct reading *r, unsigned k, const struct burst *f,
-                      struct ct_seen *s, struct conn **held)
+enum tracked { TRACKED, TRACKED_NOT, TRACKED_DROP };
+
+/* A frame has no connection: with a commit it begins one.  DROP: it cannot, and that is counted. */
+static enum tracked begin_tracked(struct worker *w, struct conn_table *t, const struct ct_action *a,
+                                  const struct ct_frame *frame, struct ct_seen *s)
+{
+    int err = a->flags & CT_COMMIT ? conn_track_begin(w, t, frame, a, s) : 0;
+
+    if (!err || err == -EEXIST) /* another worker was quicker */
+        return err ? TRACKED_NOT : TRACKED;
+    worker_drop(w, conn_track_drop(err));
+    return TRACKED_DROP;
+}
+
+/* The k-th frame's connection, counted and locked (`*held`), or that it would begin one, or has; NOT: it is not as simple as
+ * that. */
+static enum tracked track_one(struct worker *w, struct reading *r, unsigned k, const struct burst *f, struct ct_seen *s,
+                              struct conn **held)
 {
     uint8_t like = r->like[k];
     struct ct_frame frame = {
@@ -318,19 +335,19 @@ static bool track_one(struct worker *w, struct conn_table *t, struct reading *r,
     else if (like != NOT_ALIKE)
         r->packet[k].tuple = r->packet[like].tuple;
     r->conn[k] = NULL;
-    switch (conn_track_quick(w, t, &frame, s, held)) {
+    switch (conn_track_quick(w, r->table, &frame, s, held)) {
     case CT_QUICK_OTHER:
-        return false;
-    case CT_QUICK_NEW:
+        return TRACKED_NOT;
+    case CT_QUICK_NEW: /* nothing is held then */
         r->new_hash[r->n_new++] = r->hash[k];
-        return r->has_new;
+        return r->has_new ? begin_tracked(w, r->table, r->action, &frame, s) : TRACKED_NOT;
     case CT_QUICK_KNOWN:
         break;
     }
     r->conn[k] = *held;
     r->serial[k] = (*held)->serial;
     r->dir[k] = s->dir;
-    return true;
+    return TRACKED;
 }
 
 /* Finds connections; fills the burst and what is seen of its frames. */
@@ -343,6 +360,8 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
     struct conn *held = NULL;
     unsigned n_known = 0, n_new = 0;
 
+    r.table = t;
+    r.action = a;
     r.n = r.n_new = 0;
     r.has_new = t && !conn_n_expected(t) && !(a->flags & CT_NAT && a->nat.mapping == NAT_MAPPING_KNOWN);
     for (unsigned k = 0; k < n; k++)
@@ -355,10 +374,14 @@ static void track(struct worker *w, struct burst *f, const struct ct_action *a, 
         struct ct_seen *s = &q->seen[n_known];
         unsigned i = r.from[k];
 
-        if (is_behind(&r, k, f, rest) || !track_one(w, t, &r, k, f, s, &held)) {
+        enum tracked is = is_behind(&r, k, f, rest) ? TRACKED_NOT : track_one(w, &r, k, f, s, &held);
+
+        if (is == TRACKED_NOT)
             rest->others[rest->n_others++] = (uint8_t)i;
+        else if (is == TRACKED_DROP)
+            rest->dropped[rest->n_dropped++] = (uint8_t)i;
+        if (is != TRACKED)
             continue;
-        }
         if (s->nat && a->flags & CT_NAT) {
             bool is_known =
                 r.like[k] != NOT_ALIKE && r.conn[r.like[k]] == r.conn[k] && r.serial[r.like[k]] == r.serial[k];
@@ -436,7 +459,7 @@ void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, str
     action_of(&a, p);
     if (!f->is_looked_over)
         plain_look_over(f);
-    rest->n_alone = rest->n_others = 0;
+    rest->n_alone = rest->n_others = rest->n_dropped = 0;
     track(w, f, &a, which, n, rest);
     if (!q->burst.n)
         return;

@@ -22,13 +22,13 @@ struct quick_ct {
 
 /* Tracks the frames numbered in `which`, which share the program `p` (QUICK_CT).  Leaves those that go on with a quick program
  * in w->ct->burst; those that have another or none, with what is known of them, in `alone` (numbers of seen[] and of the
- * frames of that burst, which they are no part of: `frames`); and those whose connection is not simple in `others` (numbers of
- * `f`).  Returns how many of the last. */
+ * frames of that burst, which they are no part of: `frames`); those whose connection is not simple in `others`, and those that
+ * are to be dropped, for reasons that are counted, in `dropped` (numbers of `f`). */
 struct quick_ct_rest {
-    unsigned n_alone, n_others;
+    unsigned n_alone, n_others, n_dropped;
     struct rte_mbuf *frames[PORT_BURST];
     const uint64_t *words[PORT_BURST]; /* of these, their programs; NULL: none is remembered */
-    uint8_t alone[PORT_BURST], others[PORT_BURST];
+    uint8_t alone[PORT_BURST], others[PORT_BURST], dropped[PORT_BURST];
 };
 void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                   unsigned n, struct quick_ct_rest *rest);

@@ -90,9 +90,11 @@ static const struct nat_spec to_outer = {
     .kind = CT_SNAT, .family = 4, .addr_min = { .lo = OUTER }, .addr_max = { .lo = OUTER }
 };
 
-static void add_rules(struct side *s, bool is_quick, const struct nat_spec *nat)
+/* `commits`: connections begin in table 0, as frames come in by port 1; else in table 1. */
+static void add_rules(struct side *s, bool is_quick, bool commits, const struct nat_spec *nat)
 {
     static const struct nat_spec none;
+    struct match from_inside = { 0 };
     struct act acts[6] = { set(FIELD_REG5, 1) };
     struct act out = { .type = ACT_OUTPUT, .port = pipe_number[OUT] },
                in = { .type = ACT_OUTPUT, .port = pipe_number[IN] };
@@ -101,7 +103,12 @@ static void add_rules(struct side *s, bool is_quick, const struct nat_spec *nat)
     s->n_rules = 0;
     ct(acts + 1, 0, 1, &none);
     add(s, 0, 1, (struct match){ 0 }, acts + is_quick, 4 - is_quick);
-    n = ct(acts, CT_COMMIT, ACT_TABLE_SAME, nat);
+    match_set(&from_inside, FIELD_IN_PORT, pipe_number[IN]);
+    if (commits) {
+        ct(acts + 1, CT_COMMIT, 1, nat);
+        add(s, 0, 2, from_inside, acts + is_quick, 4 - is_quick);
+    }
+    n = commits ? 0 : ct(acts, CT_COMMIT, ACT_TABLE_SAME, nat);
     acts[n++] = out;
     add(s, 1, 5, in_state(IN, CT_NEW | CT_TRK, CT_NEW | CT_TRK), acts, n);
     acts[0] = (struct act){ .type = ACT_DEC_IP_TTL, .ttl_ids = { .n = 1 } };
@@ -121,7 +128,7 @@ static void add_rules(struct side *s, bool is_quick, const struct nat_spec *nat)
 static void open_side(struct side *s, bool is_quick, uint32_t conns_max)
 {
     pipe_open_conns(&s->w, conns_max);
-    add_rules(s, is_quick, &to_outer);
+    add_rules(s, is_quick, false, &to_outer);
 }
 
 static void close_side(struct side *s)
@@ -322,12 +329,14 @@ static void same_conns(unsigned burst)
     }
 }
 
-static void ways_are_the_same(void **unused)
+static void same_ways(bool commits)
 {
     static struct given g[PORT_BURST];
 
-    open_side(&quick, true, 0);
-    open_side(&slow, false, 0);
+    pipe_open(&quick.w);
+    pipe_open(&slow.w);
+    add_rules(&quick, true, commits, &to_outer);
+    add_rules(&slow, false, commits, &to_outer);
     for (unsigned burst = 0; burst < BURSTS; burst++) {
         unsigned n = 1 + below(below(2) ? 4 : PORT_BURST);
         int port = below(2) ? IN : OUT;
@@ -348,6 +357,16 @@ static void ways_are_the_same(void **unused)
     }
     close_side(&quick);
     close_side(&slow);
+}
+
+static void ways_are_the_same(void **unused)
+{
+    same_ways(false);
+}
+
+static void ways_with_a_commit_are_the_same(void **unused)
+{
+    same_ways(true);
 }
 
 /* A frame's connection is pushed out when it was translated, but not committed again yet: the frame is not another's, be the outer
@@ -381,12 +400,13 @@ static void no_port_is_left(void **unused)
     struct sent out;
 
     nat.port_min = nat.port_max = 4000;
-    for (unsigned is_quick = 0; is_quick < 2; is_quick++) {
+    for (unsigned way = 0; way < 4; way++) {
         struct list l = { 0 };
+        unsigned n_free = rte_mempool_avail_count(eal_pool());
         struct rule_stat hits;
 
         pipe_open(&quick.w);
-        add_rules(&quick, is_quick, &nat);
+        add_rules(&quick, way & 1, way & 2, &nat);
         for (unsigned i = 0; i < 3; i++) {
             memset(&g[i], 0, sizeof g[i]);
             g[i].n = PIPE_FRAME;
@@ -403,9 +423,10 @@ static void no_port_is_left(void **unused)
         assert_int_equal(pipe_dropped(&quick.w, DROP_NAT_PORTS), 2);
         conn_for_each(conn_track_table(quick.w.dp), clock_now(&quick.w.clock), note, &l);
         assert_int_equal(l.n, 1);
-        rule_stats(quick.w.b, quick.rules[1], &hits);
+        rule_stats(quick.w.b, quick.rules[1], &hits); /* the one that commits */
         assert_int_equal(hits.packets, 3);
         close_side(&quick);
+        assert_int_equal(rte_mempool_avail_count(eal_pool()), n_free);
     }
 }
 
@@ -435,14 +456,14 @@ static unsigned none_is_anothers(int port)
 }
 
 /* Both directions of connections that come and go, each by a worker of its own, while control throws some out. */
-static void two_workers(void **unused)
+static void both_directions(bool commits)
 {
     enum { ROUNDS = 8000 };
     unsigned n[2] = { 0 };
     struct conn_table *t;
 
     pipe_open_threads(&quick.w, 64);
-    add_rules(&quick, true, &to_outer);
+    add_rules(&quick, true, commits, &to_outer);
     t = conn_track_table(quick.w.dp);
     for (unsigned i = 0; i < ROUNDS || !n[IN] || !n[OUT]; i++) {
         for (unsigned k = below(24); k; k--) {
@@ -465,10 +486,23 @@ static void two_workers(void **unused)
     close_side(&quick);
 }
 
+static void two_workers(void **unused)
+{
+    both_directions(false);
+}
+
+static void two_workers_with_a_commit(void **unused)
+{
+    both_directions(true);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_are_the_same), cmocka_unit_test(translated_and_lost),
-                                        cmocka_unit_test(no_port_is_left), cmocka_unit_test(two_workers) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ways_are_the_same),   cmocka_unit_test(ways_with_a_commit_are_the_same),
+        cmocka_unit_test(translated_and_lost), cmocka_unit_test(no_port_is_left),
+        cmocka_unit_test(two_workers),         cmocka_unit_test(two_workers_with_a_commit)
+    };
     int err = pipe_start();
 
     if (err)
