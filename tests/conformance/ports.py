@@ -158,7 +158,7 @@ class Tables(PortTest):
         self.assertEqual([t["table"] for t in tables], list(range(254)))
         for t in tables:
             p = t["properties"]
-            self.assertEqual(t["max_entries"], 1000000)
+            self.assertEqual(t["max_entries"], 4000000)
             self.assertEqual((t["metadata_match"], t["metadata_write"]), ((1 << 64) - 1,) * 2)
             self.assertEqual(set(p), set(range(16)) - {9, 11})
             self.assertEqual(list(p[NEXT]), list(range(t["table"] + 1, 254)))

@@ -214,16 +214,20 @@ static void fill(struct given *g, int port)
         g->flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
 
+/* NULL: none is free. */
 static struct rte_mbuf *mbuf_of(const struct given *g)
 {
-    struct rte_mbuf *m = rte_pktmbuf_alloc(eal_pool()), *rest;
+    struct rte_mbuf *m = rte_pktmbuf_alloc(eal_pool()), *rest = g->cut ? rte_pktmbuf_alloc(eal_pool()) : NULL;
     unsigned first = g->cut ? g->cut : g->n;
 
-    assert_non_null(m);
+    if (!m || (g->cut && !rest)) {
+        rte_pktmbuf_free(m);
+        rte_pktmbuf_free(rest);
+        return NULL;
+    }
     memcpy(rte_pktmbuf_append(m, (uint16_t)first), g->b, first);
     m->ol_flags |= g->flags;
     if (g->cut) {
-        rest = rte_pktmbuf_alloc(eal_pool());
         memcpy(rte_pktmbuf_append(rest, (uint16_t)(g->n - g->cut)), g->b + g->cut, g->n - g->cut);
         assert_int_equal(rte_pktmbuf_chain(m, rest), 0);
     }
@@ -238,6 +242,7 @@ static void give(struct side *s, int port, const struct given *g, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         struct rte_mbuf *m = mbuf_of(&g[i]);
 
+        assert_non_null(m);
         if (g[i].is_shared && !g[i].cut) {
             rte_mbuf_refcnt_update(m, 1);
             held[n_held++] = m;
@@ -459,7 +464,7 @@ static unsigned none_is_anothers(int port)
 static void both_directions(bool commits)
 {
     enum { ROUNDS = 8000 };
-    unsigned n[2] = { 0 };
+    unsigned n[2] = { 0 }, n_free = rte_mempool_avail_count(eal_pool());
     struct conn_table *t;
 
     pipe_open_threads(&quick.w, 64);
@@ -468,10 +473,13 @@ static void both_directions(bool commits)
     for (unsigned i = 0; i < ROUNDS || !n[IN] || !n[OUT]; i++) {
         for (unsigned k = below(24); k; k--) {
             int port = below(2) ? IN : OUT;
+            struct rte_mbuf *m;
             struct given g;
 
             fill(&g, port);
-            (void)port_mem_give_mbuf(quick.w.port[port], 0, mbuf_of(&g)); /* it may be full */
+            m = mbuf_of(&g);
+            if (m)                                                  /* workers may have all of them */
+                (void)port_mem_give_mbuf(quick.w.port[port], 0, m); /* it may be full */
         }
         n[IN] += none_is_anothers(IN);
         n[OUT] += none_is_anothers(OUT);
@@ -484,6 +492,7 @@ static void both_directions(bool commits)
     }
     assert_true(conn_count(t) <= HOSTS * 3); /* of each protocol one: none has the outer address for a host */
     close_side(&quick);
+    assert_int_equal(rte_mempool_avail_count(eal_pool()), n_free);
 }
 
 static void two_workers(void **unused)
