@@ -189,6 +189,10 @@ static int handle_nx(struct session *s, const struct ofp_nx_message *m, struct o
     case NXT_SET_CONTROLLER_ID:
         s->main->controller_id = m->set_controller_id.controller_id;
         return 0;
+    case NXT_CT_FLUSH_ZONE:
+        return handle_ct_flush_zone(s, &m->ct_flush_zone, err);
+    case NXT_CT_FLUSH:
+        return handle_ct_flush(s, &m->ct_flush, err);
     case NXT_PACKET_IN:
     case NXT_PACKET_IN2:
         break;

@@ -179,6 +179,9 @@ void agent_fin(struct agent *a, const struct event *ev);   /* EVENT_FIN */
 /* What a packet-in says of a frame that waits, `*n` bytes in the arena; NULL: no memory. */
 const uint8_t *continuation_make(struct agent *a, const struct event *ev, size_t *n);
 int handle_resume(struct session *s, const struct ofp_nx_packet_in2 *m, struct ofp_err *err);
+/* agent_conn.c */
+int handle_ct_flush_zone(struct session *s, const struct ofp_nx_ct_flush_zone *m, struct ofp_err *err);
+int handle_ct_flush(struct session *s, const struct ofp_nx_ct_flush *m, struct ofp_err *err);
 /* agent_dump.c */
 int dump_begin(struct session *s, const struct ofp_msg *m, const struct ofp_flow_stats_request *q, bool is_aggregate,
                struct ofp_err *err);
