@@ -10,7 +10,7 @@
 #include "controller/compiler_impl.h"
 #include "openflow/ct.h"
 
-enum { PRIO_NAT64 = 60010, PRIO_STATE = 320, PRIO_REFUSED = 65000, ROUTE_BASE = 1000 };
+enum { PRIO_NAT64 = 60010, PRIO_STATE = 320, PRIO_REFUSED = 65000 };
 
 static struct draft draft_of(const struct compiler *c, const struct net_router *r, uint8_t table, uint16_t priority,
                              enum flow_kind kind)
@@ -71,7 +71,7 @@ void compile_nat64(struct compiler *c, const struct net_router *r)
                          r->name, c->doc->switches[c->sw].name, n->nat.line);
         return;
     }
-    d = draft_of(c, r, TABLE_ROUTE, (uint16_t)(ROUTE_BASE + n->prefix.prefix_len), FLOW_KIND_ROUTE);
+    d = draft_of(c, r, TABLE_ROUTE, router_route_priority(&n->prefix), FLOW_KIND_ROUTE);
     match_set_masked(&d.m, FIELD_VLAN_VID, value_of(VID_PRESENT), value_of(VID_PRESENT));
     draft_act(&d, FLOW_ACT_SET_VLAN)->arg = c->doc->networks[network].vlan;
     d.spec.goto_table = compiler_after_routing(c, network);

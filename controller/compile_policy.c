@@ -10,8 +10,7 @@
  *                      cookie is the policy's index, so its counters are what it hit); a withdrawn permission so ends what
  *                      it had allowed.
  *   table 10, nat      see compile_router.c.
- *
- * A range of ports is cut into the fewest value/mask pairs, since a match has no ranges. */
+ */
 #include "controller/compiler_impl.h"
 
 enum {
@@ -205,28 +204,46 @@ static void emit_verdict(struct compiler *c, const struct draft *d, bool is_allo
         draft_emit(c, &copy);
 }
 
-/* Runs over a range of ports as value/mask pairs. */
+void compiler_port_range(struct compiler *c, uint16_t first, uint16_t last,
+                         void (*f)(struct compiler *c, const void *arg, uint16_t port, uint16_t mask), const void *arg)
+{
+    uint32_t port = first;
+
+    while (port <= last) {
+        uint32_t size = port ? port & -port : 0x10000;
+
+        while (port + size - 1 > last)
+            size /= 2;
+        f(c, arg, (uint16_t)port, (uint16_t)(0xffff & ~(size - 1)));
+        port += size;
+    }
+}
+
+struct ported {
+    const struct draft *like;
+    enum field_id field;
+    bool is_allowed;
+};
+
+static void emit_ported(struct compiler *c, const void *arg, uint16_t port, uint16_t mask)
+{
+    const struct ported *p = arg;
+    struct draft d = *p->like;
+
+    match_set_masked(&d.m, p->field, value_of(port), value_of(mask));
+    emit_verdict(c, &d, p->is_allowed);
+}
+
 static void emit_ports(struct compiler *c, const struct draft *like, const struct net_policy *p)
 {
     enum field_id field = p->protocol == PROTO_TCP   ? FIELD_TCP_DST
                           : p->protocol == PROTO_UDP ? FIELD_UDP_DST
                                                      : FIELD_SCTP_DST;
-    uint32_t port = p->port_min;
 
-    if (!p->port_min) {
+    if (p->port_min)
+        compiler_port_range(c, p->port_min, p->port_max, emit_ported, &(struct ported){ like, field, p->is_allowed });
+    else
         emit_verdict(c, like, p->is_allowed);
-        return;
-    }
-    while (port <= p->port_max) {
-        uint32_t size = port ? port & -port : 0x10000;
-        struct draft d = *like;
-
-        while (port + size - 1 > p->port_max)
-            size /= 2;
-        match_set_masked(&d.m, field, value_of(port), value_of(0xffff & ~(size - 1)));
-        emit_verdict(c, &d, p->is_allowed);
-        port += size;
-    }
 }
 
 static void emit_protocol(struct compiler *c, const struct draft *like, const struct net_policy *p)

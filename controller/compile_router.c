@@ -15,6 +15,7 @@
  *                      gateway by the links, as to a host.
  *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.  What has none is shown to
  *                      the controller, which asks for it and sends the frame on from here (services_resolve.c).
+ *                      Where source_nat is per_switch, tables 4, 5 and 10 are in use on every switch (compile_spread.c).
  *   table 10, nat      at the gateway, on the way out: source translation, NAT64 and NPTv6 (compile_n*.c); with trama-switchd what
  *                      cannot be translated is shown to the controller in table 11.
  *
@@ -40,14 +41,13 @@ enum {
     DNS_SERVER_PORT = 53,
     DHCPV6_SERVER_PORT = 547,
     TTL_OWN = 64,
-    ROUTE_BASE = 1000,
+    ROUTE_BASE = 1000,    /* and two for each bit of a prefix */
     PORT16_NONE = 0xffff, /* OFPP_NONE of OpenFlow 1.0 */
 };
 #define PORT_IN UINT32_C(0xfffffff8) /* OFPP_IN_PORT */
 
 enum {
     PRIO_LOCAL_DEFAULT = 100,
-    PRIO_LOCAL_ROUTER = 300,
     PRIO_LOCAL_ECHO = 480,
     PRIO_LOCAL_SERVICE = 500,
     PRIO_TTL = 64000,
@@ -127,7 +127,7 @@ int router_leg_with(const struct compiler *c, const struct net_router *r, const 
     return NET_NONE;
 }
 
-static void ip_increment(struct ip_addr *ip)
+void ip_increment(struct ip_addr *ip)
 {
     for (int i = 3; i >= 0 && !++ip->bytes[i]; i--)
         continue;
@@ -307,7 +307,9 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
         match_set(&d.m, FIELD_ETH_DST, r->mac);
         draft_match_family(&d, v6 ? 6 : 4);
         d.spec.goto_table = is_gateway(c, r) && (!v6 || r->n_nptv6s) ? TABLE_UNNAT : TABLE_ROUTE;
-        if (leg->is_outside && !is_gateway(c, r)) { /* both directions of what outsiders say pass there */
+        if (!v6 && net_router_is_spread(r))
+            d.spec.goto_table = TABLE_UNNAT;
+        else if (leg->is_outside && !is_gateway(c, r)) { /* both directions of what outsiders say pass there */
             d.spec.goto_table = TABLE_FORWARD;
             draft_emit(c, &d);
             continue;
@@ -613,9 +615,9 @@ static net_mac neighbor_mac(const struct compiler *c, int network, const struct 
     return 0;
 }
 
-static uint16_t route_priority(const struct ip_addr *prefix)
+uint16_t router_route_priority(const struct ip_addr *prefix)
 {
-    return (uint16_t)(ROUTE_BASE + prefix->prefix_len);
+    return (uint16_t)(ROUTE_BASE + 2 * prefix->prefix_len);
 }
 
 /* The way that a frame takes to leave by a leg: what happens to it once the next hop is known. */
@@ -633,7 +635,7 @@ static void emit_route(struct compiler *c, const struct net_router *r, const str
 {
     const struct net_leg *l = &r->legs[leg];
     uint16_t vlan = c->doc->networks[l->network].vlan;
-    struct draft d = draft_new(TABLE_ROUTE, route_priority(to), FLOW_KIND_ROUTE, vlan);
+    struct draft d = draft_new(TABLE_ROUTE, router_route_priority(to), FLOW_KIND_ROUTE, vlan);
     net_mac mac = via ? neighbor_mac(c, l->network, via) : 0;
 
     draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
@@ -641,7 +643,14 @@ static void emit_route(struct compiler *c, const struct net_router *r, const str
     match_set_masked(&d.m, FIELD_VLAN_VID, value_of(VID_PRESENT), value_of(VID_PRESENT));
     if (l->is_outside && !is_gateway(c, r)) {
         d.spec.goto_table = TABLE_FORWARD; /* as it is, to the gateway */
-    } else if (via && !mac) {              /* shown as those of table neighbor: all but the MAC address is done */
+        draft_emit(c, &d);
+        if (!net_router_is_spread(r) || to->family != 4)
+            return;
+        d.spec.goto_table = FLOW_NO_GOTO;
+        d.spec.priority++; /* what this switch translates, it sends */
+        match_set(&d.m, FIELD_REG0, WAY_HERE);
+    }
+    if (via && !mac) { /* shown as those of table neighbor: all but the MAC address is done */
         d.spec.cookie = flow_cookie(FLOW_KIND_RESOLVE, vlan);
         leave_by(c, &d, r, l);
         draft_show(&d);
@@ -792,7 +801,7 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
     for (size_t j = 0; j < out->n_addresses; j++)
         if (out->addresses[j].family == 4)
             own = &out->addresses[j];
-    if (!s->first.family && !own)
+    if ((!s->first.family && !own) || (!s->per_switch && !is_gateway(c, r)))
         return;
     if ((s->is_mapped || s->host_limit) && !c->view->switches[c->sw].is_trama) {
         compiler_problem(
@@ -817,6 +826,8 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         a->port_min = s->port_min;
         a->port_max = s->port_max;
         a->host_limit = s->host_limit;
+        if (s->per_switch)
+            net_spread_block(s, c->sw, &a->port_min, &a->port_max);
         a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | router_filtering(s->filtering) : 0);
         emit_with_helpers(c, r, &d);
     }
@@ -834,7 +845,7 @@ static void emit_nat_out(struct compiler *c, const struct net_router *r, const s
     d.spec.priority = PRIO_ANSWERS; /* of what was forwarded; of what was let in untranslated, as they are */
     match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_RPL), value_of(CT_TRK | CT_RPL));
     draft_emit(c, &d);
-    for (size_t i = 0; i < r->n_one_to_ones; i++) {
+    for (size_t i = 0; i < r->n_one_to_ones && is_gateway(c, r); i++) {
         d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);
         draft_match_metadata(&d, router_metadata(c, r),
@@ -867,10 +878,10 @@ static void emit_nat(struct compiler *c, const struct net_router *r)
         uint16_t vlan = c->doc->networks[leg->network].vlan;
         struct draft d;
 
-        if (leg->is_outside) {
+        if (leg->is_outside)
             emit_nat_out(c, r, leg);
+        if (leg->is_outside || !is_gateway(c, r))
             continue;
-        }
         d = draft_new(TABLE_NAT, 60000, FLOW_KIND_NAT, vlan);
         draft_match_vlan(&d, vlan);
         draft_match_family(&d, 4);
@@ -906,6 +917,10 @@ void compile_routers(struct compiler *c)
         emit_routes(c, r);
         if (is_gateway(c, r))
             compile_nptv6(c, r);
+        if (net_router_is_spread(r))
+            compile_spread(c, r);
+        if (net_router_is_spread(r) && !is_gateway(c, r))
+            emit_nat(c, r);
         if (is_gateway(c, r) && outside_address(r)) {
             emit_gateway(c, r);
             emit_nat(c, r);

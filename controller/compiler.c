@@ -61,6 +61,10 @@ static void members_find(const struct net_doc *doc, const struct view *v, int ne
     if (doc->networks[network].router != NET_NONE && doc->routers[doc->networks[network].router].gateway != NET_NONE)
         is_member[doc->routers[doc->networks[network].router].gateway] = true;
     for (size_t i = 0; i < doc->n_switches; i++) {
+        const struct net_leg *leg = net_doc_leg(doc, network);
+
+        if (leg && leg->is_outside && net_router_is_spread(&doc->routers[doc->networks[network].router]))
+            is_member[i] = true; /* each switch leads there */
         for (size_t j = 0; j < doc->switches[i].n_ports; j++)
             if (doc->switches[i].ports[j].network == network)
                 is_member[i] = true;

@@ -17,6 +17,7 @@ enum priority {
     PRIO_SOURCE = 200,
     PRIO_INGRESS = 200,
     PRIO_GUARD = 290,
+    PRIO_LOCAL_ROUTER = 300,
     PRIO_LLDP = 300,
 };
 
@@ -86,6 +87,11 @@ static inline uint8_t compiler_after_source(const struct compiler *c, int networ
 /* The metadata that says where a frame came from; 0: nobody asks. */
 uint64_t compiler_origin(const struct compiler *c, int network);
 
+void ip_increment(struct ip_addr *ip); /* IPv4 */
+/* The range of ports as the fewest value/mask pairs, since a match has no ranges. */
+void compiler_port_range(struct compiler *c, uint16_t first, uint16_t last,
+                         void (*f)(struct compiler *c, const void *arg, uint16_t port, uint16_t mask), const void *arg);
+
 /* A flow in the making: `act_*` append. */
 enum { DRAFT_ACTS = 16 };
 struct draft {
@@ -114,15 +120,17 @@ enum zone_use { ZONE_POLICY, ZONE_NAT, ZONE_HAIRPIN };
 uint16_t compiler_zone(const struct compiler *c, int network, enum zone_use use);
 
 /* Register 0: what the translation on the way in found out. */
-enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN, WAY_NAT64, WAY_NPTV6 };
+enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN, WAY_NAT64, WAY_NPTV6, WAY_HERE };
 enum { CT_ON = 0xff }; /* ct without a table: the frame goes on as it is */
 enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32, CT_DNAT = 128 };
 
-void compile_guards(struct compiler *c);                            /* of the switch at hand */
-void compile_routers(struct compiler *c);                           /* of the switch at hand */
-void compile_policies(struct compiler *c);                          /* of the switch at hand */
-void compile_nat64(struct compiler *c, const struct net_router *r); /* likewise, which is the router's gateway */
-void compile_nptv6(struct compiler *c, const struct net_router *r); /* likewise */
+void compile_guards(struct compiler *c);                             /* of the switch at hand */
+void compile_routers(struct compiler *c);                            /* of the switch at hand */
+void compile_policies(struct compiler *c);                           /* of the switch at hand */
+void compile_nat64(struct compiler *c, const struct net_router *r);  /* likewise, which is the router's gateway */
+void compile_nptv6(struct compiler *c, const struct net_router *r);  /* likewise */
+void compile_spread(struct compiler *c, const struct net_router *r); /* of a router that is spread */
+uint16_t router_route_priority(const struct ip_addr *prefix); /* in table route; there is room for one more above it */
 uint64_t router_metadata(const struct compiler *c, const struct net_router *r); /* in what is asked of it */
 unsigned router_filtering(enum net_filtering f);                                /* of enum ct_nat_flag */
 /* The leg outside whose network has the address; NET_NONE: none. */

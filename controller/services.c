@@ -299,7 +299,8 @@ static void send_to(struct controller *c, int sw, int network, bool is_v6, struc
     static const struct session_place nat = { .table = TABLE_NAT };
     const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
 
-    if (is_v6 || !leg || !leg->is_outside || services_router(c, network)->gateway != sw)
+    if (is_v6 || !leg || !leg->is_outside ||
+        (services_router(c, network)->gateway != sw && !net_router_is_spread(services_router(c, network))))
         services_send(c, sw, OFPP_TABLE, w);
     else
         services_send_on(c, sw, &nat, w);

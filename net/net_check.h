@@ -49,5 +49,8 @@ bool net_is_for_no_host(const struct ip_addr *ip);
 
 /* Routers, policies and DHCP; networks, switches and hosts are there. */
 int net_routers_make(struct net_check *c, const struct raw_doc *raw);
+/* Of a router that is complete. */
+int net_spread_check(struct net_check *c, const struct net_router *r, const struct net_source_nat *s,
+                     const struct doc_node *node);
 
 #endif

@@ -613,6 +613,37 @@ int net_doc_host_by_address(const struct net_doc *doc, int network, const struct
     return NET_NONE;
 }
 
+int net_doc_router(const struct net_doc *doc, const char *name)
+{
+    for (size_t i = 0; i < doc->n_routers; i++)
+        if (!strcmp(doc->routers[i].name, name))
+            return (int)i;
+    return NET_NONE;
+}
+
+const struct net_leg *net_doc_leg(const struct net_doc *doc, int network)
+{
+    const struct net_router *r;
+
+    if (doc->networks[network].router == NET_NONE)
+        return NULL;
+    r = &doc->routers[doc->networks[network].router];
+    for (size_t i = 0; i < r->n_legs; i++)
+        if (r->legs[i].network == network)
+            return &r->legs[i];
+    return NULL;
+}
+
+const struct ip_addr *net_doc_gateway(const struct net_doc *doc, int network, uint8_t family)
+{
+    const struct net_leg *leg = net_doc_leg(doc, network);
+
+    for (size_t i = 0; leg && i < leg->n_addresses; i++)
+        if (leg->addresses[i].family == family)
+            return &leg->addresses[i];
+    return NULL;
+}
+
 int net_doc_switch_by_id(const struct net_doc *doc, uint64_t datapath_id)
 {
     for (size_t i = 0; i < doc->n_switches; i++)

@@ -175,6 +175,11 @@ int net_doc_router(const struct net_doc *doc, const char *name);
 /* The host of the network with that address. */
 int net_doc_host_by_mac(const struct net_doc *doc, int network, net_mac mac);
 int net_doc_host_by_address(const struct net_doc *doc, int network, const struct ip_addr *ip);
+/* The first of the router's source_nat that is for the network; NULL: none. */
+const struct net_source_nat *net_source_nat_of(const struct net_router *r, int network);
+bool net_router_is_spread(const struct net_router *r); /* some source_nat is each switch's */
+void net_spread_block(const struct net_source_nat *s, int sw, uint16_t *first, uint16_t *last); /* the switch's ports */
+net_mac net_router_mac_at(const struct net_doc *doc, const struct net_router *r, int sw);       /* where it is spread */
 /* The leg of the network's router there, NULL: it has none. */
 const struct net_leg *net_doc_leg(const struct net_doc *doc, int network);
 /* The router's address in the network, of that family; NULL: none. */

@@ -98,6 +98,7 @@ struct raw_source_nat {
     int mapping;            /* 1: endpoint-independent */
     int filtering;          /* enum net_filtering */
     uint32_t host_limit;
+    uint16_t per_switch; /* 0: not given */
 };
 
 struct raw_forward {

@@ -34,38 +34,6 @@ static struct net_network *network_at(struct net_check *c, int network)
     return (struct net_network *)(uintptr_t)&c->doc->networks[network]; /* still being made */
 }
 
-/* --- what is looked up later too --- */
-int net_doc_router(const struct net_doc *doc, const char *name)
-{
-    for (size_t i = 0; i < doc->n_routers; i++)
-        if (!strcmp(doc->routers[i].name, name))
-            return (int)i;
-    return NET_NONE;
-}
-
-const struct net_leg *net_doc_leg(const struct net_doc *doc, int network)
-{
-    const struct net_router *r;
-
-    if (doc->networks[network].router == NET_NONE)
-        return NULL;
-    r = &doc->routers[doc->networks[network].router];
-    for (size_t i = 0; i < r->n_legs; i++)
-        if (r->legs[i].network == network)
-            return &r->legs[i];
-    return NULL;
-}
-
-const struct ip_addr *net_doc_gateway(const struct net_doc *doc, int network, uint8_t family)
-{
-    const struct net_leg *leg = net_doc_leg(doc, network);
-
-    for (size_t i = 0; leg && i < leg->n_addresses; i++)
-        if (leg->addresses[i].family == family)
-            return &leg->addresses[i];
-    return NULL;
-}
-
 /* --- legs --- */
 static int leg_address_make(struct maker *m, struct net_leg *leg, size_t i, const struct raw_address *raw)
 {
@@ -417,6 +385,11 @@ static int source_nat_make(struct maker *m, struct net_source_nat *s, const stru
         return err;
     s->is_mapped = raw->mapping;
     s->filtering = (enum net_filtering)raw->filtering;
+    s->per_switch = raw->per_switch;
+    if (s->per_switch && !raw->ports.n) {
+        s->port_min = NET_SPREAD_PORT_MIN;
+        s->port_max = UINT16_MAX;
+    }
     if (s->filtering && !s->is_mapped)
         return doc_error(
             raw->node, m->c->e,
@@ -721,6 +694,9 @@ static int router_make(struct net_check *c, int index, const struct raw_router *
         err = forwards_make(&m);
     if (!err)
         err = one_to_ones_make(&m);
+    for (size_t i = 0; i < r->n_source_nats && !err; i++)
+        err =
+            net_spread_check(c, r, &r->source_nats[i], ((const struct raw_source_nat *)raw->source_nats.items)[i].node);
     if (!err)
         err = dns_make(&m);
     return err;

@@ -19,6 +19,7 @@
  *         - {from: office}                              # default `to`: the router's own address in the outside network
  *         - {from: lab, to: [198.51.100.8, 198.51.100.11], ports: [1024, 65535]}
  *         - {from: games, mapping: endpoint-independent, filtering: address-dependent, host_limit: 500}
+ *         - {from: farm, per_switch: 4096}              # each switch translates, with so many ports of its own
  *       forwards:
  *         - {protocol: tcp, port: 8080, to: web, to_port: 80}     # default `at`: the router's own address outside
  *       one_to_one:
@@ -44,6 +45,7 @@
 
 #include "io/addr.h"
 
+enum { NET_SPREAD_PORT_MIN = 16384 }; /* of source_nat with per_switch, where it says nothing */
 enum { NET_MTU = 1500, NET_MTU_MIN = 1280, NET_MTU_MAX = 9000 };
 enum { NET_NAT_ADDRESSES_MAX = 256, NET_DHCP_ADDRESSES_MAX = 65536, NET_DNS_MAX = 8 }; /* of one range */
 
@@ -88,6 +90,8 @@ struct net_source_nat {
     bool is_mapped;              /* TCP and UDP: endpoint-independent mapping (RFC 4787, 4.1) */
     enum net_filtering filtering;
     uint32_t host_limit; /* connections, or mappings, of a host at once (RFC 6888, REQ-4); 0: any number */
+    uint16_t
+        per_switch; /* ports of each switch, in the order of the document, from port_min on; 0: the gateway translates */
 };
 
 struct net_forward {

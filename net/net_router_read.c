@@ -71,6 +71,7 @@ static const char *const filterings[] = { [NET_FILTERING_ADDRESS_AND_PORT] = "ad
                                           [NET_FILTERING_ENDPOINT] = "endpoint-independent",
                                           NULL };
 static const struct doc_range host_limit_rule = { 1, UINT32_MAX };
+static const struct doc_range per_switch_range = { 64, 32768 };
 static const struct doc_field source_nat_fields[] = {
     { "from", net_read_one_or_list, offsetof(struct raw_source_nat, from), &net_word_items, true },
     { "to", net_read_one_or_list, offsetof(struct raw_source_nat, to), &two_addresses },
@@ -78,6 +79,7 @@ static const struct doc_field source_nat_fields[] = {
     { "mapping", doc_read_enum, offsetof(struct raw_source_nat, mapping), mappings },
     { "filtering", doc_read_enum, offsetof(struct raw_source_nat, filtering), filterings },
     { "host_limit", doc_read_u32, offsetof(struct raw_source_nat, host_limit), &host_limit_rule },
+    { "per_switch", doc_read_u16, offsetof(struct raw_source_nat, per_switch), &per_switch_range },
     { NULL },
 };
 static const struct doc_items source_nat_items = {

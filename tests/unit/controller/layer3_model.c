@@ -225,10 +225,11 @@ static void source_from(struct verdict *v, const struct ip_addr *first, const st
 }
 
 /* Who the sender is to the one who gets it.  `is_turned`: the destination was translated. */
-static void source_translate(const struct net_doc *doc, const struct net_router *r, int from, int to, bool is_turned,
-                             struct verdict *v)
+static void source_translate(const struct net_doc *doc, const struct net_router *r, const struct net_host *sender,
+                             int to, bool is_turned, struct verdict *v)
 {
     const struct net_leg *leg = net_doc_leg(doc, to);
+    int from = sender->network;
 
     if (!is_v4(&v->t)) {
         if (leg->is_outside || (is_turned && !is_outside(doc, from)))
@@ -263,6 +264,12 @@ static void source_translate(const struct net_doc *doc, const struct net_router 
         v->port_min = s->port_min;
         v->port_max = s->port_max;
         v->is_any_port = !s->port_min;
+        if (s->per_switch) { /* TCP and UDP: of the sender's switch */
+            unsigned sw = (unsigned)(v->t.proto == IP_TCP || v->t.proto == IP_UDP ? sender->at.sw : r->gateway);
+
+            v->port_min = (uint16_t)(s->port_min + sw * s->per_switch);
+            v->port_max = (uint16_t)(v->port_min + s->per_switch - 1);
+        }
         return;
     }
 }
@@ -315,7 +322,7 @@ static struct verdict routed(const struct net_doc *doc, const struct net_router 
     if (!is_allowed(doc, from, to, &v.t, is_forwarded))
         return dropped;
     v.src_last = v.t.src;
-    source_translate(doc, r, from, to, is_forwarded || is_prefix, &v);
+    source_translate(doc, r, &doc->hosts[p->from], to, is_forwarded || is_prefix, &v);
     return v;
 }
 

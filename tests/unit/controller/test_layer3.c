@@ -60,7 +60,7 @@ static void hosts_text(struct str *s, struct shape *h)
 
 static void translations_text(struct str *s, const struct shape *h, bool is_trama)
 {
-    unsigned out = h->n_inside, n = pick(4);
+    unsigned out = h->n_inside, n = pick(4), share = pick(2) ? 0 : 700 + pick(900);
 
     if (pick(4)) {
         str_add(s, "    source_nat:\n");
@@ -68,9 +68,11 @@ static void translations_text(struct str *s, const struct shape *h, bool is_tram
             if (h->router_of[i] || !pick(4))
                 continue;
             str_printf(s, "      - {from: n%u", i);
+            if (share)
+                str_printf(s, ", per_switch: %u", share);
             if (pick(2))
                 str_printf(s, ", to: [198.51.%u.%u, 198.51.%u.%u]", out, 200 + 4 * i, out, 200 + 4 * i + pick(3));
-            if (pick(2))
+            if (!share && pick(2))
                 str_printf(s, ", ports: [%u, %u]", 3000 + 100 * i, 3000 + 100 * i + 50 + pick(40000));
             str_add(s, "}\n");
         }
@@ -224,7 +226,7 @@ static struct ip_addr random_destination(const struct net_doc *doc, struct said 
 static void said_random(const struct net_doc *doc, struct said *p, unsigned serial)
 {
     static const uint8_t protocols[] = { IP_TCP, IP_TCP, IP_UDP, IP_UDP, IP_ICMP, IP_SCTP, 47 };
-    static const uint16_t ports[] = { 22, 80, 81, 443, 8081, 8083, 3000 };
+    static const uint16_t ports[] = { 22, 80, 81, 443, 8081, 8083, 3000, 16500, 17500 };
     const struct net_host *h, *to;
     const struct net_network *n;
     struct ip_addr dst, other;
@@ -232,7 +234,7 @@ static void said_random(const struct net_doc *doc, struct said *p, unsigned seri
 
     *p = (struct said){ .from = (int)pick((unsigned)doc->n_hosts), .ttl = pick(12) ? TTL : 1 };
     p->t.proto = protocols[pick(7)];
-    p->t.dst_port = ports[pick(7)];
+    p->t.dst_port = ports[pick(9)];
     h = &doc->hosts[p->from];
     n = &doc->networks[h->network];
     dst = random_destination(doc, p);
