@@ -18,12 +18,12 @@
  * Entries that are no connections take places, too: those that connections hold (conn_holder.h) are over when nobody holds them,
  * and not by time; those for connections that are expected (conn_expect.h) by time.  Neither counts for a limit.
  *
- * Room.  A full table (or zone) lets a new connection in only for one that nobody has answered yet, whose TCP handshake is not
- * done (a server answers a SYN of any source), that has asked once (as DNS does, and would stay for minutes), or that both sides
- * have closed: of those met among some random places the one that has the least time left goes.  So a flood of new sources pushes
- * out itself, and with each other host's new connections live on as long as the table is large; one that both sides use and that
- * is open is never touched.  Random places, as a list of the oldest would be one more line that all workers write for each
- * frame. */
+ * Room.  A full table (or zone) lets a new connection in only for one that both sides have closed, that nobody has answered yet,
+ * whose TCP handshake is not done (a server answers a SYN of any source), or that has asked once (as DNS does, and would stay for
+ * minutes): of those met among some random places a closed one goes, else the one that has the least time left.  So a flood of
+ * new sources pushes out itself, and with each other host's new connections live on as long as the table is large; one that both
+ * sides use and that is open is never touched.  Random places, as a list of the oldest would be one more line that all workers
+ * write for each frame. */
 #include "datapath/conn.h"
 
 #include <assert.h>
@@ -81,7 +81,7 @@ struct conn_table {
     struct bucket *buckets;
     struct conn *conns;          /* conf.max + 1; the first is none */
     _Atomic uint32_t *expiry;    /* by index */
-    _Atomic uint16_t *weak;      /* by index: weak_tag() of its zone when it may be pushed out; else 0 */
+    _Atomic uint16_t *weak;      /* by index: weak_tag() when it may be pushed out; else 0 */
     _Atomic uint32_t *n_in_zone; /* CONN_ZONES */
     struct conn_zones *zones;
     struct port_pools *pools;
@@ -554,10 +554,18 @@ uint64_t conn_draw(struct conn_table *t, unsigned worker)
     return draw(&t->workers[worker]);
 }
 
-/* Tells most zones apart, without a look at the connection. */
-static uint16_t weak_tag(unsigned zone)
+enum { WEAK = 1 << 0, WEAK_CLOSED = 1 << 1, WEAK_ZONE_SHIFT = 2 };
+
+/* Tells most zones apart, and what is closed, without a look at the connection. */
+static uint16_t weak_tag(unsigned zone, bool is_closed)
 {
-    return (uint16_t)(zone << 1 | 1);
+    return (uint16_t)(zone << WEAK_ZONE_SHIFT | (is_closed ? WEAK_CLOSED : 0) | WEAK);
+}
+
+/* Both sides are done with it. */
+static bool is_closed(enum conn_timer timer)
+{
+    return timer == CONN_TCP_TIME_WAIT || timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
 }
 
 /* Random places, of which memory is asked for all at once. */
@@ -570,26 +578,30 @@ static void draw_places(const struct conn_table *t, struct free_cache *f, uint32
     }
 }
 
-/* Of some random places that of a weak connection, of the zone if `zone` is not negative, that has the least time left; 0: none. */
+/* Of some random places that of a weak connection, of the zone if `zone` is not negative, a closed one if there is one, that has
+ * the least time left; 0: none. */
 static uint32_t choose_weak(struct conn_table *t, struct free_cache *f, int zone)
 {
-    uint32_t best = 0, best_expiry = UINT32_MAX, at[PUSH_ENOUGH];
+    uint32_t best = 0, at[PUSH_ENOUGH];
+    uint64_t best_rank = UINT64_MAX;
 
     for (unsigned i = 0, n = 0; i < PUSH_TRIES && n < PUSH_ENOUGH; i++) {
         uint32_t expiry, here;
         uint16_t weak;
+        uint64_t rank;
 
         if (i % PUSH_ENOUGH == 0)
             draw_places(t, f, at, PUSH_ENOUGH);
         here = at[i % PUSH_ENOUGH];
         expiry = atomic_load_explicit(&t->expiry[here], memory_order_relaxed);
         weak = atomic_load_explicit(&t->weak[here], memory_order_relaxed);
-        if (!expiry || !weak || (zone >= 0 && weak != weak_tag((unsigned)zone)))
+        if (!expiry || !weak || (zone >= 0 && (weak | WEAK_CLOSED) != weak_tag((unsigned)zone, true)))
             continue;
         n++;
-        if (expiry < best_expiry) {
+        rank = expiry | (weak & WEAK_CLOSED ? 0 : UINT64_C(1) << 32);
+        if (rank < best_rank) {
             best = here;
-            best_expiry = expiry;
+            best_rank = rank;
         }
     }
     return best;
@@ -777,17 +789,19 @@ void conn_set_timer(struct conn_table *t, struct conn *c, enum conn_timer timer,
 {
     uint64_t at = now_ns + conn_zones_timeout_s(t->zones, c->original.zone, timer) * (uint64_t)NSEC_PER_S;
     uint32_t expiry = tick_of(at) + 1;
-    bool is_weak = !c->is_answered || !c->is_repeated || timer == CONN_TCP_SYN_RECV || timer == CONN_TCP_TIME_WAIT ||
-                   timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
+    bool was_closed = is_closed(c->timer);
+    bool is_weak = !c->is_answered || !c->is_repeated || timer == CONN_TCP_SYN_RECV || is_closed(timer);
 
     c->timer = (uint8_t)timer;
     if (expiry != c->expiry) {
         c->expiry = expiry;
         atomic_store_explicit(&t->expiry[c->index], expiry, memory_order_relaxed);
     }
-    if (unlikely(is_weak != c->is_weak)) {
+    if (unlikely(is_weak != c->is_weak || is_closed(timer) != was_closed)) {
+        uint16_t tag = is_weak ? weak_tag(c->original.zone, is_closed(timer)) : 0;
+
         c->is_weak = is_weak;
-        atomic_store_explicit(&t->weak[c->index], is_weak ? weak_tag(c->original.zone) : 0, memory_order_relaxed);
+        atomic_store_explicit(&t->weak[c->index], tag, memory_order_relaxed);
     }
 }
 

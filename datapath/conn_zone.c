@@ -13,7 +13,7 @@ const uint32_t conn_timer_default_s[CONN_TIMERS] = {
     [CONN_TCP_ESTABLISHED] = 7440,                          /* likewise: two hours and four minutes */
     [CONN_TCP_FIN_WAIT] = 240,                              /* likewise */
     [CONN_TCP_TIME_WAIT] = 240,                             /* RFC 7857, 2.2 */
-    [CONN_TCP_CLOSE] = 4,                                   /* after a reset that its receiver must have believed */
+    [CONN_TCP_CLOSE] = 240,                                 /* likewise: the reset may be lost on its way on */
     [CONN_UDP_FIRST] = 120,                                 /* RFC 4787, REQ-5: not less than two minutes */
     [CONN_UDP_SINGLE] = 120,       [CONN_UDP_STREAM] = 300, /* ... recommended: five */
     [CONN_ICMP_FIRST] = 60,                                 /* RFC 5508, REQ-1 */

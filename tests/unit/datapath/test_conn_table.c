@@ -214,6 +214,29 @@ static void test_flood(void **state)
     flood(CONN_UDP_STREAM, true); /* each asks once */
 }
 
+/* RFC 7857, 2.2: those that a reset has ended stay for minutes, and give way before any that is open, however new they are. */
+static void test_closed_goes_first(void **state)
+{
+    struct conn_table *t = table(MAX, 1);
+    unsigned n_open = 0;
+
+    for (uint32_t i = 0; i < MAX; i++) {
+        bool is_open = i < MAX / 2;
+        struct conn *c = make(t, 0, tuple_of(i, 1), START);
+
+        conn_set_timer(t, c, is_open ? CONN_UDP_FIRST : CONN_TCP_SYN_SENT, START);
+        if (!is_open)
+            conn_set_timer(t, c, CONN_TCP_CLOSE, START + 10 * SECOND);
+        conn_unlock(c);
+    }
+    for (uint32_t i = 0; i < MAX / 8; i++)
+        conn_unlock(make(t, 0, tuple_of(MAX + i, 2), START + 10 * SECOND));
+    for (uint32_t i = 0; i < MAX / 2; i++)
+        n_open += has(t, tuple_of(i, 1), CONN_ORIGINAL, START + 10 * SECOND);
+    assert_true(n_open > MAX / 2 - MAX / 32); /* some draws meet no closed one */
+    conn_table_free(t);
+}
+
 /* Full of those that both sides use: there is no room. */
 static void test_full(void **state)
 {
@@ -414,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_sweep_is_bounded),
         cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_closed_goes_first),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_places_are_for_all),
         cmocka_unit_test(test_zone_pushes_its_own),
