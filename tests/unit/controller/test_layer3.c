@@ -244,6 +244,8 @@ static void said_random(const struct net_doc *doc, struct said *p, unsigned seri
         if (h->addresses[i].family == dst.family)
             p->t.src = model_value(&h->addresses[i]);
     other = doc->routers[0].n_one_to_ones && pick(2) ? doc->routers[0].one_to_ones[0].inside : *random_address(doc);
+    if (dst.family == 6 && doc->routers[0].n_nptv6s)
+        (void)ip_parse(&other, "fd00::5", NULL);
     if (!pick(4) && other.family == dst.family)
         p->t.src = model_value(&other);
     if (p->t.proto == IP_ICMP && dst.family == 6)
