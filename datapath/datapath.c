@@ -401,7 +401,7 @@ int datapath_send(struct bridge *b, uint32_t in_port, const struct act *acts, si
     return -E2BIG;
 }
 
-/* The program puts the fields into the key, and then leads to the tables, where `state` is taken up. */
+/* The frame brings its fields with it, and its program leads to the tables, where `state` is taken up. */
 int datapath_resume(struct bridge *b, const struct paused *p)
 {
     struct datapath *dp = b->dp;
@@ -413,7 +413,12 @@ int datapath_resume(struct bridge *b, const struct paused *p)
         return -ENOBUFS;
     job->bridge = b;
     job->in_port = p->in_port;
-    job->key_layers = 0;
+    job->key_layers = 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
+    memset(&job->key, 0, sizeof job->key);
+    key_set_u64(&job->key, FIELD_IN_PORT, p->in_port);
+    key_set_u64(&job->key, FIELD_IN_PHY_PORT, p->in_port);
+    for (unsigned i = 0; i < EVENT_FIELDS; i++)
+        key_set(&job->key, event_fields[i], p->fields[i]);
     job->state = mbuf_of_bytes(dp->conf.pool, p->state, p->n_state);
     if (!job->state) {
         rte_mempool_put(dp->jobs, job);
@@ -422,8 +427,6 @@ int datapath_resume(struct bridge *b, const struct paused *p)
 
     struct program_buf out = { .w = job->words, .size = JOB_WORDS };
 
-    for (unsigned i = 0; i < EVENT_FIELDS; i++)
-        translate_set_field(&out, event_fields[i], p->fields[i], field_ones(event_fields[i]));
     program_add(&out, OP_PIPELINE, 0, 0);
     program_add(&out, OP_END, 0, 0);
     return send_job(dp, job, p->frame, p->len);

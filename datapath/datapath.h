@@ -180,7 +180,7 @@ enum event_reason { /* values of OpenFlow 1.3.5, 7.4.1 */
                     EVENT_ACTION,
                     EVENT_INVALID_TTL,
 };
-enum { EVENT_FIELDS = 18 };
+enum { EVENT_FIELDS = 29 };
 extern const enum field_id event_fields[EVENT_FIELDS]; /* what a frame carries beside its bytes, but for its port */
 struct event {
     enum event_type type;

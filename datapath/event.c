@@ -18,9 +18,12 @@
 enum { N_EVENTS = 2047, EVENT_BURST = 32 };
 
 const enum field_id event_fields[EVENT_FIELDS] = {
-    FIELD_METADATA, FIELD_PKT_MARK,  FIELD_XREG0,      FIELD_XREG1,         FIELD_XREG2,        FIELD_XREG3,
-    FIELD_XREG4,    FIELD_XREG5,     FIELD_XREG6,      FIELD_XREG7,         FIELD_TUNNEL_ID,    FIELD_TUN_SRC,
-    FIELD_TUN_DST,  FIELD_TUN_FLAGS, FIELD_TUN_GBP_ID, FIELD_TUN_GBP_FLAGS, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST,
+    FIELD_METADATA,      FIELD_PKT_MARK,     FIELD_XREG0,        FIELD_XREG1,     FIELD_XREG2,
+    FIELD_XREG3,         FIELD_XREG4,        FIELD_XREG5,        FIELD_XREG6,     FIELD_XREG7,
+    FIELD_TUNNEL_ID,     FIELD_TUN_SRC,      FIELD_TUN_DST,      FIELD_TUN_FLAGS, FIELD_TUN_GBP_ID,
+    FIELD_TUN_GBP_FLAGS, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST, FIELD_CT_STATE,  FIELD_CT_ZONE,
+    FIELD_CT_MARK,       FIELD_CT_LABEL,     FIELD_CT_NW_SRC,    FIELD_CT_NW_DST, FIELD_CT_IPV6_SRC,
+    FIELD_CT_IPV6_DST,   FIELD_CT_NW_PROTO,  FIELD_CT_TP_SRC,    FIELD_CT_TP_DST,
 };
 
 struct events {
@@ -154,7 +157,7 @@ void event_packet_in(struct worker *w, const struct bridge *b, struct pkt *p, co
             return;
         }
     }
-    pkt_parse(p, 1u << LAYER_TUNNEL);
+    pkt_parse(p, 1u << LAYER_TUNNEL | 1u << LAYER_CT);
     for (unsigned i = 0; i < sizeof event_fields / sizeof *event_fields; i++)
         ev.fields[i] = key_get(&p->key, event_fields[i]);
     if (in->n_userdata)

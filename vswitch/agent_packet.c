@@ -10,6 +10,7 @@
 #include "datapath/flow_hash.h"
 #include "datapath/offload.h"
 #include "datapath/pkt.h"
+#include "datapath/proto.h"
 #include "vswitch/agent_impl.h"
 #include "vswitch/packet_buffer.h"
 
@@ -128,6 +129,11 @@ static void make_match(struct match *m, const struct event *ev)
     match_set(m, FIELD_IN_PORT, ev->in_port);
     for (unsigned i = 0; i < EVENT_FIELDS; i++)
         set_if_any(m, event_fields[i], ev->fields[i]);
+    if (!match_has(m, FIELD_CT_NW_PROTO))
+        return;
+    match_set(m, FIELD_ETH_TYPE, match_has(m, FIELD_CT_IPV6_SRC) ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4); /* of the tuple */
+    match_set(m, FIELD_CT_TP_SRC, key_get(&m->value, FIELD_CT_TP_SRC).lo); /* also when it is 0 */
+    match_set(m, FIELD_CT_TP_DST, key_get(&m->value, FIELD_CT_TP_DST).lo);
 }
 
 /* What a packet-in says, in whichever of the three forms. */
