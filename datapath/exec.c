@@ -7,6 +7,7 @@
 #include "datapath/conn_track.h"
 #include "datapath/datapath_impl.h"
 #include "datapath/flow_hash.h"
+#include "datapath/fragment.h"
 #include "datapath/meter.h"
 #include "datapath/pause.h"
 #include "datapath/pkt.h"
@@ -361,11 +362,29 @@ static int learn(struct worker *w, const struct bridge *b, struct pkt *p, const 
     return head.result == LEARN_NO_RESULT ? 0 : give(p, subfield_unpack(head.result), value_of(is_made));
 }
 
+enum { VLAN_TAG = 4 };
+
+/* As it will be on the wire, of what is still to be cut the largest piece; without the VLAN tag, as ovs-actions(7) has it. */
+static uint32_t wire_size(struct pkt *p)
+{
+    const struct rte_mbuf *m = p->m;
+    uint32_t n = m->pkt_len, headers = (uint32_t)m->l2_len + m->l3_len + m->l4_len;
+
+    pkt_parse(p, 1u << LAYER_L2);
+    if (is_joined(m))
+        n = RTE_MIN(n, (uint32_t)p->l3_ofs + m->tso_segsz);
+    else if (m->ol_flags & (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG))
+        n = RTE_MIN(n, headers + m->tso_segsz);
+    return n - (p->n_vlans ? VLAN_TAG : 0);
+}
+
 /* The operations after which the frame, or what goes with it, is another. */
 static int change(struct worker *w, const struct bridge *b, struct pkt *p, const uint64_t *at)
 {
     if (op_code(*at) == OP_LEARN)
         return learn(w, b, p, at + 1);
+    if (op_code(*at) == OP_CHECK_SIZE)
+        return give(p, subfield_unpack((uint32_t)op_arg(*at)), value_of(wire_size(p) > at[1]));
     if (op_code(*at) == OP_CHOOSE)
         return choose(w, b, p, at + 1, op_payload(*at));
     return is_move(op_code(*at)) ? move(w, p, *at, at + 1) : edit(w, p, *at, at + 1);
@@ -599,6 +618,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_FORK:
         case OP_SET_QUEUE:
         case OP_DROP:
+        case OP_N:
             note(w, b, p, at);
             break;
         case OP_METER:
@@ -618,6 +638,7 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
         case OP_NPTV6:
         case OP_CLAMP_MSS:
         case OP_LEARN:
+        case OP_CHECK_SIZE:
         case OP_CHOOSE:
         case OP_MOVE:
         case OP_STACK_PUSH:
@@ -628,8 +649,6 @@ bool exec_program(struct worker *w, const struct bridge *b, struct pkt *p, const
                 p->m = NULL;
                 return false;
             }
-            break;
-        case OP_N:
             break;
         }
     }

@@ -88,6 +88,7 @@ static bool is_tag_push(const struct act *a)
         return a->field == FIELD_VLAN_TCI;
     case ACT_MOVE:
     case ACT_STACK_POP:
+    case ACT_CHECK_SIZE:
         return a->dst.field == FIELD_VLAN_TCI;
     case ACT_MULTIPATH:
     case ACT_BUNDLE:

@@ -38,6 +38,7 @@ enum act_type {
     ACT_STACK_POP,    /* dst */
     ACT_OUTPUT_FIELD, /* src: the port's number, of 16 bits as OpenFlow 1.0 had them; max_len */
     ACT_OUTPUT_CUT,   /* port, max_bytes of the frame */
+    ACT_CHECK_SIZE,   /* dst: a bit that says whether the frame is larger than max_len */
     ACT_FIN_TIMEOUT,  /* fin */
     ACT_RESUBMIT,     /* table_id (ACT_TABLE_SAME: the rule's), port (0: the frame's own) for that lookup alone */
     ACT_CLONE,        /* n_body actions that follow are done to a copy of the frame */

@@ -244,6 +244,7 @@ static void do_act(struct walk *w, const struct act *a)
     case ACT_MULTIPATH:
     case ACT_BUNDLE:
     case ACT_OUTPUT_CUT:
+    case ACT_CHECK_SIZE:
     case ACT_FIN_TIMEOUT:
     case ACT_NPTV6:
     case ACT_CLAMP_MSS:

@@ -137,6 +137,17 @@ static void emit_output_cut(struct walk *w, const struct act *a)
     w->has_output = true;
 }
 
+/* Each frame says it anew, and not the key. */
+static void emit_check_size(struct walk *w, const struct act *a)
+{
+    uint64_t *p = program_add(w->out, OP_CHECK_SIZE, 1, subfield_pack(a->dst));
+
+    if (p)
+        p[0] = a->max_len;
+    w->n_edits++;
+    w->is_stale |= walk_is_looked_at(w, a->dst);
+}
+
 static void emit_fin_timeout(struct walk *w, const struct act *a)
 {
     uint64_t *p;
@@ -190,6 +201,9 @@ void walk_do_nx(struct walk *w, const struct act *a)
         break;
     case ACT_OUTPUT_CUT:
         emit_output_cut(w, a);
+        break;
+    case ACT_CHECK_SIZE:
+        emit_check_size(w, a);
         break;
     case ACT_FIN_TIMEOUT:
         emit_fin_timeout(w, a);

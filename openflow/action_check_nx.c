@@ -321,6 +321,8 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
         return check_source(w, (struct subfield){ act->stack_push.field, act->stack_push.ofs, act->stack_push.n_bits });
     case NXAST_STACK_POP:
         return check_write(w, (struct subfield){ act->stack_pop.field, act->stack_pop.ofs, act->stack_pop.n_bits });
+    case NXAST_CHECK_PKT_LARGER:
+        return check_write(w, (struct subfield){ act->check_pkt_larger.dst, act->check_pkt_larger.ofs, 1 });
     case NXAST_MULTIPATH:
         return check_write(w, subfield_of(act->multipath.dst, act->multipath.ofs_nbits));
     case NXAST_BUNDLE:

@@ -298,6 +298,10 @@ bool nx_action_text_print(struct str *s, const struct ofp_nx_action *act, const 
     case NXAST_DEC_TTL_CNT_IDS:
         print_dec_ttl(s, &act->dec_ttl_cnt_ids);
         return true;
+    case NXAST_CHECK_PKT_LARGER:
+        str_printf(s, "check_pkt_larger(%u)->", act->check_pkt_larger.pkt_len);
+        subfield_text_print(s, (struct subfield){ act->check_pkt_larger.dst, act->check_pkt_larger.ofs, 1 });
+        return true;
     case NXAST_FIN_TIMEOUT:
         print_fin_timeout(s, &act->fin_timeout);
         return true;

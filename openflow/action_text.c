@@ -372,7 +372,7 @@ static const struct row {
     { "pop_queue", parse_exit, NXAST_POP_QUEUE },
     { "encap", refuse_extension, 0 },
     { "decap", refuse_extension, 0 },
-    { "check_pkt_larger", refuse_extension, 0 },
+    { "check_pkt_larger", parse_check_pkt_larger, 0 },
     { "delete_field", refuse_extension, 0 },
     { "dec_nsh_ttl", refuse_extension, 0 },
 };

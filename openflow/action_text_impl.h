@@ -32,7 +32,7 @@ int action_list_load(struct list *l, enum field_id id, struct value v, struct va
 action_parser parse_load, parse_move, parse_stack /* subtype */, parse_resubmit, parse_multipath;
 action_parser parse_bundle /* subtype */, parse_exit /* subtype: any without arguments */, parse_note,
     parse_nx_controller;
-action_parser parse_dec_ttl, parse_fin_timeout, parse_conjunction, parse_clone, parse_learn;
+action_parser parse_dec_ttl, parse_fin_timeout, parse_conjunction, parse_clone, parse_learn, parse_check_pkt_larger;
 /* output:FIELD[..] and output(port=PORT,max_len=N).  1: it was neither. */
 action_parser parse_output_nx;
 

@@ -436,6 +436,33 @@ int parse_dec_ttl(struct list *l, const struct word *w, unsigned arg)
         l, (struct ofp_nx_action){ .subtype = NXAST_DEC_TTL_CNT_IDS, .dec_ttl_cnt_ids = { (uint16_t)n, ids, 2 * n } });
 }
 
+/* check_pkt_larger(N)->FIELD[BIT] */
+int parse_check_pkt_larger(struct list *l, const struct word *w, unsigned arg)
+{
+    static const uint8_t padding[6];
+    struct span to = w->value, size = { 0 };
+    struct subfield bit;
+    uint64_t n;
+    int err;
+
+    if (w->delim != '(' || !span_cut(&to, ')', &size) || to.n < 3)
+        return errbuf_set(errors(l), -EINVAL,
+                          "check_pkt_larger is not of the form check_pkt_larger(BYTES)->FIELD[BIT]");
+    to = (struct span){ to.p + 2, to.n - 2 };
+    err = number_parse(w->key, size, UINT16_MAX, &n, errors(l));
+    if (!err)
+        err = parse_subfield(l, to, &bit);
+    if (!err && bit.n_bits != 1)
+        err = errbuf_set(errors(l), -EINVAL, "check_pkt_larger: '%.*s' has %u bits, and must have one", SPAN_ARG(to),
+                         bit.n_bits);
+    return err ? err
+               : action_list_add_nx(
+                     l, (struct ofp_nx_action){
+                            .subtype = NXAST_CHECK_PKT_LARGER,
+                            .check_pkt_larger = { (uint16_t)n, bit.ofs, bit.field, padding, sizeof padding },
+                        });
+}
+
 int parse_fin_timeout(struct list *l, const struct word *w, unsigned arg)
 {
     struct span rest = w->value;

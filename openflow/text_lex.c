@@ -81,6 +81,11 @@ static int take_group(struct span *rest, struct word *w, struct errbuf *e)
             depth++;
         else if (c == ')' && !--depth) {
             w->value.n = (size_t)(rest->p - w->value.p - 1);
+            if (rest->n > 1 && !memcmp(rest->p, "->", 2)) { /* the value is "...)->..." then, which few expect */
+                while (rest->n && !is_separator(*rest->p))
+                    take(rest);
+                w->value.n = (size_t)(rest->p - w->value.p);
+            }
             if (rest->n && !is_separator(*rest->p))
                 return errbuf_set(e, -EINVAL, "'%.*s': a comma must follow the ')' of %.*s", SPAN_ARG(*rest),
                                   SPAN_ARG(w->key));

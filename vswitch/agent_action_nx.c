@@ -48,6 +48,7 @@ bool has_nx(void *arg, unsigned subtype)
     case NXAST_FIN_TIMEOUT:
     case NXAST_SET_QUEUE:
     case NXAST_POP_QUEUE:
+    case NXAST_CHECK_PKT_LARGER:
         return true;
     }
     return false;
@@ -175,6 +176,19 @@ static int controller(const struct ofp_nx_action *in, struct act *out, size_t *n
         out[*n] = (struct act){ .type = ACT_DATA };
         memcpy(out[*n].data, c.userdata + at, left < ACT_DATA_SIZE ? left : ACT_DATA_SIZE);
     }
+    return 0;
+}
+
+static int set_queue(const struct ofp_nx_action *in, struct act *out)
+{
+    *out = (struct act){ .type = ACT_SET_QUEUE,
+                         .queue = in->subtype == NXAST_SET_QUEUE ? in->set_queue.queue_id : SHAPER_QUEUE_NONE };
+    return 0;
+}
+
+static int check_size(const struct ofp_nx_check_pkt_larger *c, struct act *out)
+{
+    *out = (struct act){ .type = ACT_CHECK_SIZE, .max_len = c->pkt_len, .dst = { c->dst, c->ofs, 1 } };
     return 0;
 }
 
@@ -394,11 +408,8 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
                              .fin = { in->fin_timeout.fin_idle_timeout, in->fin_timeout.fin_hard_timeout } };
         return 0;
     case NXAST_SET_QUEUE:
-        *out = (struct act){ .type = ACT_SET_QUEUE, .queue = in->set_queue.queue_id };
-        return 0;
     case NXAST_POP_QUEUE:
-        *out = (struct act){ .type = ACT_SET_QUEUE, .queue = SHAPER_QUEUE_NONE };
-        return 0;
+        return set_queue(in, out);
     case NXAST_EXIT:
     case NXAST_CT_CLEAR:
     case NXAST_DEC_TTL:
@@ -415,6 +426,8 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
         *out = (struct act){ .type = in->subtype == NXAST_STACK_PUSH ? ACT_STACK_PUSH : ACT_STACK_POP };
         out->src = out->dst = (struct subfield){ in->stack_push.field, in->stack_push.ofs, in->stack_push.n_bits };
         return 0;
+    case NXAST_CHECK_PKT_LARGER:
+        return check_size(&in->check_pkt_larger, out);
     case NXAST_MULTIPATH:
         return multipath(&in->multipath, out);
     case NXAST_BUNDLE:

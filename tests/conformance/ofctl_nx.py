@@ -26,6 +26,7 @@ actions=controller(userdata=01.02.03.04.05,pause)
 actions=controller(pause),controller(max_len=128,id=5,reason=no_match),controller(reason=invalid_ttl,userdata=aa)
 actions=controller(id=4,userdata=0a,max_len=5,reason=invalid_ttl,pause,meter_id=9)
 actions=output(port=22,max_len=100),output(port=in_port,max_len=14),output(port=LOCAL,max_len=1500)
+actions=check_pkt_larger(1500)->NXM_NX_REG0[3],check_pkt_larger(0)->NXM_NX_XXREG1[127],output:22
 tcp,actions=fin_timeout(idle_timeout=5,hard_timeout=7),fin_timeout(hard_timeout=8),fin_timeout(idle_timeout=9)
 actions=learn(table=1,idle_timeout=10,hard_timeout=20,fin_idle_timeout=3,fin_hard_timeout=4,priority=5,cookie=0x7,send_flow_rem,delete_learned,eth_type=0x800,nw_proto=6,load:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15],output:NXM_OF_IN_PORT[])
 actions=learn(table=1,limit=5,result_dst=NXM_NX_REG0[3],NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0x5->NXM_NX_REG1[],output:NXM_NX_REG2[0..15])
@@ -114,6 +115,17 @@ class Nx(OfctlTest):
         self.sw.give("p1", bytes.fromhex(FRAME))
         for port, n in (("p2", 20), ("p3", 60), ("p1", 59)):
             self.assertEqual([x.hex() for x in self.sw.take_some(port, 1)], [FRAME[:2 * n]])
+
+    def test_check_pkt_larger(self):
+        """Each frame of a flow by itself, and without its tag."""
+        self.ofctl("add-flow", "in_port=11,actions=check_pkt_larger(60)->NXM_NX_REG0[3],move:NXM_NX_REG0[3]->NXM_NX_REG1[0],resubmit(,1)")
+        self.ofctl("add-flow", "table=1,reg1=0/1,actions=output:22")
+        self.ofctl("add-flow", "table=1,reg1=1/1,actions=output:33")
+        frame = bytes.fromhex(FRAME)
+        tagged = frame[:12] + b"\x81\0\0\5" + frame[12:]
+        for sent, port in ((frame, "p2"), (frame + b"x", "p3"), (frame, "p2"), (tagged, "p2"), (tagged + b"x", "p3")) * 2:
+            self.sw.give("p1", sent)
+            self.assertEqual(self.sw.take_some(port, 1), [sent])
 
     def test_fin_timeout(self):
         self.ofctl("add-flow", "tcp,idle_timeout=600,actions=fin_timeout(idle_timeout=5,hard_timeout=100),output:22")

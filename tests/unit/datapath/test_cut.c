@@ -193,6 +193,7 @@ static struct program program_of(unsigned i)
         { { act(ACT_COPY_TTL_OUT, 0), output(OUT) }, 2, 0 },
         { { act(ACT_COPY_TTL_IN, 0), output(OUT) }, 2, 0 },
         { { act(ACT_SET_QUEUE, 6), output(OUT) }, 2, 0 },
+        { { { .type = ACT_CHECK_SIZE, .max_len = 40, .dst = { FIELD_REG0, 0, 1 } }, output(OUT) }, 2, 0 },
         { { { .type = ACT_STACK_PUSH, .src = { FIELD_IPV6_SRC, 0, 128 } },
             { .type = ACT_STACK_POP, .dst = { FIELD_IPV6_DST, 0, 128 } },
             output(OUT) },

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "datapath/datapath.h"
 #include "datapath/eal.h"
+#include "datapath/fragment.h"
 #include "datapath/mac_table.h"
 #include "datapath/port.h"
 #include "datapath/port_mem.h"
@@ -737,6 +738,52 @@ static void test_vlan_actions(void **state)
 }
 
 /* Behind a popped MPLS label the key must be read from the frame: the pipeline goes on after a new parse. */
+/* Of what is still to be segmented, or was joined of fragments, the largest piece counts: 500 bytes here. */
+static void test_check_size_of_pieces(void **state)
+{
+    static const struct {
+        uint64_t flags;
+        uint16_t largest, limit;
+        int port;
+    } cases[] = {
+        { RTE_MBUF_F_TX_UDP_SEG, 458, 500, 1 },
+        { RTE_MBUF_F_TX_UDP_SEG, 458, 499, 2 },
+        { FRAGMENT_JOINED, 486, 500, 1 },
+        { FRAGMENT_JOINED, 486, 499, 2 },
+        { 0, 0, 1800, 1 },
+        { 0, 0, 1799, 2 },
+    };
+    struct text_rule u = { .table = 1, .priority = 2, .apply = { output(number[2]) }, .n_apply = 1 };
+
+    match_set(&u.match, FIELD_REG0, 1);
+    add(&u);
+    u = (struct text_rule){ .table = 1, .priority = 1, .apply = { output(number[1]) }, .n_apply = 1 };
+    add(&u);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct act check = { .type = ACT_CHECK_SIZE, .max_len = cases[i].limit, .dst = { FIELD_REG0, 0, 1 } };
+        struct text_rule t = { .priority = (uint16_t)(i + 1), .apply = { check }, .n_apply = 1, .go = 1 };
+        struct rte_mbuf *m = rte_pktmbuf_alloc(eal_pool());
+        uint8_t *f = (uint8_t *)rte_pktmbuf_append(m, 1800);
+
+        add(&t);
+        memset(f, 0, 1800);
+        udp(f, MAC | B, MAC | A, -1, 0x0a000002, 64);
+        be16_store(f + 16, 1800 - 14);
+        be16_store(f + 38, 1800 - 34);
+        m->ol_flags = cases[i].flags;
+        m->tso_segsz = cases[i].largest;
+        m->l2_len = 14;
+        m->l3_len = 20;
+        m->l4_len = 8;
+        assert_int_equal(port_mem_give_mbuf(w.port[0], 0, m), 0);
+        datapath_poll(w.dp, 0);
+        datapath_poll(w.dp, 0);
+        assert_int_equal(sent(), 1 << cases[i].port);
+        while (sent()) /* the other pieces */
+            continue;
+    }
+}
+
 static void test_pop_mpls_continues(void **state)
 {
     struct text_rule t = { .priority = 1,
@@ -892,6 +939,7 @@ int main(void)
         T(test_normal_learns_per_vlan),
         T(test_normal_then_output),
         T(test_vlan_actions),
+        T(test_check_size_of_pieces),
         T(test_pop_mpls_continues),
         T(test_capture),
         T(test_port_comes_and_goes),
