@@ -65,8 +65,8 @@ NAT, MAPPED = (wire.action(0xffff, struct.pack(">IH2xHH", NICIRA, 36, flags, 0))
 ENDPOINT_INDEPENDENT, LETS_ALL_IN, LETS_ADDRESS_IN = 0x8000, 0x2000, 0x4000
 
 
-def nat64(prefix=WELL_KNOWN, length=96, src=OUTER, last=None, ports=(0, 0), flags=0):
-    return wire.action(0xffff, struct.pack(">IHBxHHH6x4s4s16s", TRAMA, 1, length, flags, *ports, bytes(src), bytes(last or src), prefix))
+def nat64(prefix=WELL_KNOWN, length=96, src=OUTER, last=None, ports=(0, 0), flags=0, host_limit=0):
+    return wire.action(0xffff, struct.pack(">IHBxHHH2xI4s4s16s", TRAMA, 1, length, flags, *ports, host_limit, bytes(src), bytes(last or src), prefix))
 
 
 def of(state, mask, eth_type):
@@ -379,6 +379,16 @@ class Nat64(SwitchTest):
         self.give("in", ip6(HOST, six(SERVER), 47, bytes(20)))
         self.nothing()
         self.assertEqual(self.drops("nat-frame"), before + 1)
+
+    def test_rfc6888_req_4_limits_of_a_host(self):
+        """In connections, and in mappings; each host for itself."""
+        for flags, last, first in ((0, b"\x71", 45000), (ENDPOINT_INDEPENDENT, b"\x72", 45100)):
+            self.nat(flags=flags, host_limit=2)
+            before = self.drops("conn-host-limit")
+            for port in range(first, first + 3):
+                self.give("in", udp6(HOST[:-1] + last, six(SERVER), port, 53, b"x"))
+            self.assertEqual(self.drops("conn-host-limit"), before + 1)
+            self.taken("out", 2)
 
     def test_endpoint_independent_mapping(self):
         """RFC 6146, 3.5.1.1: one outer address and port towards every remote end; 3.5.1.2: who is let in then."""
