@@ -7,7 +7,7 @@ import unittest
 
 from differential.tracked import ACK, SYN, icmp, ip, tcp, total, udp
 from support import wire
-from support.switch import SwitchTest, run
+from support.switch import SwitchTest, run, until
 
 OUTER, SERVER, ROUTER = [198, 51, 100, 7], [192, 0, 2, 33], [192, 0, 2, 1]
 HOST, OTHER, ROUTER6 = (bytes.fromhex("20010db8" + "00" * 10 + x) for x in ("0005", "0006", "00fe"))
@@ -79,6 +79,7 @@ class Nat64(SwitchTest):
     def setUp(self):
         super().setUp()
         self.sw.call("conn/flush")
+        until(lambda: not self.sw.call("nat/mappings")["mappings"], "mappings stay")
 
     def add(self, table, match, *actions, priority=10):
         self.c.do(wire.flow_mod(wire.apply(*actions), table=table, match=match, priority=priority))
