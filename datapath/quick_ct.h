@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quick_ct.h - finds the connections of many plain frames at once, translates them, and finds the programs with which they go on.
+/* quick_ct.h - finds the connections of many plain frames at once, or begins them, translates the frames, and finds the programs
+ * with which they go on.
  * Flow: quick programs -> [quick_ct] -> quick programs; whatever is not simple goes by conn_track.c. */
 #ifndef DATAPATH_QUICK_CT_H
 #define DATAPATH_QUICK_CT_H
