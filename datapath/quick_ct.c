@@ -213,8 +213,8 @@ struct reading {
     struct conn_table *table;
     const struct ct_action *action;
     unsigned n;
-    bool
-        has_new; /* a frame that begins a connection may go on with the others: nothing is expected, no mapping lets it in */
+    /* A frame that begins a connection may go with the others: nothing is expected, no mapping lets it in. */
+    bool has_new;
     struct conn_packet packet[PORT_BURST];
     uint64_t addresses[PORT_BURST], ports[PORT_BURST]; /* and protocol: as the frame has them, to be compared */
     uint64_t hash[PORT_BURST];
@@ -223,8 +223,8 @@ struct reading {
     unsigned n_new;
     uint64_t new_hash[PORT_BURST]; /* of those that begin a connection */
     struct conn *conn[PORT_BURST];
-    uint32_t
-        serial[PORT_BURST]; /* of the connection: another one may have taken its place when it was let go meanwhile */
+    /* Of the connection: another one may have taken its place when it was let go meanwhile. */
+    uint32_t serial[PORT_BURST];
     enum conn_dir dir[PORT_BURST];
     struct edit edit[PORT_BURST]; /* of those that are translated */
 };
