@@ -5,7 +5,7 @@
  *
  * A frame for an address in the prefix is routed twice.  As IPv6 it goes to the network outside as far as policies are concerned
  * (so they know its conversation by the same addresses as its answers, which are IPv6 again when they meet policies); in table
- * 10 it becomes IPv4, which table 6 routes to its next hop, and which is not held against policies again: it may leave by
+ * 11 it becomes IPv4, which table 6 routes to its next hop, and which is not held against policies again: it may leave by
  * networks outside only. */
 #include "controller/compiler_impl.h"
 #include "openflow/ct.h"
@@ -75,7 +75,7 @@ void compile_nat64(struct compiler *c, const struct net_router *r)
     match_set_masked(&d.m, FIELD_VLAN_VID, value_of(VID_PRESENT), value_of(VID_PRESENT));
     draft_act(&d, FLOW_ACT_SET_VLAN)->arg = c->doc->networks[network].vlan;
     d.spec.goto_table = compiler_after_routing(c, network);
-    draft_emit(c, &d);
+    router_emit_fit(c, r, &d, router_mtu(c->doc, network, true), 6);
     emit_translation(c, r, network);
     for (size_t i = 0; i < r->n_legs; i++)
         emit_state(c, &r->legs[i]);

@@ -3,7 +3,7 @@
  * Flow: document, view -> [compile_nptv6] -> flow sets.   See compile_router.c for the tables.
  * Spec: RFC 6296.  Wants trama's own extensions.
  *
- * Policies know hosts by their addresses inside: table 4 translates destinations before them, table 10 sources behind them.  A host
+ * Policies know hosts by their addresses inside: table 4 translates destinations before them, table 11 sources behind them.  A host
  * that uses the outside address of another inside is seen by it with its own outside address, so that answers come back
  * through here (hairpinning). */
 #include "controller/compiler_impl.h"

@@ -2,14 +2,14 @@
 /* compile_policy.c - the flows of policies: who may begin to talk to whom.
  * Flow: document, view -> [compile_policy] -> flow sets.   See compiler.h and net/net_router.h.
  *
- *   table 8, state     IP goes through the connection table -> 9, in the zone of its domain; everything else, and what a
- *                      router says itself -> 11.  What came by a link was held against the policies by the switch before,
+ *   table 9, state     IP goes through the connection table -> 10, in the zone of its domain; everything else, and what a
+ *                      router says itself -> 12.  What came by a link was held against the policies by the switch before,
  *                      and is looked up only when it is for a host here, so that the host's answers are known as such.
- *   table 9, policy    answers and what is related -> 10.  Invalid ones end here.  The others, the first of a connection and
+ *   table 10, policy    answers and what is related -> 11.  Invalid ones end here.  The others, the first of a connection and
  *                      each later one in its direction, meet the policies of the document in order (the lower half of the
  *                      cookie is the policy's index, so its counters are what it hit); a withdrawn permission so ends what
  *                      it had allowed.
- *   table 10, nat      see compile_router.c.
+ *   table 11, nat      see compile_router.c.
  */
 #include "controller/compiler_impl.h"
 
@@ -85,7 +85,7 @@ uint16_t compiler_zone(const struct compiler *c, int network, enum zone_use use)
     return (uint16_t)(vlan + 4096 * (unsigned)use);
 }
 
-/* --- table 8, state --- */
+/* --- table 9, state --- */
 static void emit_pass(struct compiler *c, struct draft *d)
 {
     d->spec.goto_table = TABLE_FORWARD;
@@ -160,7 +160,7 @@ static void emit_state_hosts(struct compiler *c)
     }
 }
 
-/* --- table 9, policy --- */
+/* --- table 10, policy --- */
 /* What may pass: the first of a connection is entered into the table, later ones just go on.  A ct wants to know that it
  * is IP that it gets. */
 static void emit_allowed(struct compiler *c, const struct draft *like)

@@ -10,14 +10,15 @@
  *   table 4, unnat     at the gateway, IPv4 to an address of its own outside: forwards and one-to-one addresses are
  *                      translated -> 6, what may belong to a translated connection is looked up -> 5.
  *   table 5, translated   it does: -> 6.  Else it was meant for the router itself.
- *   table 6, route     the longest prefix: next network, sender's MAC address, TTL -> 7, or with the next hop's MAC address
+ *   table 6, route     the longest prefix: next network, sender's MAC address, TTL -> 8, or with the next hop's MAC address
  *                      straight on.  Elsewhere than at the gateway, what leads outside stays as it is and goes to the
  *                      gateway by the links, as to a host.
- *   table 7, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.  What has none is shown to
+ *   table 7, fit       the same, of routes to networks that not every frame fits into (compile_mtu.c).
+ *   table 8, neighbor  (network, address) -> the MAC address, and on: to policies or to forward.  What has none is shown to
  *                      the controller, which asks for it and sends the frame on from here (services_resolve.c).
- *                      Where source_nat is per_switch, tables 4, 5 and 10 are in use on every switch (compile_spread.c).
- *   table 10, nat      at the gateway, on the way out: source translation, NAT64 and NPTv6 (compile_n*.c); with trama-switchd what
- *                      cannot be translated is shown to the controller in table 11.
+ *                      Where source_nat is per_switch, tables 4, 5 and 11 are in use on every switch (compile_spread.c).
+ *   table 11, nat      at the gateway, on the way out: source translation, NAT64 and NPTv6 (compile_n*.c); with trama-switchd what
+ *                      cannot be translated is shown to the controller in table 12.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
  * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
@@ -601,7 +602,7 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
         emit_mapped(c, r);
 }
 
-/* --- tables 6 and 7 --- */
+/* --- tables 6 and 8 --- */
 /* The MAC address of a next hop; 0: not known. */
 static net_mac neighbor_mac(const struct compiler *c, int network, const struct ip_addr *ip)
 {
@@ -660,7 +661,7 @@ static void emit_route(struct compiler *c, const struct net_router *r, const str
             draft_set(&d, FIELD_ETH_DST, value_of(mac));
         d.spec.goto_table = mac ? compiler_after_routing(c, l->network) : TABLE_NEIGHBOR;
     }
-    draft_emit(c, &d);
+    router_emit_fit(c, r, &d, router_mtu(c->doc, l->network, false), to->family);
 }
 
 /* What is for the router itself: UDP and TCP are told that nothing listens; the rest ends here. */
@@ -772,7 +773,7 @@ static void emit_neighbors(struct compiler *c)
     }
 }
 
-/* --- table 10, nat --- */
+/* --- table 11, nat --- */
 static void nat_to(const struct compiler *c, struct draft *d, uint16_t zone, const struct ip_addr *first,
                    const struct ip_addr *last)
 {
@@ -915,6 +916,7 @@ void compile_routers(struct compiler *c)
         }
         each_outside_address(c, r, emit_arp);
         emit_routes(c, r);
+        compile_mtu(c, r);
         if (is_gateway(c, r))
             compile_nptv6(c, r);
         if (net_router_is_spread(r))

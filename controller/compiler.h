@@ -11,11 +11,11 @@
  *                      in the network's tree.  Everything else ends here: a tag from a host, a link that is down.
  *   table 1, source    only from hosts' ports.  A known host at its port -> on.  A declared host's address at another port
  *                      ends here.  An unknown one is shown to the controller, and -> on.
- *   tables 2 to 10     what guards, routers and policies do (compile_guard.c, compile_router.c, compile_policy.c); where there
+ *   tables 2 to 11     what guards, routers and policies do (compile_guard.c, compile_router.c, compile_policy.c); where there
  *                      are none, no frame comes there.
- *   table 11, forward  (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
+ *   table 12, forward  (network, destination) -> to the host, or along the shortest way.  Broadcast, multicast and unknown
  *                      ones -> along the network's tree and to all of its ports; not if they came in off the tree.
- * "On" is table 11, or the first of tables 2 to 10 that the network needs.
+ * "On" is table 12, or the first of tables 2 to 11 that the network needs.
  * A frame is never sent back to the port it came from (the rule of OFPP_IN_PORT), so one flood entry serves every port. */
 #ifndef CONTROLLER_COMPILER_H
 #define CONTROLLER_COMPILER_H
@@ -32,6 +32,7 @@ enum {
     TABLE_UNNAT,
     TABLE_TRANSLATED,
     TABLE_ROUTE,
+    TABLE_FIT,
     TABLE_NEIGHBOR,
     TABLE_STATE,
     TABLE_POLICY,

@@ -130,6 +130,12 @@ void compile_policies(struct compiler *c);                           /* of the s
 void compile_nat64(struct compiler *c, const struct net_router *r);  /* likewise, which is the router's gateway */
 void compile_nptv6(struct compiler *c, const struct net_router *r);  /* likewise */
 void compile_spread(struct compiler *c, const struct net_router *r); /* of a router that is spread */
+void compile_mtu(struct compiler *c, const struct net_router *r);    /* of the switch at hand */
+/* A flow of table route by which packets of the family leave, of `mtu` bytes at most.  Where some may be larger, it becomes two:
+ * one that looks, and the flow itself in table fit. */
+void router_emit_fit(struct compiler *c, const struct net_router *r, struct draft *d, uint16_t mtu, uint8_t family);
+/* Bytes of a packet that a router sends to the network; `is_nat64`: it is IPv6, and becomes shorter on the way. */
+uint16_t router_mtu(const struct net_doc *doc, int network, bool is_nat64);
 uint16_t router_route_priority(const struct ip_addr *prefix); /* in table route; there is room for one more above it */
 uint64_t router_metadata(const struct compiler *c, const struct net_router *r); /* in what is asked of it */
 unsigned router_filtering(enum net_filtering f);                                /* of enum ct_nat_flag */

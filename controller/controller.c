@@ -425,6 +425,7 @@ static void on_packet_in(void *arg, struct session *s, uint32_t in_port, const s
     case FLOW_KIND_SERVICE:
     case FLOW_KIND_TTL:
     case FLOW_KIND_NO_ROUTE:
+    case FLOW_KIND_TOO_BIG:
     case FLOW_KIND_REFUSED:
     case FLOW_KIND_CLOSED:
     case FLOW_KIND_RESOLVE:

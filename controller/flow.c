@@ -39,6 +39,7 @@ const char *const flow_kind_name[FLOW_KIND_N] = {
     [FLOW_KIND_POLICY] = "policy",
     [FLOW_KIND_NAT] = "nat",
     [FLOW_KIND_GUARDED] = "guarded",
+    [FLOW_KIND_TOO_BIG] = "too-big",
 };
 
 static_assert(sizeof(struct flow) % alignof(struct compact_match) == 0, "the match follows the flow");

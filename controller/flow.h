@@ -42,6 +42,7 @@ enum flow_kind {
     FLOW_KIND_POLICY,   /* a rule of the document; the rest of the cookie is its index */
     FLOW_KIND_NAT,      /* source translation on the way out */
     FLOW_KIND_GUARDED,  /* sender addresses that a port may use */
+    FLOW_KIND_TOO_BIG,  /* larger than the network takes that it goes to: shown to the controller */
     FLOW_KIND_N,
 };
 extern const char *const flow_kind_name[FLOW_KIND_N];
@@ -67,13 +68,14 @@ enum flow_act_type {
     FLOW_ACT_PUSH_VLAN,
     FLOW_ACT_POP_VLAN,
     FLOW_ACT_SET_VLAN,
-    FLOW_ACT_SET,       /* a whole field */
-    FLOW_ACT_MOVE,      /* a whole field into another of its width */
-    FLOW_ACT_DEC_TTL,   /* of IP */
-    FLOW_ACT_CT,        /* through the connection table, and on in a table */
-    FLOW_ACT_CT_CLEAR,  /* forget what the connection table said */
-    FLOW_ACT_NPTV6,     /* one prefix for another */
-    FLOW_ACT_CLAMP_MSS, /* what a TCP SYN announces: arg at most */
+    FLOW_ACT_SET,        /* a whole field */
+    FLOW_ACT_MOVE,       /* a whole field into another of its width */
+    FLOW_ACT_DEC_TTL,    /* of IP */
+    FLOW_ACT_CT,         /* through the connection table, and on in a table */
+    FLOW_ACT_CT_CLEAR,   /* forget what the connection table said */
+    FLOW_ACT_NPTV6,      /* one prefix for another */
+    FLOW_ACT_CLAMP_MSS,  /* what a TCP SYN announces: arg at most */
+    FLOW_ACT_CHECK_SIZE, /* bit 0 of the field: larger than arg bytes */
 };
 enum flow_ct_flag { FLOW_CT_COMMIT = 1 << 0, FLOW_CT_FORCE = 1 << 1, FLOW_CT_NAT = 1 << 2 };
 /* One action of an apply-actions instruction.  What a type does not use is zero. */

@@ -106,6 +106,21 @@ static struct ofp_action set_make(const struct flow_act *a)
     return load;
 }
 
+/* Open vSwitch wants as many bytes behind it as it writes itself. */
+static struct ofp_action check_size_make(const struct flow_act *a)
+{
+    static const uint8_t padding[6];
+    struct ofp_action out = nx_make(NXAST_CHECK_PKT_LARGER);
+
+    out.experimenter.nicira.check_pkt_larger = (struct ofp_nx_check_pkt_larger){
+        .pkt_len = a->arg,
+        .dst = a->field,
+        .padding = padding,
+        .n_padding = sizeof padding,
+    };
+    return out;
+}
+
 static struct ofp_action nptv6_make(const struct flow_act *a)
 {
     struct ofp_action out = trama_make(TRAMAAST_NPTV6);
@@ -157,6 +172,9 @@ static int action_make(struct ofp_action *out, struct arena *arena, const struct
     case FLOW_ACT_CLAMP_MSS:
         *out = trama_make(TRAMAAST_CLAMP_MSS);
         out->experimenter.trama.clamp_mss.mss = a->arg;
+        break;
+    case FLOW_ACT_CHECK_SIZE:
+        *out = check_size_make(a);
         break;
     case FLOW_ACT_NPTV6:
         *out = nptv6_make(a);
@@ -315,6 +333,12 @@ static bool nx_read(struct flow_act *out, const struct ofp_action *a)
 
         *out = (struct flow_act){ .type = FLOW_ACT_SET, .field = FIELD_IN_PORT16, .value = value_of(l->value) };
         return l->dst == FIELD_IN_PORT16 && l->ofs_nbits == 15;
+    }
+    if (nx_is(a, NXAST_CHECK_PKT_LARGER)) {
+        const struct ofp_nx_check_pkt_larger *k = &a->experimenter.nicira.check_pkt_larger;
+
+        *out = (struct flow_act){ .type = FLOW_ACT_CHECK_SIZE, .field = (uint8_t)k->dst, .arg = k->pkt_len };
+        return k->dst != FIELD_NONE && !k->ofs;
     }
     if (nx_is(a, NXAST_CT_CLEAR)) {
         *out = (struct flow_act){ .type = FLOW_ACT_CT_CLEAR };

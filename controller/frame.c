@@ -219,6 +219,53 @@ void ip_write(struct wr *w, const struct ip_write *how, const uint8_t *payload, 
     frame_end(w, start, how->vlan);
 }
 
+bool ip_may_cut(const struct ip_packet *ip)
+{
+    enum { DF = 0x4000 };
+
+    return ip->src.family == 4 && !(be16_load(ip->whole + 6) & DF);
+}
+
+bool ip_is_whole(const struct ip_packet *ip)
+{
+    return be16_load(ip->whole + 2) == ip->n_whole;
+}
+
+/* Options that only the first fragment has become ones that say nothing (RFC 791, 3.1). */
+static void options_end(uint8_t *header, size_t n)
+{
+    enum { END = 0, NOP = 1, COPIED = 0x80 };
+
+    for (size_t i = IPV4_HEADER, len; i < n && header[i] != END; i += len) {
+        len = header[i] == NOP || i + 1 == n || header[i + 1] < 2 ? 1 : header[i + 1];
+        len = len < n - i ? len : n - i;
+        if (!(header[i] & COPIED))
+            memset(header + i, NOP, len);
+    }
+}
+
+size_t ip_cut(struct wr *w, const struct frame *f, const struct ip_packet *ip, uint16_t mtu, size_t at)
+{
+    enum { MF = 0x2000, HEADER_MAX = 60, UNIT = 8 };
+    size_t start = w->len, n_header = ip->n_whole - ip->n_data, step = (mtu - n_header) / UNIT * UNIT;
+    size_t n = ip->n_data - at < step ? ip->n_data - at : step;
+    uint16_t place = (uint16_t)(be16_load(ip->whole + 6) + at / UNIT);
+    uint8_t header[HEADER_MAX];
+
+    memcpy(header, ip->whole, n_header);
+    if (at)
+        options_end(header, n_header);
+    be16_store(header + 2, (uint16_t)(n_header + n));
+    be16_store(header + 6, at + n < ip->n_data ? place | MF : place);
+    be16_store(header + 10, 0);
+    be16_store(header + 10, sum_end(sum_add(0, header, n_header)));
+    frame_begin(w, f->dst, f->src, f->vlan, f->type);
+    wr_bytes(w, header, n_header);
+    wr_bytes(w, ip->data + at, n);
+    frame_end(w, start, f->vlan);
+    return at + n;
+}
+
 bool udp_read(struct udp *out, const struct ip_packet *ip)
 {
     struct rd r = rd_init(ip->data, ip->n_data);

@@ -47,6 +47,11 @@ struct ip_packet {
     size_t n_data, n_whole;      /* of what is there, padding left out */
 };
 bool ip_read(struct ip_packet *out, const struct frame *f);
+bool ip_may_cut(const struct ip_packet *ip);  /* routers may: it is IPv4 without DF (RFC 791, 3.1) */
+bool ip_is_whole(const struct ip_packet *ip); /* IPv4: all of it is there */
+/* IPv4, whole.  Appends, as a frame, the fragment of `mtu` bytes at most (68 or more) that begins at the payload's byte `at`, a
+ * multiple of 8.  Where the next one begins; n_data: there is none. */
+size_t ip_cut(struct wr *w, const struct frame *f, const struct ip_packet *ip, uint16_t mtu, size_t at);
 /* The payload of a UDP datagram, which is all there. */
 struct udp {
     uint16_t src, dst;

@@ -3,6 +3,7 @@
 #include "controller/services.h"
 
 #include "base/log.h"
+#include "base/nptv6.h"
 #include "controller/compiler_impl.h"
 #include "controller/dns.h"
 #include "controller/domain.h"
@@ -277,43 +278,88 @@ static bool may_answer(const struct ip_packet *ip, const struct frame *f)
            (ip->n_data && (ip->data[0] == 0 || ip->data[0] == 8 || ip->data[0] == 13 || ip->data[0] == 14));
 }
 
-/* A token bucket by time: one more every 1/ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST at once. */
-static bool take_token(struct controller *c)
+bool services_take_token(const struct controller *c, uint64_t *due_ns, unsigned per_s, unsigned burst)
 {
-    struct services *s = &c->services;
-    uint64_t step = NSEC_PER_S / ICMP_ERRORS_PER_S, t = now(c);
+    uint64_t step = NSEC_PER_S / per_s, t = now(c);
 
-    if (s->errors_ns > t + step * ICMP_ERRORS_BURST) {
-        s->n_errors_kept_back++;
+    if (*due_ns > t + step * burst)
         return false;
-    }
-    s->errors_ns = (s->errors_ns > t ? s->errors_ns : t) + step;
-    s->n_errors++;
+    *due_ns = (*due_ns > t ? *due_ns : t) + step;
     return true;
 }
 
-/* What leaves by the translating switch goes through the table of connections there: an error about a packet whose destination
- * was translated is about the one that its sender knows (RFC 5508, REQ-4). */
-static void send_to(struct controller *c, int sw, int network, bool is_v6, struct wr *w)
+static bool take_token(struct controller *c)
 {
-    static const struct session_place nat = { .table = TABLE_NAT };
-    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
+    struct services *s = &c->services;
+    bool has_one = services_take_token(c, &s->errors_ns, ICMP_ERRORS_PER_S, ICMP_ERRORS_BURST);
 
-    if (is_v6 || !leg || !leg->is_outside ||
-        (services_router(c, network)->gateway != sw && !net_router_is_spread(services_router(c, network))))
-        services_send(c, sw, OFPP_TABLE, w);
-    else
-        services_send_on(c, sw, &nat, w);
+    s->n_errors += has_one;
+    s->n_errors_kept_back += !has_one;
+    return has_one;
+}
+
+/* Where an error goes on at its switch, so that it is about the packet that its sender knows (RFC 5508, REQ-4): the destination
+ * of that may have been translated, and the table of connections turns it back as it does for errors of others.  False: it just
+ * leaves.  `is_nat64`: who is told has an IPv4 address. */
+static bool place_of(const struct controller *c, int sw, int network, bool is_v6, bool is_nat64, uint32_t reg0,
+                     struct session_place *at)
+{
+    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
+    const struct net_router *r = services_router(c, network);
+
+    *at = (struct session_place){ .table = TABLE_NAT };
+    if (is_nat64) {
+        at->metadata = (uint64_t)(r - c->domain->doc->routers + 1) << METADATA_ROUTER_SHIFT;
+        return true;
+    }
+    if (is_v6 || !leg || (r->gateway != sw && !(leg->is_outside && net_router_is_spread(r))))
+        return false;
+    if (leg->is_outside)
+        return true;
+    at->reg0 = reg0 == WAY_HAIRPIN ? WAY_HAIRPIN_REPLY : WAY_HAIRPIN;
+    return reg0 == WAY_HAIRPIN || reg0 == WAY_HAIRPIN_REPLY;
+}
+
+/* The router's own address in the network, for NAT64 one that it has elsewhere; NULL: none. */
+static const struct ip_addr *address_in(const struct controller *c, int network, uint8_t family, bool is_nat64)
+{
+    const struct net_router *r = services_router(c, network);
+    const struct ip_addr *own = net_doc_gateway(c->domain->doc, network, family);
+
+    for (size_t i = 0; i < r->n_legs && !own && is_nat64; i++)
+        own = net_doc_gateway(c->domain->doc, r->legs[i].network, family);
+    return own;
+}
+
+/* NPTv6 remembers nothing: a destination inside is what it made of the one outside (RFC 6296, 3.3). */
+static void hide_inside(const struct net_router *r, uint8_t dst[16])
+{
+    struct value v = { be64_load(dst), be64_load(dst + 8) };
+
+    for (size_t i = 0; i < r->n_nptv6s; i++) {
+        const struct net_nptv6 *n = &r->nptv6s[i];
+        const struct nptv6 t = { ip_value(&n->inside), ip_value(&n->outside), (uint8_t)n->inside.prefix_len,
+                                 (uint8_t)n->outside.prefix_len };
+
+        if (nptv6_to_outside(&t, &v) != NPTV6_MAPPED)
+            continue;
+        be64_store(dst, v.hi);
+        be64_store(dst + 8, v.lo);
+        return;
+    }
 }
 
 void services_send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
-                         const struct icmp_code code[2])
+                         const struct icmp_error *e)
 {
-    bool is_v6 = ip->src.family == 6;
-    const struct ip_addr *own = net_doc_gateway(c->domain->doc, network, ip->src.family);
+    enum { INNER = 8, MTU_AT = 6, IPV6_DST_AT = 24 };
+    const struct net_router *r = services_router(c, network);
+    const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
+    bool is_v6 = ip->src.family == 6, is_nat64 = is_v6 && r->nat64 && ip_is_in(&ip->src, &r->nat64->prefix);
+    const struct ip_addr *own = address_in(c, network, ip->src.family, is_nat64);
     const struct ip_write how = {
         .dst_mac = f->src,
-        .src_mac = services_router(c, network)->mac,
+        .src_mac = r->mac,
         .vlan = f->vlan,
         .src = own,
         .dst = &ip->src,
@@ -322,29 +368,36 @@ void services_send_error(struct controller *c, int sw, int network, const struct
         .sum_at = ICMP_SUM_AT,
     };
     size_t n = ip->n_whole, most = is_v6 ? ERROR_BYTES_V6 : ERROR_BYTES;
-    uint8_t m[8 + ERROR_BYTES_V6] = { code[is_v6].type, code[is_v6].code };
+    uint8_t m[INNER + ERROR_BYTES_V6] = { e->code[is_v6].type, e->code[is_v6].code };
+    struct session_place at;
     struct wr w;
 
     if (!own || !may_answer(ip, f) || !take_token(c))
         return;
     n = n < most ? n : most;
-    memcpy(m + 8, ip->whole, n);
+    be16_store(m + MTU_AT, e->mtu); /* ICMPv6 has it in 32 bits from the fourth on */
+    memcpy(m + INNER, ip->whole, n);
+    if (is_v6 && ((leg && leg->is_outside) || e->reg0 == WAY_NPTV6))
+        hide_inside(r, m + INNER + IPV6_DST_AT);
     wr_init(&w);
-    ip_write(&w, &how, m, 8 + n);
-    send_to(c, sw, network, is_v6, &w);
+    ip_write(&w, &how, m, INNER + n);
+    if (place_of(c, sw, network, is_v6, is_nat64, e->reg0, &at))
+        services_send_on(c, sw, &at, &w);
+    else
+        services_send(c, sw, OFPP_TABLE, &w);
 }
 
 /* Nothing listens at the router itself: TCP gets a reset, as a port unreachable is for UDP (RFC 1122, 3.2.2.1). */
 static void on_closed(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip)
 {
-    static const struct icmp_code closed[2] = { { 3, 3 }, { 1, 4 } };
+    static const struct icmp_error closed = { .code = { { 3, 3 }, { 1, 4 } } };
     const struct ip_write how = {
         .dst_mac = f->src, .src_mac = services_router(c, network)->mac, .vlan = f->vlan, .ttl = FRAME_ANSWER_TTL
     };
     struct wr w;
 
     if (ip->proto != FRAME_TCP) {
-        services_send_error(c, sw, network, f, ip, closed);
+        services_send_error(c, sw, network, f, ip, &closed);
         return;
     }
     wr_init(&w);
@@ -368,7 +421,7 @@ net_mac services_mac(const struct controller *c, int network, const struct ip_ad
 /* The frame was on its way out, routed already: its sender is in one of the router's other networks. */
 static void on_refused(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip)
 {
-    static const struct icmp_code prohibited[2] = { { 3, 13 }, { 1, 1 } };
+    static const struct icmp_error prohibited = { .code = { { 3, 13 }, { 1, 1 } } };
     const struct net_router *r = services_router(c, network);
     const struct net_doc *doc = c->domain->doc;
     struct frame from = *f;
@@ -380,9 +433,31 @@ static void on_refused(struct controller *c, int sw, int network, const struct f
             from.src = ip_is_in(&ip->src, &n->subnets[j]) ? services_mac(c, r->legs[i].network, &ip->src) : 0;
             from.vlan = n->vlan;
             if (from.src)
-                services_send_error(c, sw, r->legs[i].network, &from, ip, prohibited);
+                services_send_error(c, sw, r->legs[i].network, &from, ip, &prohibited);
         }
     }
+}
+
+struct frame_state services_state(const struct ofp_packet_in *p)
+{
+    struct frame_state s = { 0 };
+
+    for (size_t i = 0; i < p->match.n_oxms; i++) {
+        const struct ofp_oxm *o = &p->match.oxms[i];
+
+        s.metadata = o->field == FIELD_METADATA ? o->value.lo : s.metadata;
+        s.reg0 = o->field == FIELD_REG0 ? (uint32_t)o->value.lo : s.reg0;
+    }
+    return s;
+}
+
+/* It goes no further: who sent it is told why. */
+static void on_end(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
+                   const struct icmp_code code[2], const struct ofp_packet_in *p)
+{
+    const struct icmp_error e = { .code = { code[0], code[1] }, .reg0 = services_state(p).reg0 };
+
+    services_send_error(c, sw, network, f, ip, &e);
 }
 
 void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flow_kind kind,
@@ -408,8 +483,10 @@ void services_packet_in(struct controller *c, int sw, uint32_t in_port, enum flo
         on_refused(c, sw, network, &f, &ip);
     else if (kind == FLOW_KIND_CLOSED)
         on_closed(c, sw, network, &f, &ip);
+    else if (kind == FLOW_KIND_TOO_BIG)
+        services_too_big(c, sw, network, &f, &ip, p);
     else
-        services_send_error(c, sw, network, &f, &ip, kind == FLOW_KIND_TTL ? expired : no_route);
+        on_end(c, sw, network, &f, &ip, kind == FLOW_KIND_TTL ? expired : no_route, p);
 }
 
 /* --- time --- */

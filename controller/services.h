@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* services.h - what a router says itself: neighbor discovery, router advertisements, DHCP, DNS, ICMP errors, and its
  * questions for the MAC addresses of next hops.
- * Flow: packet-in of a flow of kind service, ttl, no-route, closed, resolve -> [services] -> packet-out, neighbors.
+ * Flow: packet-in of a flow of kind service, ttl, no-route, closed, resolve, too-big -> [services] -> packet-out, neighbors.
  * Spec: RFC 826, 1122 (2.3.2.2), 4861, 4862, 8106, 2131, 1812 (4.3), 4443.   Thread: C. */
 #ifndef CONTROLLER_SERVICES_H
 #define CONTROLLER_SERVICES_H
@@ -19,6 +19,8 @@ enum {
     NEIGHBOR_TICK_MS = 100,
     ICMP_ERRORS_PER_S = 100,
     ICMP_ERRORS_BURST = 50,
+    CUT_PER_S = 1000, /* IPv4 packets that are cut */
+    CUT_BURST = 100,
     ADVERTISE_S = 200,
     ROUTER_LIFETIME_S = 1800
 };
@@ -31,6 +33,7 @@ struct services {
     struct dns_forward dns;
     struct lease_store *leases; /* NULL: they are kept in memory only; borrowed */
     uint64_t errors_ns;         /* when the next ICMP error is due, were they sent evenly: RFC 1812, 4.3.2.8 */
+    uint64_t cut_ns;            /* the same of a packet that is cut */
     uint64_t advertised_ns;
     uint64_t n_errors, n_errors_kept_back;
 };

@@ -22,17 +22,36 @@ const struct net_router *services_router(const struct controller *c, int network
 void services_send(struct controller *c, int sw, uint32_t port, struct wr *w);
 /* The same, to go on in a table of the switch. */
 void services_send_on(struct controller *c, int sw, const struct session_place *at, struct wr *w);
-/* An ICMP error about `ip`, whose sender is at the MAC address and in the network that `f` came from; 0 is for IPv4, 1 for IPv6.
- * Not about what must not be answered, nor more often than ICMP_ERRORS_PER_S. */
+/* An ICMP error about `ip`, whose sender is at the MAC address and in the network that `f` came from.  Not about what must not be
+ * answered, nor more often than ICMP_ERRORS_PER_S. */
 struct icmp_code {
     uint8_t type, code;
 };
+struct icmp_error {
+    struct icmp_code code[2]; /* of ICMP, of ICMPv6 */
+    uint16_t mtu;             /* of the next hop; 0: it is about something else */
+    uint32_t reg0;            /* what translations have done to the packet: WAY_HAIRPIN... */
+};
 void services_send_error(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
-                         const struct icmp_code code[2]);
+                         const struct icmp_error *e);
 /* The MAC address of a host that the switches know the way to; 0: of none. */
 net_mac services_mac(const struct controller *c, int network, const struct ip_addr *ip);
 /* A switch from where a flood of the network reaches all of it, NET_NONE: none. */
 int services_flood_switch(const struct controller *c, int network);
+
+/* What the switch knew of the frame beside its bytes. */
+struct frame_state {
+    uint64_t metadata;
+    uint32_t reg0;
+};
+struct frame_state services_state(const struct ofp_packet_in *p);
+/* A token bucket by time, `*due_ns`: when the next one were due, did they come evenly. */
+bool services_take_token(const struct controller *c, uint64_t *due_ns, unsigned per_s, unsigned burst);
+
+/* --- services_mtu.c --- */
+/* A frame that is too large for the network that its route leads to. */
+void services_too_big(struct controller *c, int sw, int network, const struct frame *f, const struct ip_packet *ip,
+                      const struct ofp_packet_in *p);
 
 /* --- services_resolve.c --- */
 void services_resolve_init(struct controller *c);

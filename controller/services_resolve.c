@@ -116,6 +116,7 @@ void services_resolved(struct controller *c, int network, const struct ip_addr *
 void services_resolve(struct controller *c, int sw, int network, const struct ip_packet *ip,
                       const struct ofp_packet_in *p)
 {
+    const struct frame_state state = services_state(p);
     const struct net_doc *doc = c->domain->doc;
     struct neighbor_frame *f;
     struct ip_addr hop;
@@ -132,12 +133,8 @@ void services_resolve(struct controller *c, int sw, int network, const struct ip
     *f = (struct neighbor_frame){ .datapath_id = doc->switches[sw].datapath_id, .is_cut = p->n_data < p->total_len };
     f->n = p->n_data;
     memcpy(f->bytes, p->data, p->n_data);
-    for (size_t i = 0; i < p->match.n_oxms; i++) {
-        const struct ofp_oxm *o = &p->match.oxms[i];
-
-        f->metadata = o->field == FIELD_METADATA ? o->value.lo : f->metadata;
-        f->reg0 = o->field == FIELD_REG0 ? (uint32_t)o->value.lo : f->reg0;
-    }
+    f->metadata = state.metadata;
+    f->reg0 = state.reg0;
     mac = services_mac(c, to, &hop);
     if (!mac) {
         neighbors_hold(&c->services.neighbors, doc->networks[to].vlan, &hop, f);
@@ -161,7 +158,7 @@ static bool may_know(const struct controller *c, const struct neighbor_frame *f,
 /* Nobody has answered: who sent the frame that waited is told, by the way back to him. */
 static void on_lost(void *arg, const struct neighbor *of)
 {
-    static const struct icmp_code unreachable[2] = { { 3, 1 }, { 1, 3 } };
+    struct icmp_error unreachable = { .code = { { 3, 1 }, { 1, 3 } } };
     struct controller *c = arg;
     int network = domain_network_of_vlan(c->domain, of->vlan), leg, sw;
     const struct net_router *r = network == NET_NONE ? NULL : services_router(c, network);
@@ -176,11 +173,12 @@ static void on_lost(void *arg, const struct neighbor *of)
         !frame_read(&f, of->held->bytes, of->held->n) || !ip_read(&ip, &f) ||
         !router_next_hop(c->domain->doc, r, &ip.src, &leg, &hop))
         return;
+    unreachable.reg0 = of->held->reg0;
     network = r->legs[leg].network;
     f.vlan = c->domain->doc->networks[network].vlan;
     f.src = services_mac(c, network, &hop);
     if (f.src)
-        services_send_error(c, sw, network, &f, &ip, unreachable);
+        services_send_error(c, sw, network, &f, &ip, &unreachable);
 }
 
 void services_resolve_tick(struct controller *c)

@@ -4,6 +4,7 @@
 hosts see of them.
 
     gateway.py BUILD trama|ovs"""
+import errno
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -21,7 +23,7 @@ DOCUMENT = """
 networks:
   office: {vlan: 10, subnet: [10.0.10.0/24, "fd00:10::/64"], mtu: 1400, dhcp: {range: [10.0.10.100, 10.0.10.101], lease: 1h, dns: [9.9.9.9, "fd00::9"], domain: office.example, range6: ["fd00:10::100", "fd00:10::101"]}}
   lab: {vlan: 20, subnet: 10.0.20.0/24, guard: true}
-  world: {vlan: 100, subnet: 198.51.100.0/24}
+  world: {vlan: 100, subnet: [198.51.100.0/24, "2001:db8::/64"]}
 switches:
   s1: {datapath_id: 1}
   s2: {datapath_id: 2}
@@ -30,7 +32,7 @@ links:
 routers:
   edge:
     gateway: s1
-    networks: {office: [10.0.10.254, "fd00:10::fe"], lab: 10.0.20.254, world: 198.51.100.1}
+    networks: {office: [10.0.10.254, "fd00:10::fe"], lab: 10.0.20.254, world: [198.51.100.1, "2001:db8::1"]}
     outside: world
     dns: {forward: [127.0.0.9, 127.0.0.53], domain: lab.example}
     routes:
@@ -320,6 +322,8 @@ def check_guard(r):
 def check_mss(r):
     """office has an MTU of 1400 that its interfaces here do not know: segments are of 1360 bytes at most, with options."""
     h = r.hosts
+    for host in h.values():  # what they know of the way by errors of the router
+        run("ip", "-n", host.netns, "route", "flush", "cache")
 
     def sizes():
         with Server(h["web"], 80), connect(h["client"], "198.51.100.1", 8080) as s, Server(h["server"], 81), \
@@ -342,6 +346,87 @@ def check_mss(r):
         same(r.changes(), [], "changes when all is done")
     r.call("net/apply", "net.yaml", DOCUMENT)
     r.wait()
+
+
+class Datagrams:
+    """A connected UDP socket of a host whose datagrams have DF, or not."""
+    MTU_DISCOVER, DONT, PROBE, MTU = 10, 0, 3, 14
+
+    def __init__(self, host, address, port, may_cut=False, local=0):
+        with Inside(host.netns):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.IPPROTO_IP, self.MTU_DISCOVER, self.DONT if may_cut else self.PROBE)
+        self.socket.bind(("0.0.0.0", local))
+        self.socket.settimeout(3)
+        if address:
+            self.socket.connect((address, port))
+
+    def told(self):
+        """The MTU that the host was told of; it is the error of the next system call."""
+        try:
+            self.socket.recv(1)
+        except OSError as e:
+            assert e.errno == errno.EMSGSIZE, e
+            return self.socket.getsockopt(socket.IPPROTO_IP, self.MTU)
+        raise AssertionError("a datagram instead of an error")
+
+
+def check_mtu(r):
+    """RFC 4787, REQ-13; RFC 1191; RFC 8201: office takes 1400 bytes, the others 1500."""
+    h = r.hosts
+    run("ip", "-n", h["client"].netns, "addr", "add", "2001:db8::90/64", "dev", "client", "nodad")
+    run("ip", "-n", h["client"].netns, "-6", "route", "add", "fd00:10::/64", "via", "2001:db8::1")
+    said = ping(h["bench"], "-M", "do", "-s", "1400", "10.0.10.2")
+    assert re.search(r"From 10\.0\.20\.254 .*[Ff]rag needed and DF set \(mtu = 1400\)", said), said
+    said = ping(h["client"], "-6", "-M", "do", "-s", "1400", "fd00:10::4")
+    assert re.search(r"From 2001:db8::1.*Packet too big: mtu=1400", said), said
+    pet = Datagrams(h["pet"], None, 0, local=99)
+    # The error is about the destination that its sender knows, or the sender would not believe it.
+    for name, address, port in (("client", "198.51.100.10", 99), ("bench", "198.51.100.10", 99)):
+        d = Datagrams(h[name], address, port)
+        d.socket.send(bytes(1372))
+        if name == "client":  # lab may not talk to pet, but is told all the same
+            same(len(pet.socket.recv(2000)), 1372, "what fits")
+        d.socket.send(bytes(1373))
+        same(d.told(), 1400, f"what {name} is told")
+    # Answers to the hairpin: office's own hosts take no more.
+    asking, serving = Datagrams(h["web"], "198.51.100.7", 53), Datagrams(h["bench"], None, 0, local=53)
+    asking.socket.send(b"?")
+    _, peer = serving.socket.recvfrom(10)
+    serving.socket.connect(peer)
+    serving.socket.send(bytes(1373))
+    same(serving.told(), 1400, "who answers over the hairpin")
+    serving.socket.send(bytes(1372))
+    same(len(asking.socket.recv(2000)), 1372, "what fits")
+    # A forwarded TCP connection, whose segments are large at first, goes on.
+    with Server(h["web"], 80):
+        for name in ("client", "bench"):
+            assert seen(h[name], "198.51.100.1", 8080), f"{name} is stuck"
+            said = run("ip", "-n", h[name].netns, "route", "get", "198.51.100.1")
+            assert "mtu 1400" in said, said
+    # Without DF it is cut; Open vSwitch does not take what has come in fragments and is cut again: they are too small for it.
+    said = os.urandom(3000)
+    for size in (1373, 1472) if r.kind is OpenVSwitch else (1373, 1472, 3000):
+        Datagrams(h["client"], "198.51.100.10", 99, may_cut=True).socket.send(said[:size])
+        same(pet.socket.recv(4000), said[:size], f"{size} bytes without DF")
+    # As often as the other errors, and no more.
+    d = Datagrams(h["bench"], "10.0.10.2", 80)
+    with Inside(h["bench"].netns):
+        ears = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    ears.settimeout(1)
+    begin = time.monotonic()
+    for _ in range(1000):
+        try:
+            d.socket.send(bytes(1400))
+        except OSError:  # what it was told of the one before
+            pass
+    n = 0
+    try:
+        while ears.recv(1000):
+            n += 1
+    except TimeoutError:
+        pass
+    assert 20 <= n <= 51 + 100 * (time.monotonic() - begin), f"{n} errors"
 
 
 def check_dhcp(r):
@@ -444,7 +529,7 @@ def check(r):
     for name, host in r.hosts.items():
         if name not in OUTSIDE:
             run("ip", "-n", host.netns, "route", "add", "default", "via", host.address.rpartition(".")[0] + ".254")
-    for step in (check_router, check_translation, check_policies, check_guard, check_dns, check_mss):
+    for step in (check_router, check_translation, check_policies, check_guard, check_dns, check_mss, check_mtu):
         step(r)
         print(f"{step.__name__}: passed", flush=True)
     # What the switches say that they hold is what they were told: nothing is left to do, also for a new controller.

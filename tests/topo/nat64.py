@@ -21,7 +21,7 @@ from rig import PATIENCE_S, Inside, OpenVSwitch, Rig, TramaSwitch, run, until  #
 DOCUMENT = """
 networks:
   phones: {vlan: 10, subnet: "fd00:64::/64"}
-  world: {vlan: 100, subnet: 198.51.100.0/24}
+  world: {vlan: 100, subnet: 198.51.100.0/24, mtu: 1500}
 switches:
   s1: {datapath_id: 1}
   s2: {datapath_id: 2}
@@ -44,6 +44,7 @@ hosts:
 SERVER6, OUTER = "2001:db8:64::c633:6450", "198.51.100.1"
 ROUTER6 = "fd00:64::fe"
 IPV6_RECVERR, IPV6_MTU_DISCOVER, IP_MTU_DISCOVER, DO_NOT, DO_FRAGMENT = 25, 23, 10, 2, 0
+IP_MTU, IPV6_MTU, PROBE = 14, 24, 3
 
 
 def same(got, want, what=""):
@@ -200,6 +201,37 @@ def check_too_big(r):
         s.close()
 
 
+def check_mtu(r):
+    """RFC 7915, 4.2 and 5.2: what the router itself says of a network that takes less, with the difference of the headers."""
+    client, server = udp(r.hosts["phone"], 5056), udp(r.hosts["server"], 56)
+    server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PROBE)
+    server.connect(ask(client, server, b"?", b"!"))
+    server.send(bytes(1452))
+    same(len(client.recv(2000)), 1452, "what fits")
+    server.send(bytes(1453))
+    try:
+        server.recv(1)
+        raise AssertionError("the server is not told")
+    except OSError as e:
+        same(e.errno, errno.EMSGSIZE)
+    same(server.getsockopt(socket.IPPROTO_IP, IP_MTU), 1480)
+    r.call("net/apply", "small.yaml", (DOCUMENT % "").replace("mtu: 1500", "mtu: 1400"))
+    r.wait()
+    r.hosts["phone"].sh("ip", "-6", "route", "flush", "cache")  # what it was told before
+    client.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PROBE)
+    client.connect((SERVER6, 56))
+    client.send(bytes(1372))
+    same(len(server.recv(2000)), 1372, "what fits")
+    client.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    client.send(bytes(1373))
+    same(error_of(client), (errno.EMSGSIZE, 2, 0, ROUTER6))
+    same(client.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), 1420)
+    r.call("net/apply", "net.yaml", DOCUMENT % "")
+    r.wait()
+    for s in (client, server):
+        s.close()
+
+
 def check_policy(r):
     with Inside(r.hosts["server"].netns):
         listeners = [socket.create_server(("198.51.100.80", port)) for port in (22, 23)]
@@ -260,7 +292,7 @@ def check(r):
         # not the address that the host makes of a router advertisement while the test runs
         run("ip", "-n", r.hosts[name].netns, "-6", "route", "replace", "default", "via", ROUTER6, "src", r.hosts[name].address)
     run("ip", "-n", r.hosts["server"].netns, "route", "add", "default", "via", OUTER)
-    for one in (check_ping, check_dns, check_advertisement, check_curl, check_datagrams, check_traceroute, check_too_big, check_policy, check_filtering, check_used_up):
+    for one in (check_ping, check_dns, check_advertisement, check_curl, check_datagrams, check_traceroute, check_too_big, check_mtu, check_policy, check_filtering, check_used_up):
         one(r)
         print(f"{one.__name__}: passed", flush=True)
 

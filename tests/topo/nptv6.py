@@ -19,7 +19,7 @@ from rig import PATIENCE_S, Inside, OpenVSwitch, Rig, TramaSwitch, run, until  #
 DOCUMENT = """
 networks:
   office: {vlan: 10, subnet: "fd01:203:405:1::/64"}
-  lab: {vlan: 20, subnet: "fd01:203:405:2::/64"}
+  lab: {vlan: 20, subnet: "fd01:203:405:2::/64", mtu: 1500}
   world: {vlan: 100, subnet: "2001:db8:ff::/64"}
 switches:
   s1: {datapath_id: 1}
@@ -41,7 +41,7 @@ hosts:
 """
 GATEWAYS = {"anna": "fd01:203:405:1::fe", "web": "fd01:203:405:2::fe"}
 OUTSIDE = {"anna": "2001:db8:1:d550::1234", "web": "2001:db8:1:d551::80"}  # the first is RFC 6296's own example
-IPV6_RECVERR = 25
+IPV6_RECVERR, IPV6_MTU_DISCOVER, IPV6_MTU, PROBE = 25, 23, 24, 3
 
 
 def same(got, want, what=""):
@@ -124,11 +124,33 @@ def check_errors(r):
     s.close()
 
 
+def check_mtu(r):
+    """RFC 8201: who sends too much is told so of the address that he knows."""
+    r.call("net/apply", "small.yaml", DOCUMENT.replace("mtu: 1500", "mtu: 1400"))
+    r.wait()
+    for name in ("server", "anna"):
+        with Inside(r.hosts[name].netns):
+            s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PROBE)
+        s.connect((OUTSIDE["web"], 99))
+        s.settimeout(PATIENCE_S)
+        s.send(bytes(1400))
+        try:
+            s.recv(1)
+            raise AssertionError(f"{name} is not told")
+        except OSError as e:
+            same(e.errno, errno.EMSGSIZE, name)
+        same(s.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), 1400, name)
+        s.close()
+    r.call("net/apply", "net.yaml", DOCUMENT)
+    r.wait()
+
+
 def check(r):
     for name, gateway in GATEWAYS.items():
         run("ip", "-n", r.hosts[name].netns, "-6", "route", "replace", "default", "via", gateway, "src", r.hosts[name].address)
     run("ip", "-n", r.hosts["server"].netns, "-6", "route", "add", "2001:db8:1::/48", "via", "2001:db8:ff::1", "src", r.hosts["server"].address)
-    for one in (check_out, check_in, check_inside, check_errors):
+    for one in (check_out, check_in, check_inside, check_errors, check_mtu):
         one(r)
         print(f"{one.__name__}: passed", flush=True)
 

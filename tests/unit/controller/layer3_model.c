@@ -316,6 +316,8 @@ static struct verdict routed(const struct net_doc *doc, const struct net_router 
         return asked(FLOW_KIND_TTL);
     if (!route(doc, r, &v.t, &to, &hop))
         return asked(FLOW_KIND_NO_ROUTE);
+    if (p->size > doc->networks[to].mtu)
+        return asked(FLOW_KIND_TOO_BIG);
     v.host = host_with_address(doc, to, &hop);
     if (v.host == NET_NONE)
         return asked(FLOW_KIND_RESOLVE);

@@ -13,6 +13,7 @@ struct said {
     net_mac dst_mac; /* a host's of its network, or its router's */
     struct tuple t;  /* ICMP: an echo request */
     uint8_t ttl;
+    uint16_t size; /* of the IP packet */
 };
 
 enum verdict_kind {

@@ -233,8 +233,10 @@ static void translate_prefix(struct key *k, const struct flow_act *a)
 }
 
 /* One action that is neither output nor ct. */
-static void change(struct key *k, const struct flow_act *a)
+static void change(struct packet *p, const struct flow_act *a)
 {
+    struct key *k = &p->k;
+
     switch (a->type) {
     case FLOW_ACT_PUSH_VLAN:
         assert_int_equal(key_get(k, FIELD_VLAN_VID).lo, 0);
@@ -263,6 +265,9 @@ static void change(struct key *k, const struct flow_act *a)
         break;
     case FLOW_ACT_CLAMP_MSS:
         break;
+    case FLOW_ACT_CHECK_SIZE:
+        key_set_masked(k, (enum field_id)a->field, value_of(p->size > a->arg), value_of(1));
+        break;
     default:
         fail_msg("action %u", a->type);
     }
@@ -290,7 +295,7 @@ static unsigned act(struct packet_net *net, int sw, uint32_t in_port, const stru
             key_set_u64(&p->k, FIELD_CT_ZONE, a->arg);
             table = a->table;
         } else {
-            change(&p->k, a);
+            change(p, a);
         }
     }
     key_set_masked(&p->k, FIELD_METADATA, value_of(f->spec.metadata), value_of(f->spec.metadata_mask));
@@ -305,6 +310,7 @@ static void walk(struct packet_net *net, int sw, uint32_t port, const struct pac
     key_set_u64(&p.k, FIELD_IN_PORT, port);
     key_set_u64(&p.k, FIELD_METADATA, 0);
     key_set_u64(&p.k, FIELD_REG0, 0);
+    key_set_u64(&p.k, FIELD_REG1, 0);
     key_set_u64(&p.k, FIELD_CT_STATE, 0);
     key_set_u64(&p.k, FIELD_CT_ZONE, 0);
     while (table != FLOW_NO_GOTO) {

@@ -11,7 +11,8 @@ enum { PACKET_OUT_MAX = 64, PACKET_TABLES = 16, CONNS_MAX = 4096 };
 
 struct packet {
     struct key k;
-    uint16_t id; /* of ICMP echo */
+    uint16_t id;   /* of ICMP echo */
+    uint16_t size; /* of the frame, without a tag */
 };
 
 struct packet_out {

@@ -190,6 +190,81 @@ static void test_reset(void **state)
     }
 }
 
+/* RFC 791, 3.1 and 3.2: every size, an option that all fragments have and one that the first has, a packet that is a fragment. */
+static void check_cut(size_t n, uint16_t mtu, uint16_t place)
+{
+    static const uint8_t options[8] = { 0x83, 3, 4, 0x44, 4, 5, 0, 0 }, later[8] = { 0x83, 3, 4, 1, 1, 1, 1, 0 };
+    const struct ip_write how = {
+        .dst_mac = 2, .src_mac = 3, .vlan = 7, .src = &v4_a, .dst = &v4_b, .proto = 17, .sum_at = SIZE_MAX
+    };
+    uint8_t data[8 + 3000], whole[28 + 3000], *ip = whole;
+    struct frame f = {
+        .dst = 2, .src = 3, .is_tagged = true, .vlan = 7, .type = FRAME_IP, .data = whole, .n_data = 28 + n
+    };
+    struct ip_packet p, piece;
+    struct frame out;
+    struct wr w;
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 7 + i / 256);
+    wr_init(&w);
+    ip_write(&w, &how, data, 8 + n);
+    memcpy(whole, w.p + 18, 20);
+    memcpy(whole + 20, options, 8);
+    memcpy(whole + 28, data, n);
+    wr_fini(&w);
+    ip[0] = 0x47;
+    be16_store(ip + 2, (uint16_t)(28 + n));
+    be16_store(ip + 6, place);
+    assert_true(ip_read(&p, &f) && ip_may_cut(&p) && ip_is_whole(&p));
+    while (at < n) {
+        size_t next;
+        uint16_t got;
+
+        wr_init(&w);
+        next = ip_cut(&w, &f, &p, mtu, at);
+        assert_true(!w.bad && frame_read(&out, w.p, w.len) && ip_read(&piece, &out));
+        assert_true(out.dst == 2 && out.src == 3 && out.vlan == 7 && piece.n_whole <= mtu && next > at);
+        assert_int_equal(folded(sum(piece.whole, 28)), 0xffff);
+        got = be16_load(piece.whole + 6);
+        assert_int_equal(got & 0x1fff, (place & 0x1fff) + at / 8);
+        assert_int_equal(got & 0x2000, next < n || place & 0x2000 ? 0x2000 : 0);
+        assert_true(at % 8 == 0 && piece.n_data == next - at && (next == n || piece.n_data + 28 + 8 > mtu));
+        assert_memory_equal(piece.data, data + at, piece.n_data);
+        assert_memory_equal(piece.whole + 20, at ? later : options, 8);
+        wr_fini(&w);
+        at = next;
+    }
+    assert_true(at == n);
+}
+
+static void test_cut(void **state)
+{
+    static const uint16_t mtus[] = { 68, 576, 1280, 1399, 1400, 1500 };
+
+    for (size_t i = 0; i < sizeof mtus / sizeof *mtus; i++)
+        for (size_t n = 1; n < 3000; n += 37) {
+            check_cut(n, mtus[i], 0);
+            check_cut(n, mtus[i], 0x2000 | 100);
+            check_cut(n, mtus[i], 200);
+        }
+}
+
+static void test_may_cut(void **state)
+{
+    uint8_t ip[28] = { 0x45, [3] = 28, [9] = 17, [12] = 10, [16] = 10 };
+    struct frame f = { .type = FRAME_IP, .data = ip, .n_data = sizeof ip };
+    struct ip_packet p;
+
+    assert_true(ip_read(&p, &f) && ip_may_cut(&p) && ip_is_whole(&p));
+    ip[6] = 0x40;
+    assert_true(ip_read(&p, &f) && !ip_may_cut(&p));
+    ip[6] = 0;
+    f.n_data--;
+    assert_true(ip_read(&p, &f) && ip_may_cut(&p) && !ip_is_whole(&p));
+}
+
 static void test_addresses(void **state)
 {
     struct ip_addr local = ip_link_local(UINT64_C(0x021122334455));
@@ -205,8 +280,9 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arp),   cmocka_unit_test(test_ip),        cmocka_unit_test(test_bad_ip),
-        cmocka_unit_test(test_reset), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_arp),     cmocka_unit_test(test_ip),        cmocka_unit_test(test_bad_ip),
+        cmocka_unit_test(test_reset),   cmocka_unit_test(test_addresses), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_may_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

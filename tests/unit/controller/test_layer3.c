@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 1500, CONVERSATIONS = 80, MOST_HOSTS = 14, INSIDE_MAX = 4, ETH_ARP = 0x0806, TTL = 64 };
+enum { ROUNDS = 1500, CONVERSATIONS = 80, MOST_HOSTS = 14, INSIDE_MAX = 4, ETH_ARP = 0x0806, TTL = 64, ETHERNET = 14 };
 #define PORT_CONTROLLER UINT32_C(0xfffffffd)
 
 /* --- random documents --- */
@@ -40,7 +40,7 @@ static void networks_text(struct str *s, struct shape *h)
             str_printf(s, ", 'fd00:0:0:%u::/64'", i);
         else if (h->is_v6[i])
             str_printf(s, ", '2001:db8:%u::/64'", i);
-        str_printf(s, "], guard: %s}\n", pick(4) ? "false" : "true");
+        str_printf(s, "], guard: %s, mtu: %u}\n", pick(4) ? "false" : "true", 1300 + 100 * pick(3));
     }
 }
 
@@ -233,10 +233,12 @@ static void said_random(const struct net_doc *doc, struct said *p, unsigned seri
     bool is_near = false;
 
     *p = (struct said){ .from = (int)pick((unsigned)doc->n_hosts), .ttl = pick(12) ? TTL : 1 };
+    p->size = pick(4) ? 60 : 0; /* 0: as large as its network takes */
     p->t.proto = protocols[pick(7)];
     p->t.dst_port = ports[pick(9)];
     h = &doc->hosts[p->from];
     n = &doc->networks[h->network];
+    p->size = p->size ? p->size : n->mtu;
     dst = random_destination(doc, p);
     p->t.eth_type = dst.family == 4 ? ETH_IP4 : ETH_IP6;
     p->t.dst = model_value(&dst);
@@ -291,7 +293,7 @@ struct run {
     struct plan plan;
     struct packet_net net;
     unsigned round;
-    size_t n_of[4], n_changed, n_answered;
+    size_t n_of[4], n_changed, n_answered, n_too_big;
 };
 
 static const char *said_text(const struct run *r, const struct said *p)
@@ -381,8 +383,10 @@ static void converse(struct run *r, unsigned serial)
         return; /* nobody would send that */
     v = model_verdict(r->w.doc, &p);
     packet = packet_of(&p.t, from->mac, p.dst_mac, p.ttl, false);
+    packet.size = p.size + ETHERNET;
     packet_send(&r->net, from->at.sw, host_port(&r->w, p.from), &packet);
     r->n_of[v.kind]++;
+    r->n_too_big += v.kind == VERDICT_ASKED && v.asked == FLOW_KIND_TOO_BIG;
     first = *o;
     switch (v.kind) {
     case VERDICT_DROPPED:
@@ -446,6 +450,7 @@ static void test_random_routers(void **state)
     }
     for (size_t i = 0; i < 4; i++) /* the cases that it is about occurred */
         assert_true(r.n_of[i] > ROUNDS / 2);
+    assert_true(r.n_too_big > ROUNDS / 2);
     assert_true(r.n_changed > ROUNDS && r.n_answered > ROUNDS);
 }
 
