@@ -180,6 +180,13 @@ struct port_pools *conn_ports(const struct conn_table *t);
 uint64_t conn_draw(struct conn_table *t, unsigned worker);
 void conn_drop(struct conn_table *t, unsigned worker, struct conn *c);
 
+/* Which of two connections, locked, is to give its port to another: the one with the lower rank, that both sides are done with,
+ * else that has the least time left.  CONN_STAYS: one that is answered, and whose TCP handshake is done. */
+#define CONN_STAYS UINT64_MAX
+uint64_t conn_rank(const struct conn *c);
+/* As conn_remove(), of one that gives way. */
+void conn_push_out(struct conn_table *t, unsigned worker, struct conn *c);
+
 /* Entries for connections that are expected. */
 uint32_t conn_n_expected(const struct conn_table *t);
 /* The connection, if it is still that one, locked; NULL: it is gone. */

@@ -568,6 +568,20 @@ static bool is_closed(enum conn_timer timer)
     return timer == CONN_TCP_TIME_WAIT || timer == CONN_TCP_CLOSE || timer == CONN_SCTP_CLOSE;
 }
 
+uint64_t conn_rank(const struct conn *c)
+{
+    if (is_closed(c->timer))
+        return c->expiry;
+    return c->is_weak && (!c->is_answered || c->timer == CONN_TCP_SYN_RECV) ? UINT64_C(1) << 32 | c->expiry
+                                                                            : CONN_STAYS;
+}
+
+void conn_push_out(struct conn_table *t, unsigned worker, struct conn *c)
+{
+    count(&t->workers[worker].pushed_out);
+    conn_remove(t, worker, c);
+}
+
 /* Random places, of which memory is asked for all at once. */
 static void draw_places(const struct conn_table *t, struct free_cache *f, uint32_t *at, unsigned n)
 {
@@ -617,8 +631,7 @@ static bool remove_weak(struct conn_table *t, unsigned worker, uint32_t index, i
         unlock(&c->lock);
         return false;
     }
-    conn_remove(t, worker, c);
-    count(&t->workers[worker].pushed_out);
+    conn_push_out(t, worker, c);
     return true;
 }
 

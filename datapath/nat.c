@@ -8,7 +8,8 @@
  * The address is chosen by a hash of the host alone, so a host keeps its address (RFC 4787, REQ-2: "paired").  The port stays
  * when it may (REQ-7 by nature of ports: parity is kept too); else a few of the same parity are tried, from a place that the hash
  * or chance gives.  Where many are taken, a pool (port_pool.h) says which are not, of the same parity, then of any: so the last
- * free port of a range costs no more tries than the first, and a range without one costs none.
+ * free port of a range costs no more tries than the first.  Where none is left, a few ports are drawn, and of those who have them
+ * one that nobody has answered, or that is over, gives way (conn_rank): so many that it costs the same however full it is.
  *
  * An endpoint-independent mapping is chosen in the same way, as the answers of an entry that has no remote end (conn_holder.h):
  * that no two share an outer port is what the table sees to there, too. */
@@ -31,6 +32,7 @@ enum {
     POOL_TRIES = PORT_POOL_MIN, /* for ports that a pool does not know yet */
     ADDRESSES_TRIED = 8,
     MAPPING_TRIES = 8,
+    GIVING_LOOKED_AT = 16, /* ports, when none is free */
     PORT_WELL_KNOWN_LAST = 1023
 };
 
@@ -234,6 +236,68 @@ static uint64_t host_of(const struct conn_tuple *original)
     return hash_mix(hash_add(hash_add(7, original->src.hi), original->src.lo));
 }
 
+/* A connection whose answers go to a port. */
+struct giver {
+    uint32_t index, serial;
+    uint64_t rank;
+    uint16_t port;
+};
+
+/* Who has the port that is in the target, if he may give way. */
+static struct giver giver_of(const struct attempt *a)
+{
+    struct giver v = { .rank = CONN_STAYS, .port = *a->target->port };
+    enum conn_dir dir;
+    struct conn *c = conn_find(a->table, a->worker, &a->target->reply, 0, &dir);
+
+    if (!c)
+        return v;
+    if (dir == CONN_REPLY && c->nat & CT_SNAT) {
+        v.index = c->index;
+        v.serial = c->serial;
+        v.rank = conn_rank(c);
+    }
+    conn_unlock(c);
+    return v;
+}
+
+/* No port is free: of some random ones, who needs his least gives it away.  No pool is held, as it is told of that. */
+static int take_from_another(const struct attempt *a, struct ports r)
+{
+    struct giver best = { .rank = CONN_STAYS };
+    struct conn *c;
+
+    for (unsigned i = 0; i < GIVING_LOOKED_AT; i++) {
+        struct giver v;
+
+        *a->target->port = (uint16_t)(r.min + (conn_draw(a->table, a->worker) >> 32) % r.n);
+        v = giver_of(a);
+        best = v.rank < best.rank ? v : best;
+    }
+    c = best.rank == CONN_STAYS ? NULL : conn_lock_at(a->table, best.index, best.serial);
+    if (!c)
+        return -EADDRINUSE;
+    if (conn_rank(c) == CONN_STAYS) {
+        conn_unlock(c);
+        return -EADDRINUSE;
+    }
+    conn_push_out(a->table, a->worker, c);
+    return try(a, best.port);
+}
+
+/* The same of the connection's own address, when all have been tried in vain.  A mapping, and what is expected, has to wait. */
+static int give_way(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
+                    struct target *g)
+{
+    struct conn_tuple plain = conn_tuple_inverse(&c->original);
+    bool has_ids = conn_tuple_has_ids(&plain);
+    struct attempt a = { .table = t, .worker = worker, .conn = c, .target = g };
+
+    if (spec->kind != CT_SNAT || !g->has_ports || c->original.family & CONN_HOLDER)
+        return -EADDRINUSE;
+    return take_from_another(&a, ports_of(spec, has_ids ? plain.src_port : plain.dst_port, has_ids));
+}
+
 /* Chooses an address, and then a port. */
 static int choose(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec, struct target *g)
 {
@@ -254,7 +318,9 @@ static int choose(struct conn_table *t, unsigned worker, struct conn *c, const s
         if (err != -EADDRINUSE)
             return err;
     }
-    return -EADDRINUSE;
+    if (spec->family && (spec->addr_max.hi | spec->addr_max.lo))
+        *g->addr = value_plus(spec->addr_min, host % n);
+    return give_way(t, worker, c, spec, g);
 }
 
 /* Holds who begins a connection, as the spec limits hosts. */

@@ -206,11 +206,14 @@ class Mappings(TrackTest):
 
     def test_who_is_refused_can_be_told(self):
         """What cannot be translated goes on, as new and invalid, and untranslated; it is counted."""
-        done = self.trama("flow", "add", "-f", "-", stdin="table=0,ip,in_port=1,actions=ct(commit,table=1,zone=8,nat(src=198.51.100.7:2000-2001,refused=continue))\n"
+        done = self.trama("flow", "add", "-f", "-", stdin="table=0,ip,in_port=1,actions=ct(commit,table=1,zone=8,nat(src=198.51.100.7:2000-2001,refused=continue))\ntable=0,ip,in_port=2,actions=ct(table=2,zone=8,nat)\n"
                           "table=1,priority=9,ct_state=+trk+new+inv,ip,actions=output:3\ntable=1,ct_state=+trk-inv,ip,actions=output:2\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for host in (HOST, OTHER):
-            self.assertEqual(self.through("in", udp(host, SERVER, 5000, 53, b""), "out").src, OUTER)
+            outer = self.through("in", udp(host, SERVER, 5000, 53, b""), "out")
+            self.assertEqual(outer.src, OUTER)
+            self.sw.give("out", ether(udp(SERVER, OUTER, 53, outer.sport, b"")))  # or it would give its port away
+        until(lambda: len(self.sw.call("conn/list", "answered")["connections"]) == 2, "not answered")
         before = self.drops("nat-ports")
         for _ in range(2):
             seen = self.through("in", udp([10, 0, 0, 3], SERVER, 5000, 53, b""), "third")

@@ -189,6 +189,7 @@ class Nat64(SwitchTest):
             self.give("in", udp6(HOST, six(SERVER), port, 53, b""))
             packet, = self.taken("out")
             used.add((packet[12:16], packet[20:22]))
+            self.back(udp(SERVER, list(packet[12:16]), 53, *struct.unpack(">H", packet[20:22]), b""), udp6(six(SERVER), HOST, 53, port, b""))
         self.assertEqual(used, {(bytes([198, 51, 100, a]), struct.pack(">H", p)) for a in (7, 8) for p in (2000, 2001)})
         self.give("in", udp6(HOST, six(SERVER), 5004, 53, b""))
         self.nothing()

@@ -108,10 +108,40 @@ class Tracking(TrackTest):
         seen = Seen(self.sw.take_some("out", 1)[0])
         self.assertEqual((seen.src, seen.ip[8]), (OUTER, 63))
 
+    def answered(self, host, port):
+        """A query, and an answer; the outer port."""
+        outer = self.through("in", udp(host, SERVER, port, 53, b""), "out").sport
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, outer, b""), "in").dst, host)
+        return outer
+
+    def test_who_is_not_answered_gives_his_port_away(self):
+        """A scan of a host does not keep others from a server for minutes."""
+        self.nat("src=198.51.100.7:2000-2003")
+        before = self.drops("nat-ports")
+        friend = self.answered([10, 0, 0, 9], 5000)
+        for n in range(20):
+            self.through("in", udp(HOST, SERVER, 6000 + n, 53, b""), "out")
+        last = self.through("in", udp(OTHER, SERVER, 5000, 53, b""), "out").sport
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, last, b""), "in").dst, OTHER)
+        self.assertEqual(self.through("out", udp(SERVER, OUTER, 53, friend, b""), "in").dst, [10, 0, 0, 9])
+        self.assertEqual(self.drops("nat-ports"), before)
+        self.assertEqual(self.sw.call("conn/count")["count"], 4)
+
+    def test_a_half_open_or_reset_connection_gives_its_port_away(self):
+        for end in (None, RST | ACK):
+            self.nat("src=198.51.100.7:2000-2000", zone=2 + bool(end))
+            self.assertEqual(self.through("in", tcp(HOST, SERVER, 5000, 80, 100, 0, SYN), "out").sport, 2000)
+            if end:
+                self.assertEqual(self.through("out", tcp(SERVER, OUTER, 80, 2000, 0, 101, end), "in").dst, HOST)
+            self.assertEqual(self.through("in", tcp(OTHER, SERVER, 5000, 80, 900, 0, SYN), "out").sport, 2000)
+            self.assertEqual(self.through("out", tcp(SERVER, OUTER, 80, 2000, 50, 901, SYN | ACK), "in").dst, OTHER)
+            self.through("in", tcp(OTHER, SERVER, 5000, 80, 901, 51, ACK), "out")
+            self.assertIsNone(self.through("in", tcp(HOST, SERVER, 5000, 80, 100, 0, SYN)))
+
     def test_ports_are_used_up(self):
         self.nat("src=198.51.100.7:2000-2003")
         before = self.drops("nat-ports")
-        used = {self.through("in", udp([10, 0, 0, n], SERVER, 5000, 53, b""), "out").sport for n in range(1, 5)}
+        used = {self.answered([10, 0, 0, n], 5000) for n in range(1, 5)}
         self.assertEqual(used, {2000, 2001, 2002, 2003})
         self.assertIsNone(self.through("in", udp([10, 0, 0, 5], SERVER, 5000, 53, b"")))
         self.assertEqual(self.drops("nat-ports"), before + 1)

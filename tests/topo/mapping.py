@@ -136,7 +136,11 @@ def check_prohibited(r):
     use(r, ", ports: [7000, 7001]")
     anna, bob, server = udp(r.hosts["anna"], 5000), udp(r.hosts["bob"], 5000), udp(r.hosts["stun"], 5000)
     third = udp(r.hosts["anna"], 5001)
-    same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
+    used = [outer(s, server) for s in (anna, bob)]
+    same({port for _, port in used}, {7000, 7001})
+    for s, end in zip((anna, bob), used):  # or they would give their ports away
+        server.sendto(b"!", end)
+        same(s.recv(10), b"!")
     prohibited(third, server)
     same({outer(s, server)[1] for s in (anna, bob)}, {7000, 7001})
     for s in (anna, bob, third, server):

@@ -55,6 +55,30 @@ static uint64_t tries(const struct conn_table *t)
     return st.tries;
 }
 
+/* The port, or as nat_begin(), of a connection that is like that then. */
+struct state {
+    bool is_answered, is_repeated;
+    enum conn_timer timer;
+};
+static int begin_as(struct conn_table *t, struct conn_tuple o, const struct nat_spec *spec, struct state s)
+{
+    struct conn *c = conn_make(t, 0, &o, START);
+    int err, port;
+
+    assert_non_null(c);
+    err = nat_begin(t, 0, c, spec);
+    if (err) {
+        conn_drop(t, 0, c);
+        return err;
+    }
+    port = c->reply.dst_port;
+    c->is_answered = s.is_answered;
+    c->is_repeated = s.is_repeated;
+    conn_set_timer(t, c, s.timer, START);
+    conn_unlock(c);
+    return port;
+}
+
 /* The port, or as nat_begin(). */
 static int begin(struct conn_table *t, unsigned worker, struct conn_tuple o, const struct nat_spec *spec)
 {
@@ -213,10 +237,98 @@ static void test_threads(void **state)
     conn_table_free(t);
 }
 
+static bool is_there(struct conn_table *t, struct conn_tuple o)
+{
+    enum conn_dir dir;
+    struct conn *c = conn_find(t, 0, &o, START, &dir);
+
+    if (c)
+        conn_unlock(c);
+    return c;
+}
+
+static const struct state unanswered = { false, true, CONN_UDP_SINGLE }, asked_once = { true, false, CONN_UDP_STREAM },
+                          in_use = { true, true, CONN_UDP_STREAM }, half_open = { true, true, CONN_TCP_SYN_RECV },
+                          syn_sent = { false, false, CONN_TCP_SYN_SENT }, reset = { true, true, CONN_TCP_CLOSE },
+                          established = { true, true, CONN_TCP_ESTABLISHED };
+
+/* With no port free, who is not answered, half open or over gives way, and who is answered and open does not. */
+static void test_who_gives_way(void **state)
+{
+    static const struct {
+        const struct state *is;
+        bool gives_way;
+    } cases[] = {
+        { &unanswered, true }, { &asked_once, false }, { &in_use, false },      { &half_open, true },
+        { &syn_sent, true },   { &reset, true },       { &established, false },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct conn_table *t = table(1);
+        struct nat_spec spec = spec_of(2000, 2003, NAT_ORDER_KEEP);
+        int port;
+
+        for (unsigned k = 0; k < 4; k++)
+            assert_in_range(begin_as(t, tuple_of(k, 5000), &spec, k == 2 ? *cases[i].is : in_use), 2000, 2003);
+        port = begin_as(t, tuple_of(9, 5000), &spec, in_use);
+        if (cases[i].gives_way)
+            assert_in_range(port, 2000, 2003);
+        else
+            assert_int_equal(port, -EADDRINUSE);
+        for (unsigned k = 0; k < 4; k++)
+            assert_int_equal(is_there(t, tuple_of(k, 5000)), k != 2 || !cases[i].gives_way);
+        assert_int_equal(conn_count(t), 4);
+        conn_table_free(t);
+    }
+}
+
+/* What is over goes before what nobody has answered yet, and a mapping waits until a port is free. */
+static void test_who_gives_way_first(void **state)
+{
+    struct conn_table *t = table(1);
+    struct nat_spec spec = spec_of(2000, 2003, NAT_ORDER_KEEP), mapped = spec;
+
+    for (unsigned k = 0; k < 4; k++)
+        assert_in_range(begin_as(t, tuple_of(k, 5000), &spec, k == 1 ? reset : unanswered), 2000, 2003);
+    mapped.mapping = NAT_MAPPING_ENDPOINT;
+    assert_int_equal(begin_as(t, tuple_of(8, 5000), &spec, in_use) > 0, true);
+    assert_false(is_there(t, tuple_of(1, 5000)));
+    assert_true(is_there(t, tuple_of(0, 5000)) && is_there(t, tuple_of(2, 5000)) && is_there(t, tuple_of(3, 5000)));
+    conn_table_free(t);
+    t = table(1);
+    for (unsigned k = 0; k < 4; k++)
+        assert_in_range(begin_as(t, tuple_of(k, 5000), &mapped, unanswered), 2000, 2003);
+    assert_int_equal(begin_as(t, tuple_of(9, 5000), &mapped, unanswered), -EADDRINUSE);
+    conn_table_free(t);
+}
+
+/* Each newcomer costs an insertion, or two, as the pool is not told who has taken a port over, however large the range; and none is
+ * refused. */
+static void test_giving_way_costs_the_same(void **state)
+{
+    struct conn_table *t = table(1);
+    struct nat_spec spec = spec_of(1, PORTS, NAT_ORDER_RANDOM);
+
+    for (unsigned i = 0; i < PORTS; i++)
+        assert_true(begin_as(t, tuple_of(i, 5000), &spec, unanswered) > 0);
+    (void)begin_as(t, tuple_of(PORTS, 5000), &spec, unanswered); /* the pool knows all of them now */
+    for (unsigned i = 1; i < 1000; i++) {
+        uint64_t before = tries(t);
+
+        assert_true(begin_as(t, tuple_of(PORTS + i, 5000), &spec, unanswered) > 0);
+        assert_in_range(tries(t), before + 1, before + 2);
+        assert_int_equal(conn_count(t), PORTS);
+    }
+    conn_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_port_once),
+        cmocka_unit_test(test_who_gives_way),
+        cmocka_unit_test(test_who_gives_way_first),
+        cmocka_unit_test(test_giving_way_costs_the_same),
         cmocka_unit_test(test_every_port_once_hash),
         cmocka_unit_test(test_every_port_once_random),
         cmocka_unit_test(test_after_kept_ports),
