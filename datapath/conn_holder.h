@@ -2,9 +2,9 @@
 /* conn_holder.h - entries of the table of connections that are none themselves: what several connections have in common.
  *
  *   host        one that begins connections: how many are its own (RFC 6888, REQ-4).
- *   mapping     an inner address and port, which has the same outer ones whatever the remote end (RFC 4787, REQ-1: endpoint-
- *               independent mapping).  Its answers are those to the outer ones, from address and port 0.  Of NAT64 (RFC 6146:
- *               a BIB entry) it has the prefix as its destination, and its answers are IPv4's.
+ *   mapping     an inner address and port (or identifier of ICMP queries), which has the same outer ones whatever the remote end
+ *               (RFC 4787, REQ-1: endpoint-independent mapping).  Its answers are those to the outer ones, from address and
+ *               port 0.  Of NAT64 (RFC 6146: a BIB entry) it has the prefix as its destination, and its answers are IPv4's.
  *   permission  a remote address that something was sent to through a mapping (REQ-8: address-dependent filtering).
  *
  * Each is there as long as it is held: a connection holds its permission, or its mapping, or its host; a permission holds its

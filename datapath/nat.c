@@ -112,6 +112,8 @@ static void target_init(struct target *g, const struct conn_tuple *original, con
     uint8_t kind = spec->kind;
 
     g->reply = is_for_nat64(original, spec) ? inverse64(original, spec) : conn_tuple_inverse(original);
+    if (original->family & CONN_HOLDER && conn_tuple_has_ids(&g->reply))
+        g->reply.dst_port = 0; /* a mapping is of all types of queries */
     g->addr = kind == CT_SNAT ? &g->reply.dst : &g->reply.src;
     g->port = kind == CT_SNAT ? &g->reply.dst_port : &g->reply.src_port;
     switch (original->proto) {
@@ -368,19 +370,21 @@ static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn
 static int begin_mapped(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
                         struct target *g)
 {
-    struct conn *m;
-    int err = hold_mapping(t, worker, c, spec, &m);
+    struct conn *mapping;
+    const struct conn *m;
+    int err = hold_mapping(t, worker, c, spec, &mapping);
 
     if (err)
         return err;
-    if (m->helper == NAT_FILTERING_ADDRESS)
-        err = conn_hold_permission(t, worker, m, &c->original, &c->holder);
+    if (mapping->helper == NAT_FILTERING_ADDRESS)
+        err = conn_hold_permission(t, worker, mapping, &c->original, &c->holder);
     else
-        c->holder = m->index;
+        c->holder = mapping->index;
     if (err)
         return err;
-    *g->addr = conn_at(t, c->holder)->reply.dst;
-    *g->port = conn_at(t, c->holder)->reply.dst_port;
+    m = conn_at(t, c->holder);
+    *g->addr = m->reply.dst;
+    *g->port = conn_tuple_has_ids(&m->reply) ? m->reply.src_port : m->reply.dst_port;
     return conn_insert(t, worker, c, &g->reply);
 }
 
@@ -388,7 +392,8 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
 {
     const struct conn_tuple *original = &c->original;
     bool is_mapped =
-        spec->mapping == NAT_MAPPING_ENDPOINT && (original->proto == IP_PROTO_TCP || original->proto == IP_PROTO_UDP);
+        spec->mapping == NAT_MAPPING_ENDPOINT &&
+        (original->proto == IP_PROTO_TCP || original->proto == IP_PROTO_UDP || conn_tuple_has_ids(original));
     struct target g;
     int err = 0;
 

@@ -14,7 +14,7 @@ struct pkt;
 
 enum nat_mapping {
     NAT_MAPPING_CONNECTION, /* each connection for itself */
-    NAT_MAPPING_ENDPOINT,   /* TCP and UDP: endpoint-independent (RFC 4787, 4.1), of the source */
+    NAT_MAPPING_ENDPOINT,   /* TCP, UDP, ICMP queries: endpoint-independent (RFC 4787, 4.1), of the source */
     NAT_MAPPING_KNOWN,      /* kind 0: the destination, as a mapping has it that lets the frame in */
 };
 enum nat_order { NAT_ORDER_KEEP, NAT_ORDER_HASH, NAT_ORDER_RANDOM }; /* which port is tried first */

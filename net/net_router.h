@@ -87,7 +87,7 @@ struct net_source_nat {
     const int *from;             /* networks, none of them outside */
     struct ip_addr first, last;  /* family 0: the router's own */
     uint16_t port_min, port_max; /* 0: any */
-    bool is_mapped;              /* TCP and UDP: endpoint-independent mapping (RFC 4787, 4.1) */
+    bool is_mapped;              /* TCP, UDP, ICMP queries: endpoint-independent mapping (RFC 4787, 4.1) */
     enum net_filtering filtering;
     uint32_t host_limit; /* connections, or mappings, of a host at once (RFC 6888, REQ-4); 0: any number */
     uint16_t

@@ -381,6 +381,7 @@ static bool visit_mapping(void *arg, const struct conn_info *c)
 {
     struct visit *v = arg;
     const struct conn_tuple *in = &c->tuple[CONN_ORIGINAL], *out = &c->tuple[CONN_REPLY];
+    uint16_t port = conn_tuple_has_ids(out) ? out->src_port : out->dst_port;
     char inside[ADDRESS_TEXT], outside[ADDRESS_TEXT];
 
     if (!c->nat || in->family & CONN_EXPECTED || !fits(&v->filter, c))
@@ -390,11 +391,11 @@ static bool visit_mapping(void *arg, const struct conn_info *c)
         return false;
     }
     v->n++;
-    json_array_append_new(v->list, json_pack("{s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:I}", "zone", (int)in->zone, "proto",
-                                             proto_text(in->proto), "inside", address_text(in, &in->src, inside),
-                                             "inside_port", (int)in->src_port, "outside",
-                                             address_text(out, &out->dst, outside), "outside_port", (int)out->dst_port,
-                                             "filtering", filtering_text(c->helper), "held", (json_int_t)c->mark));
+    json_array_append_new(v->list,
+                          json_pack("{s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:I}", "zone", (int)in->zone, "proto",
+                                    proto_text(in->proto), "inside", address_text(in, &in->src, inside), "inside_port",
+                                    (int)in->src_port, "outside", address_text(out, &out->dst, outside), "outside_port",
+                                    (int)port, "filtering", filtering_text(c->helper), "held", (json_int_t)c->mark));
     return true;
 }
 

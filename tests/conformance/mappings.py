@@ -3,6 +3,7 @@
 """Endpoint-independent mappings of NAT, what they let in, and limits of hosts (RFC 4787, 5382, 6888), from the text of a flow to the
 bytes that leave.   Exit 77: there is no ovs-ofctl."""
 import socket
+import struct
 
 from differential.tracked import ACK, SYN, icmp, tcp, udp
 from support.ofctl import run_if_there
@@ -55,6 +56,41 @@ class Mappings(TrackTest):
         self.assertIn("'0' is not a number from 1 to", self.trama("nat", "mappings", "-n", "0").stderr)
         for filters in ("mark=1", "state=udp-first", "answered", "unanswered"):
             self.assertIn("mappings have no mark and no state", self.trama("nat", "mappings", filters).stderr)
+
+    def asks(self, to, ident, host=HOST, kind=8):
+        """The outer identifier; the answer comes back to the host with its own."""
+        rest = struct.pack(">HH", ident, 1)
+        out = self.through("in", icmp(host, to, kind, 0, rest, bytes(16)), "out")
+        self.assertEqual((out.src, out.dst, out.l4[0]), (OUTER, to, kind))
+        outer, = struct.unpack(">H", out.l4[4:6])
+        back = self.through("out", icmp(to, OUTER, {8: 0, 13: 14}[kind], 0, struct.pack(">HH", outer, 1), bytes(16)), "in")
+        self.assertEqual((back.src, back.dst, back.l4[4:6]), (to, host, struct.pack(">H", ident)))
+        return outer
+
+    def test_rfc5508_req_1_a_the_identifier_does_not_depend_on_the_remote_end(self):
+        for filtering in ("", ",filtering=address-dependent", ",filtering=endpoint-independent"):
+            self.map("mapping=endpoint-independent" + filtering)
+            first, taken = self.asks(SERVER, 77), self.asks(SERVER, 77, OTHER)
+            self.assertNotEqual(first, taken)
+            for remote in range(20, 30):
+                self.assertEqual(self.asks([192, 0, 2, remote], 77), first)
+                self.assertEqual(self.asks([192, 0, 2, remote], 77, OTHER), taken)
+            self.assertEqual(self.asks(REMOTE, 77, kind=13), first)
+            self.assertEqual({(m["proto"], m["inside"], m["inside_port"], m["outside_port"]) for m in self.mappings("proto=icmp")},
+                             {("icmp", "10.0.0.1", 77, first), ("icmp", "10.0.0.2", 77, taken)})
+            self.assertIsNone(self.through("out", icmp(STRANGER, OUTER, 8, 0, struct.pack(">HH", first, 1), b"")))  # asks nobody in
+            self.assertIsNone(self.through("out", icmp(STRANGER, OUTER, 0, 0, struct.pack(">HH", first, 1), b"")))
+            self.sw.call("conn/flush")
+            until(lambda: not self.mappings(), "the mappings stay")
+
+    def test_rfc5508_req_1_identifiers_are_used_up(self):
+        """Who has none is refused; who has one asks on."""
+        self.map("mapping=endpoint-independent", src="198.51.100.7:2000-2001")
+        self.assertEqual({self.asks(SERVER, 77), self.asks(REMOTE, 77, OTHER)}, {2000, 2001})
+        before = self.drops("nat-ports")
+        self.assertIsNone(self.through("in", icmp(HOST, STRANGER, 8, 0, b"\0\1\0\1", b"")))
+        self.assertEqual(self.drops("nat-ports"), before + 1)
+        self.assertIn(self.asks(STRANGER, 77), (2000, 2001))
 
     def test_rfc4787_req_3_no_port_is_shared(self):
         """REQ-3: two hosts never have the same outer port, though their remote ends differ."""

@@ -206,6 +206,17 @@ class Nat64(SwitchTest):
         self.assertNotEqual(second, rest)
         self.back(icmp(SERVER, OUTER, 0, 0, second, b"odd"), icmp6(six(SERVER), OTHER, 129, 0, rest, b"odd"))
 
+    def test_rfc5508_req_1_a_the_identifier_does_not_depend_on_the_remote_end(self):
+        self.nat(flags=ENDPOINT_INDEPENDENT)
+        rest = struct.pack(">HH", 77, 1)
+        self.out(icmp6(HOST, six(SERVER), 128, 0, rest, b""), with_df(icmp(OUTER, SERVER, 8, 0, rest, b""), False))
+        seconds = []
+        for remote in (SERVER, [192, 0, 2, 30], [192, 0, 2, 31]):
+            self.give("in", icmp6(OTHER, six(remote), 128, 0, rest, b""))
+            seconds.append(self.taken("out")[0][24:26])
+            self.back(icmp(remote, OUTER, 0, 0, seconds[-1] + b"\0\1", b""), icmp6(six(remote), OTHER, 129, 0, rest, b""))
+        self.assertEqual((len(set(seconds)), seconds[0] == rest[:2]), (1, False))
+
     def test_traffic_class_and_hop_limit(self):
         self.nat()
         want = udp(OUTER, SERVER, 5000, 53, b"x")
