@@ -21,7 +21,8 @@
  *                      cannot be translated is shown to the controller in table 12.
  *
  * A client inside that uses an outside address of an inside server (hairpin) is translated twice, in two zones: the
- * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9). */
+ * destination on the way in, the source on the way out, so that answers come back through here (RFC 4787, REQ-9).  If it has
+ * a mapping, the second is of that, and of the zone of the first: no tuple of the two connections is the other's. */
 #include "controller/compiler_impl.h"
 #include "controller/frame.h"
 #include "openflow/ct.h"
@@ -54,7 +55,8 @@ enum {
     PRIO_TTL = 64000,
     PRIO_OWN = 65000, /* above PRIO_TTL: what has arrived is not forwarded, RFC 1812, 4.2.2.9 */
     PRIO_REFUSED = 65000,
-    PRIO_ANSWERS = 61000, /* above every translation of what begins */
+    PRIO_MAPPED_HAIRPIN = 61000, /* above what is not mapped; the first source_nat that fits is the highest */
+    PRIO_ANSWERS = 61000,        /* above every translation of what begins */
 };
 
 bool router_next_hop(const struct net_doc *doc, const struct net_router *r, const struct ip_addr *ip, int *leg,
@@ -99,6 +101,15 @@ static bool has_open_mappings(const struct compiler *c, const struct net_router 
         if (r->source_nats[i].filtering != NET_FILTERING_ADDRESS_AND_PORT)
             return c->view->switches[c->sw].is_trama;
     return r->nat64 && r->nat64->nat.filtering != NET_FILTERING_ADDRESS_AND_PORT && c->view->switches[c->sw].is_trama;
+}
+
+/* Whether hosts inside see each other, over the hairpin, by mappings that they have: RFC 4787, REQ-9 a. */
+static bool has_mappings(const struct compiler *c, const struct net_router *r)
+{
+    for (size_t i = 0; i < r->n_source_nats; i++)
+        if (r->source_nats[i].is_mapped)
+            return c->view->switches[c->sw].is_trama;
+    return false;
 }
 
 static bool is_gateway(const struct compiler *c, const struct net_router *r)
@@ -514,13 +525,14 @@ static void emit_unnat(struct compiler *c, const struct net_router *r, int leg, 
     }
 }
 
-/* From inside (hairpin) mappings, and what is expected, are looked up once the zone of such conversations knows nothing of it. */
+/* From inside (hairpin) mappings, what is expected, and answers to who has a mapping, are looked up once the zone of such
+ * conversations knows nothing of it: answers of TCP are invalid there. */
 static void emit_hairpin(struct compiler *c, const struct net_router *r)
 {
     struct draft d = draft_new(TABLE_TRANSLATED, 200, FLOW_KIND_UNNAT, 0);
 
     draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
-    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW), value_of(CT_TRK | CT_NEW | CT_DNAT));
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK), value_of(CT_TRK | CT_EST | CT_REL | CT_DNAT));
     match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_HAIRPIN));
     match_set(&d.m, FIELD_ETH_TYPE, ETH_TYPE_IP);
     draft_ct(&d, compiler_zone(c, r->legs[0].network, ZONE_NAT), TABLE_TRANSLATED, FLOW_CT_NAT,
@@ -594,7 +606,7 @@ static void emit_gateway(struct compiler *c, const struct net_router *r)
     emit_translated(c, r);
     if (r->helpers)
         emit_expected(c, r);
-    if (r->helpers || has_open_mappings(c, r)) {
+    if (r->helpers || has_mappings(c, r) || has_open_mappings(c, r)) {
         emit_begun(c, r);
         emit_hairpin(c, r);
     }
@@ -794,6 +806,21 @@ unsigned router_filtering(enum net_filtering f)
                                         : 0;
 }
 
+/* Who has a mapping comes over the hairpin by it, whatever network the other is in: the same translation, in the same zone. */
+static void emit_mapped_hairpin(struct compiler *c, const struct net_router *r, const struct draft *like)
+{
+    for (size_t i = 0; i < r->n_legs; i++) {
+        struct draft d = *like;
+
+        if (r->legs[i].is_outside)
+            continue;
+        d.spec.priority = (uint16_t)(PRIO_MAPPED_HAIRPIN + like->spec.priority);
+        draft_match_vlan(&d, c->doc->networks[r->legs[i].network].vlan);
+        match_set(&d.m, FIELD_REG0, WAY_HAIRPIN);
+        draft_emit(c, &d);
+    }
+}
+
 static void emit_source_nat(struct compiler *c, const struct net_router *r, const struct net_leg *out, size_t i)
 {
     const struct net_source_nat *s = &r->source_nats[i];
@@ -818,7 +845,6 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
                                    c->doc->networks[s->from[j]].vlan);
         struct flow_act *a;
 
-        draft_match_vlan(&d, c->doc->networks[out->network].vlan);
         draft_match_metadata(&d, origin_metadata(c, s->from[j]), METADATA_ORIGIN_MASK);
         draft_match_family(&d, 4);
         nat_to(c, &d, compiler_zone(c, out->network, ZONE_NAT), s->first.family ? &s->first : own,
@@ -830,6 +856,9 @@ static void emit_source_nat(struct compiler *c, const struct net_router *r, cons
         if (s->per_switch)
             net_spread_block(s, c->sw, &a->port_min, &a->port_max);
         a->nat_flags |= (uint16_t)(s->is_mapped ? CT_NAT_F_MAPPING | router_filtering(s->filtering) : 0);
+        if (s->is_mapped)
+            emit_mapped_hairpin(c, r, &d);
+        draft_match_vlan(&d, c->doc->networks[out->network].vlan);
         emit_with_helpers(c, r, &d);
     }
 }

@@ -298,11 +298,27 @@ static bool take_token(struct controller *c)
     return has_one;
 }
 
+/* Who is there comes over the hairpin by a mapping that he has (compile_router.c): both connections are of one zone. */
+static bool has_mapping(const struct controller *c, int sw, const struct net_router *r, const struct ip_addr *ip)
+{
+    struct ip_addr hop;
+    int leg;
+
+    if (!router_next_hop(c->domain->doc, r, ip, &leg, &hop) || !domain_is_connected(c->domain, sw) ||
+        !session_is_trama(c->domain->members[sw].session))
+        return false;
+    for (size_t i = 0; i < r->n_source_nats; i++)
+        for (size_t j = 0; j < r->source_nats[i].n_from; j++)
+            if (r->source_nats[i].from[j] == r->legs[leg].network)
+                return r->source_nats[i].is_mapped;
+    return false;
+}
+
 /* Where an error goes on at its switch, so that it is about the packet that its sender knows (RFC 5508, REQ-4): the destination
  * of that may have been translated, and the table of connections turns it back as it does for errors of others.  False: it just
  * leaves.  `is_nat64`: who is told has an IPv4 address. */
-static bool place_of(const struct controller *c, int sw, int network, bool is_v6, bool is_nat64, uint32_t reg0,
-                     struct session_place *at)
+static bool place_of(const struct controller *c, int sw, int network, const struct ip_packet *ip, bool is_nat64,
+                     uint32_t reg0, struct session_place *at)
 {
     const struct net_leg *leg = net_doc_leg(c->domain->doc, network);
     const struct net_router *r = services_router(c, network);
@@ -312,11 +328,11 @@ static bool place_of(const struct controller *c, int sw, int network, bool is_v6
         at->metadata = (uint64_t)(r - c->domain->doc->routers + 1) << METADATA_ROUTER_SHIFT;
         return true;
     }
-    if (is_v6 || !leg || (r->gateway != sw && !(leg->is_outside && net_router_is_spread(r))))
+    if (ip->src.family == 6 || !leg || (r->gateway != sw && !(leg->is_outside && net_router_is_spread(r))))
         return false;
     if (leg->is_outside)
         return true;
-    at->reg0 = reg0 == WAY_HAIRPIN ? WAY_HAIRPIN_REPLY : WAY_HAIRPIN;
+    at->reg0 = reg0 == WAY_HAIRPIN || has_mapping(c, sw, r, &ip->dst) ? WAY_HAIRPIN_REPLY : WAY_HAIRPIN;
     return reg0 == WAY_HAIRPIN || reg0 == WAY_HAIRPIN_REPLY;
 }
 
@@ -381,7 +397,7 @@ void services_send_error(struct controller *c, int sw, int network, const struct
         hide_inside(r, m + INNER + IPV6_DST_AT);
     wr_init(&w);
     ip_write(&w, &how, m, INNER + n);
-    if (place_of(c, sw, network, is_v6, is_nat64, e->reg0, &at))
+    if (place_of(c, sw, network, ip, is_nat64, e->reg0, &at))
         services_send_on(c, sw, &at, &w);
     else
         services_send(c, sw, OFPP_TABLE, &w);

@@ -5,6 +5,7 @@
 addresses; with Open vSwitch, a sentence.
 
     mapping.py BUILD trama|ovs"""
+import errno
 import os
 import re
 import shutil
@@ -93,11 +94,24 @@ def check_peers(r):
     same({a[0] for a in at.values()}, {"198.51.100.1"}, "outer address")
     same(at["anna"] == at["bob"], False, "two hosts at one address")
     data, seen = hears(bob, lambda: anna.sendto(b"hello bob", at["bob"]))
-    same((data, seen[0]), (b"hello bob", "198.51.100.1"), "over the hairpin")
+    same((data, seen), (b"hello bob", at["anna"]), "over the hairpin: RFC 4787, REQ-9 a")
     data, _ = hears(anna, lambda: bob.sendto(b"hello anna", seen))
     same(data, b"hello anna", "back over the hairpin")
     data, _ = hears(bob, lambda: anna.sendto(b"how are you", at["bob"]))
     same(data, b"how are you", "once more over the hairpin")
+    # What the router says about an answer that goes no further is about the address that was answered.
+    bob.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+    bob.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+    bob.connect(seen)
+
+    def is_told():
+        try:
+            bob.send(b"not far")
+            bob.recv(100)
+        except OSError as e:
+            return e.errno == errno.EHOSTUNREACH
+        return False
+    until("bob is told that the time is over", is_told)
     data, seen = hears(anna, lambda: stranger.sendto(b"psst", at["anna"]))
     same((data, seen), (b"psst", ("198.51.100.80", 4001)), "a stranger")
     data, _ = hears(stranger, lambda: anna.sendto(b"yes?", seen))
@@ -106,6 +120,40 @@ def check_peers(r):
     same(data, b"nothing", "the stranger again")
     for s in (anna, bob, server, stranger):
         s.close()
+
+
+def check_hairpin(r):
+    """RFC 4787, REQ-9 a: who comes over the hairpin has the address and port that he has outside, by TCP and ICMP, too."""
+    with Inside(r.hosts["bob"].netns):
+        listener = socket.create_server(("10.0.10.2", 80))
+    with Inside(r.hosts["stun"].netns):
+        outside = socket.create_server(("198.51.100.80", 80))
+    for way in (ENDPOINT, ENDPOINT + ", filtering: address-dependent", ENDPOINT + ", filtering: endpoint-independent"):
+        use(r, way + "}]\n    forwards: [{protocol: tcp, port: 8080, to: bob, to_port: 80}]\n    one_to_one: [{outside: 198.51.100.9, inside: bob")
+        seen = []
+        for address, port, server in (("198.51.100.80", 80, outside), ("198.51.100.1", 8080, listener)):
+            with Inside(r.hosts["anna"].netns):
+                s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("10.0.10.1", 7000 + len(way)))
+            s.settimeout(PATIENCE_S)
+            s.connect((address, port))
+            there, peer = server.accept()
+            seen.append(peer)
+            for a, b in ((s, there), (there, s)):
+                a.sendall(b"x" * 5000)
+                b.settimeout(PATIENCE_S)
+                same(len(b.recv(5000, socket.MSG_WAITALL)), 5000, "what came")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))  # the port is free at once
+            s.close()
+            there.close()
+        same(seen[1], seen[0], "the forward's server sees another than the outside")
+        said = r.hosts["anna"].sh("sh", "-c", "ping -c3 -i0.2 -W2 198.51.100.9; true")
+        if " 3 received" not in said:
+            raise AssertionError(said)
+    listener.close()
+    outside.close()
+    use(r, ENDPOINT + ", filtering: endpoint-independent")
 
 
 def check(r):
@@ -125,6 +173,8 @@ def check(r):
         print(f"{filtering}: passed", flush=True)
     check_peers(r)
     print("check_peers: passed", flush=True)
+    check_hairpin(r)
+    print("check_hairpin: passed", flush=True)
     check_prohibited(r)
     print("check_prohibited: passed", flush=True)
     check_limit(r)
