@@ -259,7 +259,7 @@ static void prepare_resume(struct worker *w, struct pkt *p, uint64_t head, const
     unsigned n = (unsigned)((op_payload(head) - 1) * sizeof *payload / sizeof(struct act));
 
     r->table_id = (uint8_t)op_arg(head);
-    r->is_resubmit = op_arg(head) >> 8 & 0xff;
+    r->lookup = op_arg(head) >> 8 & 0xff;
     r->is_paused = false;
     r->port = (uint32_t)payload[0];
     r->set.n = (unsigned)(op_arg(head) >> 16);

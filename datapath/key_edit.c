@@ -340,3 +340,56 @@ int key_copy_ttl_in(struct key *k)
         key_set_u64(k, FIELD_MPLS2_TTL, get(k, FIELD_MPLS_TTL));
     return 0;
 }
+
+/* --- the tuple of a connection --- */
+
+/* Where that protocol's ports are, or what connections have in their place. */
+static bool l4_fields(uint64_t proto, enum field_id f[2])
+{
+    bool is_icmp = proto == IP_PROTO_ICMP || proto == IP_PROTO_ICMPV6;
+
+    f[0] = is_icmp ? FIELD_ICMPV4_TYPE : FIELD_TCP_SRC;
+    f[1] = is_icmp ? FIELD_ICMPV4_CODE : FIELD_TCP_DST;
+    return is_icmp || proto == IP_PROTO_TCP || proto == IP_PROTO_UDP || proto == IP_PROTO_SCTP;
+}
+
+static void swap(struct key *k, enum field_id a, enum field_id b)
+{
+    struct value v = key_get(k, a);
+
+    key_set(k, a, key_get(k, b));
+    key_set(k, b, v);
+}
+
+static bool is_zero(const struct key *k, enum field_id id)
+{
+    struct value v = key_get(k, id);
+
+    return !(v.hi | v.lo);
+}
+
+bool key_swap_tuple(struct key *k)
+{
+    uint64_t type = eth_type(k), own = get(k, FIELD_IP_PROTO), other = get(k, FIELD_CT_NW_PROTO), ports[2] = { 0 };
+    bool is_ipv4 = type == ETH_TYPE_IPV4;
+    enum field_id f[2];
+
+    if (!other || !is_ip_type((uint16_t)type) || !is_zero(k, is_ipv4 ? FIELD_CT_IPV6_SRC : FIELD_CT_NW_SRC) ||
+        !is_zero(k, is_ipv4 ? FIELD_CT_IPV6_DST : FIELD_CT_NW_DST))
+        return false;
+    swap(k, is_ipv4 ? FIELD_IPV4_SRC : FIELD_IPV6_SRC, is_ipv4 ? FIELD_CT_NW_SRC : FIELD_CT_IPV6_SRC);
+    swap(k, is_ipv4 ? FIELD_IPV4_DST : FIELD_IPV6_DST, is_ipv4 ? FIELD_CT_NW_DST : FIELD_CT_IPV6_DST);
+    if (l4_fields(own, f))
+        for (int i = 0; i < 2; i++) {
+            ports[i] = get(k, f[i]);
+            key_set_u64(k, f[i], 0);
+        }
+    if (l4_fields(other, f)) {
+        key_set_u64(k, f[0], get(k, FIELD_CT_TP_SRC));
+        key_set_u64(k, f[1], get(k, FIELD_CT_TP_DST));
+    }
+    key_set_u64(k, FIELD_CT_TP_SRC, ports[0]);
+    key_set_u64(k, FIELD_CT_TP_DST, ports[1]);
+    swap(k, FIELD_IP_PROTO, FIELD_CT_NW_PROTO);
+    return true;
+}

@@ -25,6 +25,10 @@ bool key_meets_needs(const struct key *k, enum field_id id);
 /* Sets the bits of `mask`.  Layers up to the field's must be valid. */
 int key_set_field(struct key *k, enum field_id id, struct value v, struct value mask);
 
+/* Swaps addresses, protocol and ports (of ICMP, type and code) with those of the original tuple of the connection.  False, and
+ * the key is unchanged, when there is none, or one of another family.  LAYER_CT must be valid, too. */
+bool key_swap_tuple(struct key *k);
+
 int key_push_vlan(struct key *k, uint16_t tpid); /* LAYER_L2 */
 int key_pop_vlan(struct key *k);                 /* LAYER_L2 */
 int key_push_mpls(struct key *k, uint16_t ethertype);

@@ -173,6 +173,31 @@ static void close_group(struct key *mask, const enum field_id *fields, size_t n)
         key_set(mask, fields[i], field_ones(fields[i]));
 }
 
+/* Fields that are read in one place of two, and all that says where they are, and whether. */
+static void close_tuple(struct key *mask)
+{
+    static const enum field_id always[] = { FIELD_ETH_TYPE, FIELD_IP_PROTO, FIELD_CT_NW_PROTO };
+    static const enum field_id pairs[][2] = { { FIELD_IPV4_SRC, FIELD_CT_NW_SRC },
+                                              { FIELD_IPV4_DST, FIELD_CT_NW_DST },
+                                              { FIELD_IPV6_SRC, FIELD_CT_IPV6_SRC },
+                                              { FIELD_IPV6_DST, FIELD_CT_IPV6_DST } };
+    static const enum field_id sources[] = { FIELD_TCP_SRC, FIELD_ICMPV4_TYPE, FIELD_CT_TP_SRC };
+    static const enum field_id targets[] = { FIELD_TCP_DST, FIELD_ICMPV4_CODE, FIELD_CT_TP_DST };
+    static const enum field_id families[] = { FIELD_CT_NW_SRC, FIELD_CT_NW_DST, FIELD_CT_IPV6_SRC, FIELD_CT_IPV6_DST };
+
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        key_set(mask, always[i], field_ones(always[i]));
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) /* of which family the tuple is */
+        key_set(mask, families[i], field_ones(families[i]));
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct value bits = key_get(mask, pairs[i][1]);
+
+        key_set_masked(mask, pairs[i][0], bits, bits);
+    }
+    close_group(mask, sources, sizeof sources / sizeof *sources);
+    close_group(mask, targets, sizeof targets / sizeof *targets);
+}
+
 static void close_groups(struct key *mask, const size_t n[ACT_TYPES])
 {
     static const enum field_id ttl_fields[] = { FIELD_IP_TTL }, mpls_ttl_fields[] = { FIELD_MPLS_TTL };
@@ -185,6 +210,8 @@ static void close_groups(struct key *mask, const size_t n[ACT_TYPES])
         close_group(mask, pbb_fields, sizeof pbb_fields / sizeof *pbb_fields);
     if (n[ACT_PUSH_MPLS] || n[ACT_POP_MPLS] || n[ACT_COPY_TTL_IN] || n[ACT_COPY_TTL_OUT])
         close_group(mask, mpls_fields, sizeof mpls_fields / sizeof *mpls_fields);
+    if (n[ACT_RESUBMIT_CT])
+        close_tuple(mask);
     if (n[ACT_PUSH_VLAN] || n[ACT_POP_VLAN])
         close_group(mask, vlan_fields, sizeof vlan_fields / sizeof *vlan_fields);
 }

@@ -66,7 +66,9 @@ static const uint64_t *program_alone(struct worker *w, const struct bridge *b, s
     for (unsigned i = 0; i < m->n;
          i++) /* only what the mask covers may decide: other frames will take this program too */
         key.w[m->word[i]] = p->key.w[m->word[i]] & m->mask[i];
-    if (w->resume.is_paused) { /* its actions may be of rules that are gone, and read what the mask knows nothing of */
+    if (w->resume.is_paused ||
+        w->resume.lookup ==
+            LOOKUP_ORIGINAL) { /* its actions may be of rules that are gone, and read what the mask knows nothing of */
         pkt_parse(p, PKT_LAYERS_ALL);
         key = p->key;
     }

@@ -64,7 +64,7 @@ enum op {
     OP_OUTPUT_CUT,   /* arg: bytes.  Payload: OpenFlow's port number */
     OP_CHECK_SIZE,   /* arg: packed subfield, one bit.  Payload: bytes */
     OP_FIN_TIMEOUT,  /* arg: idle_s | hard_s << 16.  Payload: table << 32 | statistics slot of the rule, its cookie */
-    OP_CONTINUE,     /* always last.  arg: table | is a resubmit's << 8 | actions in the set << 16.
+    OP_CONTINUE,     /* always last.  arg: table | enum lookup_kind << 8 | actions in the set << 16.
                   * Payload: port, the action set, then what is to be done (struct act each) */
     OP_CT,           /* payload: struct ct_action */
     OP_CT_CLEAR,

@@ -41,6 +41,7 @@ enum act_type {
     ACT_CHECK_SIZE,   /* dst: a bit that says whether the frame is larger than max_len */
     ACT_FIN_TIMEOUT,  /* fin */
     ACT_RESUBMIT,     /* table_id (ACT_TABLE_SAME: the rule's), port (0: the frame's own) for that lookup alone */
+    ACT_RESUBMIT_CT,  /* likewise; the lookup sees the original tuple of the frame's connection in place of its own */
     ACT_CLONE,        /* n_body actions that follow are done to a copy of the frame */
     ACT_CONJUNCTION,  /* conjunction: the rule is a part of it; nothing else is done */
     ACT_LEARN,        /* learn; then ACT_DATA, a struct learn_step each */

@@ -232,9 +232,8 @@ static void do_act(struct walk *w, const struct act *a)
         walk_edited(w, key_copy_ttl_in(w->key));
         break;
     case ACT_SET_QUEUE:
-        w->n_edits++; /* a copy's queue is its own */
         program_add(w->out, OP_SET_QUEUE, 0, a->queue);
-        w->n_edits++;
+        w->n_edits++; /* a copy's queue is its own */
         break;
     case ACT_MOVE:
     case ACT_STACK_PUSH:
@@ -256,6 +255,7 @@ static void do_act(struct walk *w, const struct act *a)
         break;
     case ACT_CT: /* these lead elsewhere: step() */
     case ACT_RESUBMIT:
+    case ACT_RESUBMIT_CT:
     case ACT_CLONE:
     case ACT_EXIT:
     case ACT_GOTO:
@@ -521,7 +521,7 @@ static bool gather(const struct walk *w, unsigned base, struct continuation *c)
 }
 
 /* Leaves the lookup, and everything behind it, to be done when the frame has been parsed again. */
-static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
+static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, enum lookup_kind kind)
 {
     struct continuation c;
     uint64_t *p;
@@ -531,7 +531,7 @@ static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, bool 
         return;
     }
     p = program_add(w->out, OP_CONTINUE, 1 + c.n * ACT_WORDS,
-                    table_id | (uint64_t)is_resubmit << 8 | (uint64_t)w->set->n << 16);
+                    table_id | (uint64_t)kind << 8 | (uint64_t)w->set->n << 16);
     if (p) {
         *p = port;
         if (c.n)
@@ -605,17 +605,19 @@ static void note_lookup(struct walk *w, uint8_t table_id, bool has_conjunctions)
 }
 
 /* Looks for the frame's rule, as if it had come in by `port` unless that is 0, and has it done next. */
-static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_resubmit)
+static void look_up(struct walk *w, uint8_t table_id, uint32_t port, enum lookup_kind kind)
 {
     const struct table *t = bridge_table(w->b, table_id);
-    struct value in_port = key_get(w->key, FIELD_IN_PORT);
+    struct key whole = *w->key;
     bool has_conjunctions = t && table_has_conjunctions(t);
     const struct rule *r;
 
     if (w->is_stale) {
-        emit_continue(w, table_id, port, is_resubmit);
+        emit_continue(w, table_id, port, kind);
         return;
     }
+    if (kind == LOOKUP_ORIGINAL && !key_swap_tuple(w->key))
+        return; /* there is no connection to look by */
     if (port)
         key_set_u64(w->key, FIELD_IN_PORT, port);
     note_lookup(w, table_id, has_conjunctions);
@@ -623,13 +625,13 @@ static void look_up(struct walk *w, uint8_t table_id, uint32_t port, bool is_res
         r = conjunction_find(t, w->key, w->version);
     else
         r = t ? table_find(t, w->key, w->version) : NULL;
-    key_set(w->key, FIELD_IN_PORT, in_port);
+    *w->key = whole;
     if (r) {
         push_rule(w, r);
         return;
     }
     program_add(w->out, OP_MISS, 0, table_id);
-    if (is_resubmit || w->n_todo || w->n_clones)
+    if (kind != LOOKUP_GOTO || w->n_todo || w->n_clones)
         return; /* the lists that led here go on */
     program_add(w->out, OP_DROP, 0, DROP_TABLE_MISS);
     w->has_output = true;
@@ -726,7 +728,8 @@ static void resubmit(struct walk *w, const struct act *a)
     if (++w->n_resubmits > RESUBMITS_MAX)
         walk_fail(w, DROP_RESUBMIT_WORK);
     else
-        look_up(w, table_id, a->port == DP_PORT_IN_PORT ? 0 : a->port, true);
+        look_up(w, table_id, a->port == DP_PORT_IN_PORT ? 0 : a->port,
+                a->type == ACT_RESUBMIT_CT ? LOOKUP_ORIGINAL : LOOKUP_RESUBMIT);
 }
 
 static void run_todo(struct walk *w, unsigned base);
@@ -780,6 +783,7 @@ static void step(struct walk *w)
         emit_pause(w, a);
         return;
     case ACT_RESUBMIT:
+    case ACT_RESUBMIT_CT:
         resubmit(w, a);
         return;
     case ACT_CT:
@@ -795,7 +799,7 @@ static void step(struct walk *w)
         w->is_exit = true;
         return;
     case ACT_GOTO:
-        look_up(w, a->table_id, 0, false);
+        look_up(w, a->table_id, 0, LOOKUP_GOTO);
         return;
     case ACT_CLEAR_SET:
         w->set->n = 0;
@@ -830,7 +834,7 @@ static void end_list(struct walk *w)
     if (c->metadata_mask)
         do_act(w, &metadata);
     if (c->goto_table != NO_GOTO)
-        look_up(w, c->goto_table, 0, false);
+        look_up(w, c->goto_table, 0, LOOKUP_GOTO);
 }
 
 /* Does the lists above `base`. */
@@ -882,7 +886,7 @@ void translate_tables(struct program_buf *out, const struct bridge *b, struct ke
     if (at->n_todo)
         w.todo[w.n_todo++] = (struct todo){ .at = at->todo, .end = at->todo + at->n_todo };
     if (!at->is_paused)
-        look_up(&w, at->table_id, at->port, at->is_resubmit);
+        look_up(&w, at->table_id, at->port, (enum lookup_kind)at->lookup);
     run_todo(&w, 0);
     finish(&w);
 }
@@ -927,7 +931,7 @@ void translate_group(struct program_buf *out, const struct bridge *b, uint32_t g
 void resume_begin(struct resume *r)
 {
     r->table_id = 0;
-    r->is_resubmit = false;
+    r->lookup = LOOKUP_GOTO;
     r->is_paused = false;
     r->port = 0;
     r->set.n = 0;

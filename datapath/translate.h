@@ -11,10 +11,14 @@ struct bridge;
 
 enum { STACK_MAX = 128, RESUME_TODO_MAX = 256, RESUBMITS_MAX = 4096, RESUBMIT_DEPTH_MAX = 64 };
 
+/* Who looks up: goto, or what else leads to a table; a resubmit, to which nothing found is no harm; or one that sees the original
+ * tuple of the frame's connection in place of its own. */
+enum lookup_kind { LOOKUP_GOTO, LOOKUP_RESUBMIT, LOOKUP_ORIGINAL };
+
 /* Where a frame goes on: in which table, with which action set. */
 struct resume {
     uint8_t table_id;
-    uint8_t is_resubmit; /* the lookup is a resubmit's: nothing found is no harm */
+    uint8_t lookup; /* enum lookup_kind */
     uint8_t
         is_paused; /* there is no lookup: the frame waited for the controller, and only `todo` and the set are left */
     uint32_t port; /* of that lookup alone, instead of the frame's; 0: the frame's */
@@ -28,7 +32,7 @@ struct resume {
 /* Is there nothing but the table, so that frames of one key go on alike? */
 static inline bool resume_is_plain(const struct resume *r)
 {
-    return !r->set.n && !r->n_todo && !r->n_stack && !r->port && !r->is_resubmit && !r->is_paused;
+    return !r->set.n && !r->n_todo && !r->n_stack && !r->port && r->lookup == LOOKUP_GOTO && !r->is_paused;
 }
 
 void resume_begin(struct resume *r); /* table 0, with nothing */

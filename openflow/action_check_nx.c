@@ -97,9 +97,20 @@ static int check_move(struct walk *w, const struct ofp_nx_reg_move *m)
     return err ? err : check_write(w, (struct subfield){ m->dst, m->dst_ofs, m->n_bits });
 }
 
-static int check_resubmit(struct walk *w, const struct ofp_nx_resubmit *r, bool has_table)
+/* The match says that the frame has a connection. */
+static bool has_connection(const struct walk *w)
 {
-    if (has_table && r->table != NX_TABLE_SAME && r->table >= w->check->n_tables)
+    enum { INVALID = 0x10, TRACKED = 0x20, OTHERS = 0xcf };
+    uint64_t value = key_get(&w->frame.value, FIELD_CT_STATE).lo, mask = key_get(&w->frame.mask, FIELD_CT_STATE).lo;
+
+    return value & OTHERS || (value & TRACKED && mask & ~value & INVALID);
+}
+
+static int check_resubmit(struct walk *w, const struct ofp_nx_resubmit *r, unsigned subtype)
+{
+    if (subtype == NXAST_RESUBMIT_TABLE_CT && walk_ask(w, has_connection(w)))
+        return -EINVAL;
+    if (subtype != NXAST_RESUBMIT && r->table != NX_TABLE_SAME && r->table >= w->check->n_tables)
         return walk_refuse(w, OFPBAC_BAD_ARGUMENT);
     return 0;
 }
@@ -309,7 +320,7 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
     case NXAST_RESUBMIT:
     case NXAST_RESUBMIT_TABLE:
     case NXAST_RESUBMIT_TABLE_CT:
-        return check_resubmit(w, &act->resubmit, act->subtype != NXAST_RESUBMIT);
+        return check_resubmit(w, &act->resubmit, (unsigned)act->subtype);
     case NXAST_REG_MOVE:
         return check_move(w, &act->reg_move);
     case NXAST_REG_LOAD:
@@ -365,7 +376,9 @@ static int check_one(struct walk *w, const struct ofp_nx_action *act)
     case NXAST_SET_TUNNEL64:
     case NXAST_POP_QUEUE:
     case NXAST_EXIT:
+        return 0;
     case NXAST_CT_CLEAR:
+        walk_forget(w, FIELD_CT_STATE); /* no resubmit by a connection's tuple follows */
         return 0;
     case NXAST_CT:
         return check_ct(w, &act->ct);

@@ -15,10 +15,10 @@ static void print_port(struct str *s, uint16_t port, const struct port_names *na
     port_text_print(s, nx_port_widen(port), names);
 }
 
-static void print_resubmit(struct str *s, const struct ofp_nx_resubmit *r, bool has_table,
+static void print_resubmit(struct str *s, const struct ofp_nx_resubmit *r, unsigned subtype,
                            const struct port_names *names)
 {
-    if (!has_table || r->table == NX_TABLE_SAME) {
+    if (subtype == NXAST_RESUBMIT || r->table == NX_TABLE_SAME) {
         str_add(s, "resubmit:");
         print_port(s, r->in_port, names);
         return;
@@ -26,7 +26,7 @@ static void print_resubmit(struct str *s, const struct ofp_nx_resubmit *r, bool 
     str_add(s, "resubmit(");
     if (r->in_port != NX_PORT_IN_PORT)
         print_port(s, r->in_port, names);
-    str_printf(s, ",%u)", r->table);
+    str_printf(s, subtype == NXAST_RESUBMIT_TABLE_CT ? ",%u,ct)" : ",%u)", r->table);
 }
 
 static void print_subfield(struct str *s, enum field_id id, uint16_t ofs_nbits)
@@ -257,7 +257,8 @@ bool nx_action_text_print(struct str *s, const struct ofp_nx_action *act, const 
     switch ((unsigned)act->subtype) {
     case NXAST_RESUBMIT:
     case NXAST_RESUBMIT_TABLE:
-        print_resubmit(s, &act->resubmit, act->subtype == NXAST_RESUBMIT_TABLE, names);
+    case NXAST_RESUBMIT_TABLE_CT:
+        print_resubmit(s, &act->resubmit, (unsigned)act->subtype, names);
         return true;
     case NXAST_SET_QUEUE:
         str_printf(s, "set_queue:%" PRIu32, act->set_queue.queue_id);

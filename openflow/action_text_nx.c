@@ -135,15 +135,20 @@ int parse_stack(struct list *l, const struct word *w, unsigned subtype)
     return err ? err : action_list_add_nx(l, act);
 }
 
-/* resubmit:PORT, resubmit(PORT), resubmit(PORT,TABLE), resubmit(,TABLE) */
+/* resubmit:PORT, resubmit(PORT), resubmit(PORT,TABLE), resubmit(,TABLE), the last two with `,ct` */
 int parse_resubmit(struct list *l, const struct word *w, unsigned arg)
 {
     struct ofp_nx_resubmit r = { .in_port = NX_PORT_IN_PORT, .table = NX_TABLE_SAME };
-    struct span table = w->value, port = { 0 };
+    struct span rest = w->value, port = { 0 }, table = { 0 };
+    bool is_ct;
     uint64_t v = NX_TABLE_SAME;
     int err = 0;
 
-    (void)span_cut(&table, ',', &port);
+    (void)span_cut(&rest, ',', &port);
+    (void)span_cut(&rest, ',', &table);
+    is_ct = span_is(rest, "ct");
+    if (rest.n && !is_ct)
+        return errbuf_set(errors(l), -EINVAL, "resubmit takes a port, a table and ct, not '%.*s'", SPAN_ARG(rest));
     if (port.n)
         err = parse_port16(l, port, &r.in_port);
     if (!err && table.n)
@@ -153,7 +158,9 @@ int parse_resubmit(struct list *l, const struct word *w, unsigned arg)
     r.table = (uint8_t)v;
     if (r.in_port == NX_PORT_IN_PORT && r.table == NX_TABLE_SAME)
         return errbuf_set(errors(l), -EINVAL, "resubmit needs a port or a table: resubmit:PORT, resubmit(,TABLE)");
-    return action_list_add_nx(l, (struct ofp_nx_action){ .subtype = NXAST_RESUBMIT_TABLE, .resubmit_table = r });
+    return action_list_add_nx(l,
+                              (struct ofp_nx_action){ .subtype = is_ct ? NXAST_RESUBMIT_TABLE_CT : NXAST_RESUBMIT_TABLE,
+                                                      .resubmit_table = r });
 }
 
 /* --- choosing by a hash --- */

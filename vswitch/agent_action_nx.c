@@ -19,6 +19,7 @@ bool has_nx(void *arg, unsigned subtype)
     switch (subtype) {
     case NXAST_RESUBMIT:
     case NXAST_RESUBMIT_TABLE:
+    case NXAST_RESUBMIT_TABLE_CT:
     case NXAST_SET_TUNNEL:
     case NXAST_SET_TUNNEL64:
     case NXAST_REG_MOVE:
@@ -137,13 +138,14 @@ static struct act move(const struct ofp_nx_reg_move *m)
                          .dst = { m->dst, m->dst_ofs, m->n_bits } };
 }
 
-static struct act resubmit(const struct ofp_nx_resubmit *r, bool has_table)
+static struct act resubmit(const struct ofp_nx_resubmit *r, unsigned subtype)
 {
     uint32_t port = nx_port_widen(r->in_port);
 
-    return (struct act){ .type = ACT_RESUBMIT,
+    return (struct act){ .type = subtype == NXAST_RESUBMIT_TABLE_CT ? ACT_RESUBMIT_CT : ACT_RESUBMIT,
                          .port = port == DP_PORT_IN_PORT ? 0 : port,
-                         .table_id = has_table && r->table != NX_TABLE_SAME ? r->table : ACT_TABLE_SAME };
+                         .table_id =
+                             subtype != NXAST_RESUBMIT && r->table != NX_TABLE_SAME ? r->table : ACT_TABLE_SAME };
 }
 
 static struct act dec_ttl(const struct ofp_nx_dec_ttl_ids *d)
@@ -368,7 +370,8 @@ int translate_nx(const struct ofp_nx_action *in, struct act *out, size_t *n)
     switch ((unsigned)in->subtype) {
     case NXAST_RESUBMIT:
     case NXAST_RESUBMIT_TABLE:
-        *out = resubmit(&in->resubmit, in->subtype == NXAST_RESUBMIT_TABLE);
+    case NXAST_RESUBMIT_TABLE_CT:
+        *out = resubmit(&in->resubmit, (unsigned)in->subtype);
         return 0;
     case NXAST_SET_TUNNEL:
         *out = load(FIELD_TUNNEL_ID, value_of(in->set_tunnel.tun_id), value_of(UINT64_MAX));

@@ -38,6 +38,7 @@ actions=note:00.01.02.03.04.05,exit,output:22
 mpls,actions=dec_mpls_ttl,set_mpls_ttl(9),set_mpls_label(7),set_mpls_tc(3),pop_mpls:0x0800,dec_ttl
 ip,actions=dec_ttl(1,2,3),load:0x2->NXM_NX_IP_ECN[],load:0xb8->NXM_OF_IP_TOS[],move:NXM_OF_IP_TOS[]->NXM_NX_REG0[0..7],mod_nw_tos:32
 actions=resubmit(,1),resubmit(3,4),resubmit:5
+ct_state=+new+trk,ip,actions=resubmit(,1,ct),resubmit(3,4,ct),clone(resubmit(,4,ct))
 actions=conjunction(7,1/2),conjunction(8,2/3)
 conj_id=9,ip,actions=drop
 actions=multipath(symmetric_l4,1024,iter_hash,5,2,NXM_NX_REG1[0..7])

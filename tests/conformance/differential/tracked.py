@@ -31,8 +31,12 @@ SHOWN = [
     "move:NXM_NX_CT_NW_DST[]->NXM_OF_ETH_DST[0..31]",
     "move:NXM_NX_CT_TP_SRC[]->NXM_OF_ETH_DST[0..15],move:NXM_NX_CT_TP_DST[]->NXM_OF_ETH_DST[16..31]",
     "move:NXM_NX_CT_NW_PROTO[]->NXM_OF_ETH_DST[0..7]",
+    "resubmit(,9,ct),move:NXM_NX_REG5[0..7]->NXM_OF_ETH_DST[0..7]",
+    "resubmit(,9,ct),move:NXM_NX_REG5[0..7]->NXM_OF_ETH_DST[0..7]",
 ]
 STATE = "move:NXM_NX_CT_STATE[0..7]->NXM_OF_ETH_SRC[0..7]"
+ORIGINAL = ["nw_src=10.0.0.1", "nw_src=10.0.0.2,tcp", "nw_dst=10.1.0.1,udp", "tcp,tcp_dst=80", "udp,udp_dst=0x35/0xff", "tcp,tcp_src=0x8000/0x8000", "icmp,icmp_type=8",
+            "icmp,icmp_type=3", "nw_src=192.0.2.1", "ct_nw_src=192.0.2.1", "ct_nw_src=10.1.0.0/16,ct_tp_src=80,ct_nw_proto=6", "ct_nw_dst=10.0.0.1,ct_nw_proto=17"]
 NATS = ["", "", "nat(src=192.0.2.1)", "nat(src=192.0.2.1-192.0.2.1)", "nat(dst=10.1.0.77)",
         "nat(dst=10.1.0.77:4321)"]
 
@@ -198,6 +202,10 @@ def rules_of(r):
         lines.append(f"table=1,priority=5,ct_state=+trk-inv,ip,in_port={here},actions={STATE},{show},output:{there}")
         lines.append(f"table=1,priority=6,ct_state=+trk+rel-rpl,ip,in_port={here},actions={STATE},output:{there}") # README.md
         lines.append(f"table=1,priority=4,ct_state=+trk+inv,ip,in_port={here},actions={STATE},output:{there}")
+    for i, what in enumerate(r.sample(ORIGINAL, r.randrange(3, 8)), 1):
+        if what.startswith("ct_"):
+            what = "ct_state=+trk-inv," + what
+        lines.append(f"table=9,priority={i},ip,{what},actions=load:{i}->NXM_NX_REG5[]".replace(",ip,tcp", ",tcp").replace(",ip,udp", ",udp").replace(",ip,icmp", ",icmp"))
     if "force" not in lines[2] and marks and r.randrange(3) == 0: # the mark of one that is there already
         lines.append(f"table=1,priority=8,ct_state=+est+rpl+trk-inv,ip,in_port={OUTSIDE},actions={begin}{STATE},{show},ct(commit,{where}{marks}),output:{INSIDE}")
     return ["flow add " + line for line in lines] + [run.LAST_RULE], nat, may_begin_outside

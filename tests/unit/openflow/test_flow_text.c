@@ -315,6 +315,7 @@ static const struct {
     { FLOW_TEXT_ADD, "actions=sample(probability=5)",
       "sample is an extension of Open vSwitch, which is not supported" },
     { FLOW_TEXT_ADD, "actions=resubmit", "resubmit needs a port or a table: resubmit:PORT, resubmit(,TABLE)" },
+    { FLOW_TEXT_ADD, "actions=resubmit(,1,nat)", "resubmit takes a port, a table and ct, not 'nat'" },
     { FLOW_TEXT_ADD, "actions=load:5->reg0[0..1]", "load: '5' is not a number of 2 bits" },
     { FLOW_TEXT_ADD, "actions=load:5->nope[]", "'nope' is not a field" },
     { FLOW_TEXT_ADD, "actions=load:5->reg0[32]", "reg0: '[32]' are not bits of a field that has 32" },
