@@ -419,6 +419,7 @@ int datapath_resume(struct bridge *b, const struct paused *p)
     key_set_u64(&job->key, FIELD_IN_PHY_PORT, p->in_port);
     for (unsigned i = 0; i < EVENT_FIELDS; i++)
         key_set(&job->key, event_fields[i], p->fields[i]);
+    job->forks_left = FORKS_MAX;
     job->state = mbuf_of_bytes(dp->conf.pool, p->state, p->n_state);
     if (!job->state) {
         rte_mempool_put(dp->jobs, job);

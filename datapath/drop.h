@@ -20,7 +20,7 @@ enum drop {
     DROP_RING_FULL,      /* another worker's transmit ring is full */
     DROP_TOO_DEEP,       /* more passes through the pipeline than one frame may make */
     DROP_RESUBMIT_DEPTH, /* more resubmits and clones in each other than one frame may make */
-    DROP_RESUBMIT_WORK,  /* more resubmits in all than one frame may make */
+    DROP_RESUBMIT_WORK,  /* more resubmits in all, or copies for ct to send to a table, than one frame may make */
     DROP_TOO_LONG,       /* the actions of this frame do not fit a program */
     DROP_NO_GROUP,       /* a group that is not there */
     DROP_NO_BUCKET,      /* a group without a bucket that is live (and, in a select group, has weight) */

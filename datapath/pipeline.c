@@ -17,7 +17,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
-enum { MAX_PASSES = 64, ETH_LEN = 14 };
+/* A copy has that part of what is left: a fork in a fork is possible seven times, and forks beside each other some thirty. */
+enum { MAX_PASSES = 64, ETH_LEN = 14, FORK_SHARE = 4 };
 
 /* --- one frame alone --- */
 
@@ -465,8 +466,10 @@ void pipeline_job(struct worker *w, struct job *job)
     }
     resume_begin(&w->resume);
     if (exec_program(w, job->bridge, p, job->words)) {
-        if (job->state)
+        if (job->state) {
             pause_load(&w->resume, job->state);
+            w->resume.forks_left = job->forks_left;
+        }
         run_bridge(w, job->bridge, p);
     }
     rte_pktmbuf_free(job->state);
@@ -477,7 +480,7 @@ void pipeline_job(struct worker *w, struct job *job)
 
 /* Has this worker go on with a copy of the frame in table 0, or, if there is one, as `state` says, which it takes. */
 static void copy_later(struct worker *w, const struct bridge *b, const struct pkt *p, struct rte_mbuf *state,
-                       uint16_t key_layers)
+                       uint16_t key_layers, uint16_t forks_left)
 {
     struct rte_mbuf *m = rte_pktmbuf_copy(p->m, w->dp->conf.pool, 0, UINT32_MAX);
     struct job *job = NULL;
@@ -493,6 +496,7 @@ static void copy_later(struct worker *w, const struct bridge *b, const struct pk
     job->bridge = b;
     job->in_port = p->in_port;
     job->key_layers = key_layers;
+    job->forks_left = forks_left;
     if (key_layers)
         job->key = p->key;
     job->words[0] = op_head(OP_PIPELINE, 0, 0);
@@ -507,19 +511,26 @@ static void copy_later(struct worker *w, const struct bridge *b, const struct pk
 
 void pipeline_copy(struct worker *w, const struct bridge *b, struct pkt *p)
 {
-    copy_later(w, b, p, NULL, 0);
+    copy_later(w, b, p, NULL, 0, 0);
 }
 
 void pipeline_fork(struct worker *w, const struct bridge *b, struct pkt *p, const struct act *acts, unsigned n_set,
                    unsigned n_todo)
 {
-    struct rte_mbuf *state = pause_save(w, &(struct pause_point){ acts, n_set, n_todo });
     uint16_t layers = 1u << LAYER_META | 1u << LAYER_TUNNEL | 1u << LAYER_CT;
+    uint16_t left = w->resume.forks_left, for_copy = left / FORK_SHARE;
+    struct rte_mbuf *state;
 
+    if (!left) {
+        worker_drop(w, DROP_RESUBMIT_WORK);
+        return;
+    }
+    w->resume.forks_left = (uint16_t)(left - 1 - for_copy);
+    state = pause_save(w, &(struct pause_point){ acts, n_set, n_todo });
     if (!state) {
         worker_drop(w, DROP_NO_ROOM);
         return;
     }
     pkt_parse(p, layers);
-    copy_later(w, b, p, state, layers);
+    copy_later(w, b, p, state, layers, for_copy);
 }

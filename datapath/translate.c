@@ -932,6 +932,7 @@ void resume_begin(struct resume *r)
 {
     r->table_id = 0;
     r->lookup = LOOKUP_GOTO;
+    r->forks_left = FORKS_MAX;
     r->is_paused = false;
     r->port = 0;
     r->set.n = 0;

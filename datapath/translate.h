@@ -9,7 +9,7 @@
 
 struct bridge;
 
-enum { STACK_MAX = 128, RESUME_TODO_MAX = 256, RESUBMITS_MAX = 4096, RESUBMIT_DEPTH_MAX = 64 };
+enum { STACK_MAX = 128, RESUME_TODO_MAX = 256, RESUBMITS_MAX = 4096, RESUBMIT_DEPTH_MAX = 64, FORKS_MAX = 16384 };
 
 /* Who looks up: goto, or what else leads to a table; a resubmit, to which nothing found is no harm; or one that sees the original
  * tuple of the frame's connection in place of its own. */
@@ -21,7 +21,8 @@ struct resume {
     uint8_t lookup; /* enum lookup_kind */
     uint8_t
         is_paused; /* there is no lookup: the frame waited for the controller, and only `todo` and the set are left */
-    uint32_t port; /* of that lookup alone, instead of the frame's; 0: the frame's */
+    uint16_t forks_left; /* copies that this one, and its copies, may still send to a table */
+    uint32_t port;       /* of that lookup alone, instead of the frame's; 0: the frame's */
     struct action_set set;
     unsigned n_todo; /* what is to be done after the lookup, as actions */
     struct act todo[RESUME_TODO_MAX];

@@ -468,6 +468,22 @@ class Tracking(TrackTest):
             self.assertIn(why, done.stderr)
         self.assertEqual(self.flows(), [])
 
+    def test_forks_end(self):
+        """Copies that ct sends back to their own table come to an end, however many each makes."""
+        for more in ("", "ct(table=0),", "ct(table=0)," * 9):
+            self.sw.call("conn/flush")
+            self.flow(f"table=0,ip,actions=ct(table=0),{more}output:2")
+            before = self.drops("resubmit-work")
+            self.sw.give("in", ether(udp(HOST, SERVER, 5000, 53, b"")))
+            until(lambda: self.drops("resubmit-work") > before, "nothing ends it")
+            last = None
+            def is_quiet():
+                nonlocal last
+                out, now = len(self.sw.take("out")), self.drops("resubmit-work")
+                was, last = last, now
+                return not out and was == now
+            until(is_quiet, "it goes on")
+
 
 if __name__ == "__main__":
     run_if_there()
