@@ -16,7 +16,7 @@
 enum {
     PRIO_TRUSTED = 61000,
     PRIO_ANSWER = 60000,
-    PRIO_FIRST_POLICY = 40000, /* and down; NET policies are 10000 at most, each has two levels */
+    PRIO_FIRST_POLICY = 40000, /* and down; 10000 at most, each has two levels, the upper for helpers */
     PRIO_FORWARDED = 200,
     PRIO_OUTSIDE = 150,
     PRIO_DEFAULT = 100,
@@ -161,6 +161,44 @@ static void emit_state_hosts(struct compiler *c)
 }
 
 /* --- table 10, policy --- */
+static unsigned helpers_of(const struct compiler *c, size_t network)
+{
+    int router = c->doc->networks[network].router;
+
+    return router == NET_NONE ? 0 : c->doc->routers[router].helpers;
+}
+
+/* Whether frames that match may be for the port `p`, which then is matched, too. */
+static bool match_helper(struct draft *d, const struct helper_port *p)
+{
+    if (match_has(&d->m, FIELD_IP_PROTO) && key_get(&d->m.value, FIELD_IP_PROTO).lo != p->protocol)
+        return false;
+    if (key_get(&d->m.value, p->field).lo != (p->port & key_get(&d->m.mask, p->field).lo))
+        return false;
+    match_set(&d->m, FIELD_IP_PROTO, p->protocol);
+    match_set(&d->m, p->field, p->port);
+    return true;
+}
+
+/* `d` begins connections in the zone of `network`; those that announce others are looked into, for what is related to
+ * them to be known as such.  The addresses that they name are those inside, as everywhere in this zone. */
+static void emit_begin(struct compiler *c, const struct draft *d, size_t network)
+{
+    struct draft e = *d;
+
+    draft_ct(&e, compiler_zone(c, (int)network, ZONE_POLICY), CT_ON, FLOW_CT_COMMIT, 0);
+    draft_emit(c, &e);
+    for (unsigned i = 0; i < NET_HELPERS; i++) {
+        struct draft h = e;
+
+        if (!(helpers_of(c, network) >> i & 1) || !match_helper(&h, &helper_ports[i]))
+            continue;
+        h.spec.priority++;
+        h.acts[h.spec.n_acts - 1].alg = helper_ports[i].alg;
+        draft_emit(c, &h);
+    }
+}
+
 /* What may pass: the first of a connection is entered into the table, later ones just go on.  A ct wants to know that it
  * is IP that it gets. */
 static void emit_allowed(struct compiler *c, const struct draft *like)
@@ -185,8 +223,7 @@ static void emit_allowed(struct compiler *c, const struct draft *like)
             key_get(&d.m.value, FIELD_VLAN_VID).lo != (VID_PRESENT | c->doc->networks[n].vlan))
             continue;
         draft_match_vlan(&e, c->doc->networks[n].vlan);
-        draft_ct(&e, compiler_zone(c, (int)n, ZONE_POLICY), CT_ON, FLOW_CT_COMMIT, 0);
-        draft_emit(c, &e);
+        emit_begin(c, &e, n);
     }
     d = *like;
     match_state(&d, CT_TRK | CT_EST, CT_TRK | CT_EST);
@@ -327,11 +364,41 @@ static void emit_sides(struct compiler *c, const struct draft *like, const struc
 static void emit_policy(struct compiler *c, size_t i)
 {
     const struct net_policy *p = &c->doc->policies[i];
-    struct draft d = draft_new(TABLE_POLICY, (uint16_t)(PRIO_FIRST_POLICY - i), FLOW_KIND_POLICY, (uint32_t)i);
+    struct draft d = draft_new(TABLE_POLICY, (uint16_t)(PRIO_FIRST_POLICY - 2 * i), FLOW_KIND_POLICY, (uint32_t)i);
 
     for (size_t j = 0; j < p->n_from; j++)
         for (size_t k = 0; k < p->n_to; k++)
             emit_sides(c, &d, p, &p->from[j], &p->to[k]);
+}
+
+/* What a helper expects belongs to a connection that was allowed, whoever begins it: entered like that one, and its later
+ * frames in either direction pass with it. */
+static void emit_related(struct compiler *c)
+{
+    const unsigned first = CT_TRK | CT_NEW | CT_REL, later = CT_TRK | CT_EST | CT_REL;
+    bool has_helpers = false;
+    struct draft d;
+
+    for (size_t n = 0; n < c->doc->n_networks; n++) {
+        if (!compiler_is_policed(c, (int)n) || !helpers_of(c, n))
+            continue;
+        has_helpers = true;
+        for (int v6 = 0; v6 < 2; v6++) {
+            d = draft_new(TABLE_POLICY, PRIO_ANSWER + 1, FLOW_KIND_STATE, c->doc->networks[n].vlan);
+            draft_match_vlan(&d, c->doc->networks[n].vlan);
+            draft_match_family(&d, v6 ? 6 : 4);
+            match_state(&d, first, first | CT_INV);
+            draft_ct(&d, compiler_zone(c, (int)n, ZONE_POLICY), CT_ON, FLOW_CT_COMMIT, 0);
+            d.spec.goto_table = TABLE_NAT;
+            draft_emit(c, &d);
+        }
+    }
+    if (!has_helpers)
+        return;
+    d = draft_new(TABLE_POLICY, PRIO_ANSWER, FLOW_KIND_STATE, 0);
+    match_state(&d, later, later | CT_INV);
+    d.spec.goto_table = TABLE_NAT;
+    draft_emit(c, &d);
 }
 
 /* What holds where no policy says anything. */
@@ -351,6 +418,7 @@ static void emit_defaults(struct compiler *c)
         d.spec.goto_table = TABLE_NAT;
         draft_emit(c, &d);
     }
+    emit_related(c);
     d = draft_new(TABLE_POLICY, PRIO_ANSWER + 1, FLOW_KIND_STATE, 0);
     match_state(&d, CT_TRK | CT_INV, CT_TRK | CT_INV);
     draft_emit(c, &d);

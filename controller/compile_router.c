@@ -341,12 +341,7 @@ static void emit_local(struct compiler *c, const struct net_router *r, const str
 }
 
 /* --- helpers --- */
-/* Where such a protocol's servers are. */
-static const struct {
-    uint8_t protocol;
-    uint16_t port, alg;
-    enum field_id field;
-} helper_of[NET_HELPERS] = {
+const struct helper_port helper_ports[NET_HELPERS] = {
     [NET_HELPER_FTP] = { PROTO_TCP, 21, CT_ALG_FTP, FIELD_TCP_DST },
     [NET_HELPER_TFTP] = { PROTO_UDP, 69, CT_ALG_TFTP, FIELD_UDP_DST },
 };
@@ -354,8 +349,8 @@ static const struct {
 static uint16_t alg_of(const struct net_router *r, uint8_t protocol, uint16_t port)
 {
     for (unsigned i = 0; i < NET_HELPERS; i++)
-        if (r->helpers >> i & 1 && helper_of[i].protocol == protocol && helper_of[i].port == port)
-            return helper_of[i].alg;
+        if (r->helpers >> i & 1 && helper_ports[i].protocol == protocol && helper_ports[i].port == port)
+            return helper_ports[i].alg;
     return 0;
 }
 
@@ -369,9 +364,9 @@ static void emit_with_helpers(struct compiler *c, const struct net_router *r, st
         if (!(r->helpers >> i & 1))
             continue;
         h.spec.priority++;
-        match_set(&h.m, FIELD_IP_PROTO, helper_of[i].protocol);
-        match_set(&h.m, helper_of[i].field, helper_of[i].port);
-        h.acts[h.spec.n_acts - 1].alg = helper_of[i].alg;
+        match_set(&h.m, FIELD_IP_PROTO, helper_ports[i].protocol);
+        match_set(&h.m, helper_ports[i].field, helper_ports[i].port);
+        h.acts[h.spec.n_acts - 1].alg = helper_ports[i].alg;
         draft_emit(c, &h);
     }
 }

@@ -124,6 +124,14 @@ enum { WAY_HAIRPIN = 1, WAY_FORWARDED, WAY_HAIRPIN_REPLY, WAY_OWN, WAY_NAT64, WA
 enum { CT_ON = 0xff }; /* ct without a table: the frame goes on as it is */
 enum { CT_NEW = 1, CT_EST = 2, CT_REL = 4, CT_RPL = 8, CT_INV = 16, CT_TRK = 32, CT_DNAT = 128 };
 
+/* Where the servers are whose connections announce others; by enum net_helper. */
+struct helper_port {
+    uint8_t protocol;
+    uint16_t port, alg;
+    enum field_id field;
+};
+extern const struct helper_port helper_ports[NET_HELPERS];
+
 void compile_guards(struct compiler *c);                             /* of the switch at hand */
 void compile_routers(struct compiler *c);                            /* of the switch at hand */
 void compile_policies(struct compiler *c);                           /* of the switch at hand */

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Stock FTP and TFTP behind a router with helpers: curl, python3-pyftpdlib and dnsmasq; the client inside and the server out, active and
-passive, with RFC 959's commands and RFC 2428's; a server inside, behind a forward; and neither without helpers.
+passive, with RFC 959's commands and RFC 2428's; a server inside, behind a forward; all of it where policies allow nothing but the
+servers' own ports, too, and open nothing else; and neither without helpers.
 
     helpers.py BUILD trama|ovs"""
 import os
@@ -34,6 +35,16 @@ hosts:
   server: {network: world, switch: s1, address: 198.51.100.80, mac: "02:00:00:00:00:80"}
 """
 HELPERS = "    helpers: [ftp, tftp]"
+POLICIES = """
+policies:
+  - {name: ftp-out, from: office, to: [outside, files], protocol: tcp, port: 21, action: allow}
+  - {name: tftp-out, from: office, to: outside, protocol: udp, port: 69, action: allow}
+  - {name: low-ports, from: outside, to: files, protocol: tcp, port: [20, 22], action: allow}
+  - {name: nothing-else, from: any, to: any, action: deny}
+"""
+OTHER_PORT = 3000
+# A session that has announced a data connection, and does not begin it.
+SESSION = "import ftplib, sys; f = ftplib.FTP(sys.argv[1]); f.login(); print(f.sendcmd('PASV')[:3], flush=True); sys.stdin.read()"
 TEXT = "".join(f"line {n} of a file\n" for n in range(4000))
 # Whether the one who asks opens the data connection; curl tries the extended commands first.
 WAYS = {"extended passive": (), "passive": ("--disable-epsv",), "extended active": ("-P", "-"), "active": ("-P", "-", "--disable-eprt")}
@@ -68,14 +79,9 @@ def check_text(what, got):
     print(f"{what}: passed", flush=True)
 
 
-def check(r):
+def check_transfers(r):
     anna, server = r.hosts["anna"], r.hosts["server"]
-    for name in ("anna", "files"):
-        run("ip", "-n", r.hosts[name].netns, "route", "add", "default", "via", "10.0.10.254")
-    for name in ("server", "files"):
-        serve(r, name)
     out = f"ftp://{server.address}/file.txt"
-    until("a way out", lambda: fetch(anna, out, patience_s=2) == TEXT)
     for way, options in WAYS.items():
         if r.kind is OpenVSwitch and way.startswith("extended"):
             continue  # it does not look into these, of IPv4
@@ -84,6 +90,39 @@ def check(r):
     for way in ("passive",) if r.kind is OpenVSwitch else ("passive", "extended passive"):
         check_text(f"{way} FTP by the hairpin", fetch(anna, "ftp://198.51.100.1/file.txt", *WAYS[way]))
     check_text("TFTP from inside", fetch(anna, f"tftp://{server.address}/file.txt"))
+
+
+def check_closed(r):
+    """With the policies only what is announced passes: the same hosts reach no other port, before and while FTP goes on."""
+    anna, server = r.hosts["anna"], r.hosts["server"]
+    for host in (anna, server):
+        r.spawn(f"web-{host.address}", "ip", "netns", "exec", host.netns, "/usr/bin/python3", "-m", "http.server", str(OTHER_PORT))
+        until("the web server listens", lambda h=host: f":{OTHER_PORT} " in run("ip", "netns", "exec", h.netns, "ss", "-ltnH"))
+    with subprocess.Popen(["ip", "netns", "exec", anna.netns, "/usr/bin/python3", "-c", SESSION, server.address], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as session:
+        if session.stdout.readline() != "227\n":
+            raise AssertionError("no session of FTP")
+        if fetch(anna, f"http://{server.address}:{OTHER_PORT}/", patience_s=1) is not None:
+            raise AssertionError(f"anna reaches port {OTHER_PORT} of the server")
+        if fetch(server, f"http://198.51.100.77:{OTHER_PORT}/", patience_s=1) is not None:
+            raise AssertionError("the server reaches the inside")
+        session.stdin.close()
+    print("nothing else: passed", flush=True)
+
+
+def check(r):
+    anna, server = r.hosts["anna"], r.hosts["server"]
+    for name in ("anna", "files"):
+        run("ip", "-n", r.hosts[name].netns, "route", "add", "default", "via", "10.0.10.254")
+    for name in ("server", "files"):
+        serve(r, name)
+    out = f"ftp://{server.address}/file.txt"
+    until("a way out", lambda: fetch(anna, out, patience_s=2) == TEXT)
+    check_transfers(r)
+    r.call("net/apply", "policies.yaml", DOCUMENT % HELPERS + POLICIES)
+    r.wait()
+    check_transfers(r)
+    check_closed(r)
     r.call("net/apply", "none.yaml", DOCUMENT % "")
     r.wait()
     if fetch(anna, out, *WAYS["active"], patience_s=2) is not None or fetch(anna, f"tftp://{server.address}/file.txt", patience_s=2) is not None:
