@@ -569,6 +569,26 @@ static int forwards_make(struct maker *m)
     return err;
 }
 
+/* An address that stands for one host is nobody else's: connections of others would be taken for that host's.  What per_switch
+ * shares out, net_spread_check() looks at. */
+static int unshared_check(struct maker *m, const struct raw_one_to_one *raw)
+{
+    char text[ADDR_TEXT_SIZE];
+
+    for (size_t i = 0; i <= m->r->n_source_nats; i++) {
+        bool is_nat64 = i == m->r->n_source_nats;
+        const struct net_source_nat *s = is_nat64 ? m->r->nat64 ? &m->r->nat64->nat : NULL : &m->r->source_nats[i];
+
+        if (!s || !s->first.family || s->per_switch || ipv4_of(&raw->outside.ip) < ipv4_of(&s->first) ||
+            ipv4_of(&raw->outside.ip) > ipv4_of(&s->last))
+            continue;
+        return doc_error(raw->node, m->c->e, "router %s: one_to_one: %s is an address of %s (line %u) already",
+                         m->raw->name, ip_format(&raw->outside.ip, text, sizeof text),
+                         is_nat64 ? "nat64" : "source_nat", s->line);
+    }
+    return 0;
+}
+
 static int one_to_ones_make(struct maker *m)
 {
     const struct raw_one_to_one *raw = m->raw->one_to_ones.items;
@@ -584,6 +604,8 @@ static int one_to_ones_make(struct maker *m)
 
         if (!err)
             err = other_check(m, raw[i].node, &raw[i].outside.ip);
+        if (!err)
+            err = unshared_check(m, &raw[i]);
         if (!err)
             err = inside_find(m, &raw[i].inside, &list[i].inside);
         if (err)
