@@ -297,7 +297,8 @@ class Tracking(TrackTest):
         for port in (5000, 5001):
             self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
             self.through("out", udp(SERVER, OUTER, 53, port, b""), "in")
-        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5002, 53, b""))) # the two were answered
+            self.through("in", udp(HOST, SERVER, port, 53, b""), "out")
+        self.assertIsNone(self.through("in", udp(HOST, SERVER, 5002, 53, b""))) # the two were answered, and asked again
         self.assertEqual(self.drops("conn-full"), before + 1)
         self.sw.call("conn/flush", "zone=4")
         self.through("in", udp(HOST, SERVER, 5003, 53, b""), "out")
