@@ -21,6 +21,7 @@
 #include "datapath/pause.h"
 #include "datapath/queues.h"
 #include "datapath/rcu.h"
+#include "datapath/shaper.h"
 
 int datapath_open(struct datapath **out, const struct datapath_conf *conf, struct errbuf *e)
 {
@@ -420,6 +421,7 @@ int datapath_resume(struct bridge *b, const struct paused *p)
     for (unsigned i = 0; i < EVENT_FIELDS; i++)
         key_set(&job->key, event_fields[i], p->fields[i]);
     job->forks_left = FORKS_MAX;
+    job->queue = SHAPER_QUEUE_NONE;
     job->state = mbuf_of_bytes(dp->conf.pool, p->state, p->n_state);
     if (!job->state) {
         rte_mempool_put(dp->jobs, job);

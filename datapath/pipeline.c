@@ -469,6 +469,7 @@ void pipeline_job(struct worker *w, struct job *job)
         if (job->state) {
             pause_load(&w->resume, job->state);
             w->resume.forks_left = job->forks_left;
+            p->queue = job->queue;
         }
         run_bridge(w, job->bridge, p);
     }
@@ -495,6 +496,7 @@ static void copy_later(struct worker *w, const struct bridge *b, const struct pk
     job->state = state;
     job->bridge = b;
     job->in_port = p->in_port;
+    job->queue = p->queue;
     job->key_layers = key_layers;
     job->forks_left = forks_left;
     if (key_layers)

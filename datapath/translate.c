@@ -520,14 +520,45 @@ static bool gather(const struct walk *w, unsigned base, struct continuation *c)
     return !c->is_full && c->n - w->set->n <= RESUME_TODO_MAX;
 }
 
+/* In a clone: its frame is copied, and the copy goes on with the lookup, as one that was paused. */
+static void emit_late_clone(struct walk *w, uint8_t table_id, uint32_t port, enum lookup_kind kind)
+{
+    static const enum act_type types[] = {
+        [LOOKUP_GOTO] = ACT_GOTO, [LOOKUP_RESUBMIT] = ACT_RESUBMIT, [LOOKUP_ORIGINAL] = ACT_RESUBMIT_CT
+    };
+    struct act lookup = { .type = types[kind], .port = port, .table_id = table_id };
+    struct continuation c;
+    uint64_t *p;
+
+    if (!gather(w, w->base, &c) || c.n - w->set->n == RESUME_TODO_MAX) {
+        walk_fail(w, DROP_TOO_LONG);
+        return;
+    }
+    p = program_add(w->out, OP_FORK, (c.n + 1) * ACT_WORDS, w->set->n);
+    if (p) {
+        memcpy(p, c.acts, w->set->n * sizeof c.acts[0]);
+        p += w->set->n * ACT_WORDS;
+        memcpy(p, &lookup, sizeof lookup);
+        if (c.n > w->set->n)
+            memcpy(p + ACT_WORDS, c.acts + w->set->n, (c.n - w->set->n) * sizeof c.acts[0]);
+    }
+    w->has_output = true;
+    w->is_ended = true;
+    w->n_todo = w->base;
+}
+
 /* Leaves the lookup, and everything behind it, to be done when the frame has been parsed again. */
 static void emit_continue(struct walk *w, uint8_t table_id, uint32_t port, enum lookup_kind kind)
 {
     struct continuation c;
     uint64_t *p;
 
-    if (w->n_clones || !gather(w, 0, &c)) {
-        walk_fail(w, w->n_clones ? DROP_TOO_DEEP : DROP_TOO_LONG); /* what is in a clone cannot be left for later */
+    if (w->n_clones) {
+        emit_late_clone(w, table_id, port, kind);
+        return;
+    }
+    if (!gather(w, 0, &c)) {
+        walk_fail(w, DROP_TOO_LONG);
         return;
     }
     p = program_add(w->out, OP_CONTINUE, 1 + c.n * ACT_WORDS,
@@ -757,7 +788,7 @@ static void do_clone(struct walk *w, const struct act *body, unsigned n)
     if (!w->is_exit && !w->is_ended && !w->error)
         action_set_run(w, w->set);
     w->base = outer;
-    w->is_ended = false; /* by a pause: it is the copy that waits */
+    w->is_ended = false; /* by a pause, or for later: it is the copy that waits */
     program_add(w->out, OP_END, 0, 0);
     clone_end(w, &c);
     w->depth--;

@@ -56,6 +56,7 @@ struct job {
     const struct bridge *bridge;
     uint32_t in_port;
     uint16_t key_layers; /* of `key`, which the frame brings with it; 0: none */
+    uint32_t queue;      /* likewise: struct pkt's */
     uint16_t forks_left; /* struct resume's, when there is `state` */
     struct key key;
     uint64_t words[JOB_WORDS];

@@ -157,6 +157,42 @@ class Nx(OfctlTest):
         self.ofctl("del-flows", "table=0")
         self.assertEqual(self.flows("table=1"), [])
 
+    def test_lookup_in_a_clone(self):
+        """One that asks what only the frame can say: clones in each other, with what is left in each, and the action set."""
+        tail = "resubmit(,2),load:0x77->NXM_OF_ETH_SRC[0..7],output:NXM_NX_REG1[0..15]"
+        self.ofctl("add-flow", f"in_port=11,actions=load:33->NXM_NX_REG1[],push:NXM_NX_REG1[],clone(clone(check_pkt_larger(60)->NXM_NX_REG0[3],{tail}),set_field:02:00:00:00:00:55->eth_src,output:22),output:22")
+        self.ofctl("add-flow", "table=2,priority=2,reg0=0/8,actions=load:0->NXM_NX_REG1[],pop:NXM_NX_REG1[]")
+        self.ofctl("add-flow", "table=2,priority=1,actions=load:22->NXM_NX_REG1[],write_actions(set_field:02:00:00:00:00:66->eth_src,output:33)")
+        frame = bytes.fromhex(FRAME)
+        self.sw.give("p1", frame)
+        self.assertEqual([x[6:12].hex() for x in self.sw.take_some("p2", 2)], ["020000000055", FRAME[12:24]])
+        self.assertEqual([x[6:12].hex() for x in self.sw.take_some("p3", 1)], ["020000000077"])
+        self.sw.give("p1", frame + bytes(1))
+        self.assertEqual(sorted(x[6:12].hex() for x in self.sw.take_some("p2", 3)), sorted(["020000000055", FRAME[12:24], "020000000077"]))
+        self.assertEqual([x[6:12].hex() for x in self.sw.take_some("p3", 1)], ["020000000066"])
+
+    def test_learn_in_a_clone(self):
+        self.ofctl("add-flow", "in_port=11,actions=clone(learn(table=1,limit=1,result_dst=NXM_NX_REG0[0],NXM_OF_ETH_SRC[]),resubmit(,2))")
+        self.ofctl("add-flow", "table=2,reg0=1,actions=output:22")
+        self.ofctl("add-flow", "table=2,reg0=0,actions=output:33")
+        self.sw.give("p1", tcp(0x10))
+        self.sw.take_some("p2", 1)
+        until(lambda: self.flows("table=1"), "the flow is not learned")
+        self.sw.give("p1", b"\2\0\0\0\0\2\2\0\0\0\0\5" + tcp(0x10)[12:])
+        self.sw.take_some("p3", 1)
+
+    def test_clones_end(self):
+        """Each makes another, and itself anew."""
+        self.ofctl("add-flow", "actions=clone(check_pkt_larger(60)->NXM_NX_REG0[3],resubmit(,0)),clone(check_pkt_larger(60)->NXM_NX_REG0[3],resubmit(,0)),output:22")
+        self.ofctl("add-flow", "reg0=0x8/0x8,in_port=5,actions=drop")
+        self.sw.give("p1", bytes.fromhex(FRAME))
+        until(lambda: self.sw.call("stats")["drops"]["resubmit-work"], "nothing ends it")
+        last = []
+        def is_quiet():
+            last.append(self.sw.call("stats")["drops"]["resubmit-work"])
+            return not self.sw.take("p2") and len(last) > 1 and last[-2] == last[-1]
+        until(is_quiet, "it goes on")
+
     def parse(self, text):
         """What ovs-ofctl itself makes of the flows, as it shows those of a switch."""
         done = subprocess.run(["ovs-ofctl", "-O", "OpenFlow13", "parse-flows", "-"], input=text, capture_output=True, text=True, check=True)

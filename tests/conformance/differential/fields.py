@@ -8,8 +8,8 @@ from differential import frames
 # What is known of a frame: eth: ip, ipv6, arp, rarp, mpls or None; proto: of PROTOS or None; tags: how many, as far as ovs-ofctl
 # can see, or None; is_exact: there are no more.
 # is_bottom: the outer label is the last one; None when that is not known; inner: what it was pushed on;
-# is_popped: a label was taken off, and no table looked at since.
-Known = collections.namedtuple("Known", "eth proto tags is_exact is_bottom inner is_popped", defaults=[False])
+# is_other: labels of another ethertype than those that are pushed, which are not taken off: README.md.
+Known = collections.namedtuple("Known", "eth proto tags is_exact is_bottom inner is_other", defaults=[False])
 NOTHING = Known(None, None, None, False, None, None)
 PROTOS = {"ip": ["tcp", "udp", "sctp", "icmp"], "ipv6": ["tcp6", "udp6", "sctp6", "icmp6", "ns", "na"]}
 # How a match says so.

@@ -87,6 +87,7 @@ class Rules:
             words.append(f"mpls_bos={known.is_bottom:d}")
         if eth == "mpls" and self.maybe(5):
             words = [w if w != "mpls" else "mplsm" for w in words]
+        known = known._replace(is_other=eth == "mpls" and ("mplsm" in words) != (self.label_type == "0x8848"))
         there = [f for f in fields.there(known, self.features) if table or f not in fields.REGISTERS + fields.META]
         if proto or (eth == "ipv6" and self.has("later")):
             there = [f for f in there if f.name != "nw_proto"]
@@ -201,11 +202,11 @@ class Rules:
             f",set_field:{label}->mpls_label,set_field:{tc}->mpls_tc,set_mpls_ttl({ttl})"
 
     def mpls_action(self, known, depth):
-        may_pop = known.inner or (known.is_bottom is not None and not self.is_list_pushing)  # README.md
+        may_pop = known.inner or (known.is_bottom is not None and not self.is_list_pushing and not known.is_other)  # README.md
         if may_pop and depth == 0 and self.maybe(2):
             to = known.inner or (self.some("ip", "ip", "ipv6") if known.is_bottom else "mpls")
             ethertype = {"ip": "0x0800", "ipv6": "0x86dd", "mpls": "0x8847", "arp": "0x0806", "rarp": "0x8035"}[to]
-            return f"pop_mpls:{ethertype}", known._replace(eth=to, proto=None, is_bottom=None, inner=None, is_popped=True)
+            return f"pop_mpls:{ethertype}", known._replace(eth=to, proto=None, is_bottom=None, inner=None)
         if known.eth not in (None, "mpls") and self.is_list_pushing:
             return self.push_mpls(), known._replace(eth="mpls", proto=None, is_bottom=True, inner=known.eth)
         return None, known
@@ -236,7 +237,7 @@ class Rules:
             return self.tag_action(known)
         if what == "mpls" and what in features:
             return self.mpls_action(known, depth)
-        if what == "resubmit" and what in features and table + 1 < TABLES and not (depth and known.is_popped):
+        if what == "resubmit" and what in features and table + 1 < TABLES:
             return self.resubmit(table), known._replace(tags=None, is_exact=False)  # what became of tags?
         if what == "clone" and what in features and depth < 2:
             inner = self.actions(table, known, depth + 1)[0]
