@@ -15,7 +15,7 @@
 #include "datapath/conn.h"
 #include "datapath/nat.h"
 
-enum { PORTS = 65535, MAX = 1 << 17, OUTER = 0xc6336407, SERVER = 0xc0000209, THREADS = 3, SOME = 3000 };
+enum { PORTS = 65535, MAX = 1 << 17, OUTER = 0xc6336407, SERVER = 0xc0000209, THREADS = 3, SOME = 3000, FEW = 100 };
 #define START UINT64_C(1000000000000)
 
 static struct conn_table *table(unsigned n_workers)
@@ -60,15 +60,16 @@ struct state {
     bool is_answered, is_repeated;
     enum conn_timer timer;
 };
-static int begin_as(struct conn_table *t, struct conn_tuple o, const struct nat_spec *spec, struct state s)
+static int begin_by(struct conn_table *t, unsigned worker, struct conn_tuple o, const struct nat_spec *spec,
+                    struct state s)
 {
-    struct conn *c = conn_make(t, 0, &o, START);
+    struct conn *c = conn_make(t, worker, &o, START);
     int err, port;
 
     assert_non_null(c);
-    err = nat_begin(t, 0, c, spec);
+    err = nat_begin(t, worker, c, spec);
     if (err) {
-        conn_drop(t, 0, c);
+        conn_drop(t, worker, c);
         return err;
     }
     port = c->reply.dst_port;
@@ -77,6 +78,11 @@ static int begin_as(struct conn_table *t, struct conn_tuple o, const struct nat_
     conn_set_timer(t, c, s.timer, START);
     conn_unlock(c);
     return port;
+}
+
+static int begin_as(struct conn_table *t, struct conn_tuple o, const struct nat_spec *spec, struct state s)
+{
+    return begin_by(t, 0, o, spec, s);
 }
 
 /* The port, or as nat_begin(). */
@@ -322,6 +328,45 @@ static void test_giving_way_costs_the_same(void **state)
     conn_table_free(t);
 }
 
+static void *crowd(void *arg)
+{
+    struct thread *th = arg;
+    struct nat_spec spec = spec_of(3000, 3000 + FEW - 1, NAT_ORDER_RANDOM);
+    uint32_t base = (th->worker + 1) * 100000;
+
+    for (unsigned i = 0; i < 4 * SOME; i++)
+        th->n_full += begin_by(th->table, th->worker, tuple_of(base + i, 9000), &spec, unanswered) < 0;
+    return NULL;
+}
+
+/* Several workers take ports from each other's connections: none is lost, and who is answered keeps his. */
+static void test_giving_way_to_many(void **state)
+{
+    struct conn_table *t = table(THREADS);
+    struct nat_spec spec = spec_of(3000, 3000 + FEW - 1, NAT_ORDER_RANDOM);
+    struct thread th[THREADS];
+    struct conn_stats st;
+
+    for (unsigned i = 0; i < FEW / 2; i++)
+        assert_in_range(begin_as(t, tuple_of(i, 9000), &spec, in_use), 3000, 3000 + FEW - 1);
+    for (unsigned i = 0; i < THREADS; i++) {
+        th[i] = (struct thread){ .table = t, .worker = i };
+        assert_int_equal(pthread_create(&th[i].id, NULL, crowd, &th[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(th[i].id, NULL), 0);
+    for (unsigned i = 0; i < FEW / 2; i++)
+        assert_true(is_there(t, tuple_of(i, 9000)));
+    conn_table_stats(t, &st);
+    assert_in_range(st.pushed_out, SOME, THREADS * 4 * SOME);
+    for (unsigned i = 0; i < FEW; i++) /* each port that a connection in use does not have goes to somebody */
+        (void)begin_as(t, tuple_of(FEW + i, 9000), &spec, in_use);
+    for (unsigned i = 0; i < 100 && conn_count(t) < FEW; i++)
+        (void)begin_as(t, tuple_of(3 * FEW + i, 9000), &spec, in_use);
+    assert_int_equal(conn_count(t), FEW);
+    conn_table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_who_gives_way),
         cmocka_unit_test(test_who_gives_way_first),
         cmocka_unit_test(test_giving_way_costs_the_same),
+        cmocka_unit_test(test_giving_way_to_many),
         cmocka_unit_test(test_every_port_once_hash),
         cmocka_unit_test(test_every_port_once_random),
         cmocka_unit_test(test_after_kept_ports),
