@@ -42,6 +42,7 @@ struct watch {
     size_t sent;
     struct arena arena;
     bool is_lost;      /* dropped: says nothing any more */
+    bool is_overrun;   /* one commit had more to tell than may wait: to be dropped behind it */
     bool is_answering; /* `reply` has not told all of it */
     uint32_t xid;      /* of that request */
     struct flow_cursor reply, resume;
@@ -157,15 +158,20 @@ static size_t next_piece(const struct watch *w)
     return n;
 }
 
+static void forget_queue(struct watch *w)
+{
+    wr_fini(&w->queue);
+    wr_init(&w->queue);
+    w->sent = 0;
+    w->part = PART_NONE;
+}
+
 static void lose(struct session *s, const char *why)
 {
     struct watch *w = s->watch;
 
     w->is_lost = true;
-    wr_fini(&w->queue);
-    wr_init(&w->queue);
-    w->sent = 0;
-    w->part = PART_NONE;
+    forget_queue(w);
     s->ops->drop(s->arg, why);
 }
 
@@ -225,8 +231,13 @@ static void resume_watch(struct watch *w, struct agent *a)
 static bool settle(struct session *s)
 {
     struct watch *w = s->watch;
-    bool has_sent = drain(s);
+    bool has_sent;
 
+    if (w->is_overrun) {
+        lose(s, "one change has more to tell its flow monitors than may wait");
+        return false;
+    }
+    has_sent = drain(s);
     w->has_abbreviated = false;
     if (w->state != WATCH_PAUSED && pending(w) > PAUSE_BYTES)
         pause_watch(w, s->agent);
@@ -305,9 +316,16 @@ void agent_flow_changed(void *arg, const struct flow_change *c)
 
     if (!a->n_monitors)
         return;
-    for_each_list (struct session, s, &a->sessions, link)
-        if (s->watch && !s->watch->is_lost)
-            change(s, c);
+    for_each_list (struct session, s, &a->sessions, link) {
+        struct watch *w = s->watch;
+
+        if (!w || w->is_lost || w->is_overrun)
+            continue;
+        change(s, c);
+        w->is_overrun = pending(w) > a->conf.max_monitor_bytes;
+        if (w->is_overrun)
+            forget_queue(w);
+    }
 }
 
 /* --- walks --- */

@@ -445,6 +445,26 @@ static void too_slow(void **state)
     pair_close(&p);
 }
 
+/* Whoever reads everything at once hears no more of one commit than may wait: what waits is bounded while it goes on. */
+static void too_much_at_once(void **state)
+{
+    struct pair p;
+
+    pair_open(&p);
+    say_monitor(p.t, 1, EVERYTHING, "");
+    heard(p.t);
+    p.t->room = 1 << 30;
+    fill(&p, 1300);
+    p.t->at = p.t->bytes.len;
+    assert_false(p.t->is_dropped);
+    tape_say_flow(&p.other, "del ");
+    assert_true(p.t->is_dropped);
+    turns(p.w);
+    assert_silence(p.t);
+    assert_false(p.other.is_dropped);
+    pair_close(&p);
+}
+
 /* --- what was heard is what there is --- */
 
 enum { VIEW_MAX = 256 };
@@ -663,7 +683,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(initial),           cmocka_unit_test(changes),  cmocka_unit_test(kinds_and_filters),
         cmocka_unit_test(own_changes),       cmocka_unit_test(errors),   cmocka_unit_test(pauses),
-        cmocka_unit_test(asks_while_paused), cmocka_unit_test(too_slow), cmocka_unit_test(follows),
+        cmocka_unit_test(asks_while_paused), cmocka_unit_test(too_slow), cmocka_unit_test(too_much_at_once),
+        cmocka_unit_test(follows),
     };
 
     return cmocka_run_group_tests(tests, group_start, group_stop);
