@@ -306,6 +306,11 @@ void datapath_port_rearm(struct datapath *dp, uint16_t index)
 
 /* --- counters --- */
 
+void datapath_lose(struct datapath *dp, enum drop why)
+{
+    dp->lost[why]++;
+}
+
 void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N])
 {
     for (unsigned d = 0; d < DROP_N; d++) {

@@ -152,6 +152,8 @@ void bridge_table_stats(const struct bridge *b, uint8_t table_id, struct table_s
 
 /* --- counters --- */
 void datapath_drops(const struct datapath *dp, uint64_t out[DROP_N]);
+/* Counts a frame that control drops. */
+void datapath_lose(struct datapath *dp, enum drop why);
 struct worker_stats {
     uint64_t frames, cache_hits, cache_misses, polls, sleeps;
     uint64_t joined, cut; /* datagrams put together of fragments, and cut again */

@@ -47,6 +47,7 @@ static const char *const names[] = {
     [DROP_NAT_PORTS] = "nat-ports",
     [DROP_NAT_FRAME] = "nat-frame",
     [DROP_NPTV6] = "nptv6",
+    [DROP_UNHEARD] = "pause-unheard",
 };
 static_assert(sizeof names / sizeof *names == DROP_N, "name every drop reason");
 

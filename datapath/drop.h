@@ -47,6 +47,7 @@ enum drop {
     DROP_NAT_PORTS,   /* ct(commit,nat): all ports of the range are taken */
     DROP_NAT_FRAME,   /* ct(nat): what must be rewritten is not where it can be, or NAT64 has no word for it */
     DROP_NPTV6,       /* nptv6: the address has no other one (RFC 6296, 3.4 and 3.5) */
+    DROP_UNHEARD,     /* controller(pause): no controller is there that could have it go on */
     DROP_N
 };
 

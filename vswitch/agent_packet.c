@@ -275,6 +275,7 @@ struct cut {
     const struct ofp_match *match;
     const uint8_t *continuation;
     size_t n_continuation;
+    bool *is_heard; /* by one who can have it go on */
 };
 
 /* How much of a frame goes to the session: what the action asks for, or where no action sends it, the session (7.3.2).
@@ -316,6 +317,7 @@ static void send_frame(const struct cut *c, struct rte_mbuf *frame, const uint8_
             session_send_async(way_to(s, frame, c->ev->in_port), a->out.p, a->out.len);
         else
             a->stats.async_dropped++;
+        *c->is_heard |= s->packet_in_format == NXPIF_NXT_PACKET_IN2 && s->main->role != OFPCR_ROLE_SLAVE;
     }
 }
 
@@ -350,11 +352,11 @@ static void send_unfinished(struct cut *c)
     c->agent->stats.async_dropped += out.n_lost + !copy;
 }
 
-void agent_packet_in(struct agent *a, const struct event *ev)
+static void tell(struct agent *a, const struct event *ev, bool *is_heard)
 {
     struct ofp_match wire;
     struct match match;
-    struct cut c = { .agent = a, .ev = ev, .match = &wire };
+    struct cut c = { .agent = a, .ev = ev, .match = &wire, .is_heard = is_heard };
 
     if (!agent_has_listener(a, ASYNC_PACKET_IN, ev->reason))
         return;
@@ -368,4 +370,13 @@ void agent_packet_in(struct agent *a, const struct event *ev)
         send_unfinished(&c);
     else
         send_mbuf(&c, ev->frame);
+}
+
+void agent_packet_in(struct agent *a, const struct event *ev)
+{
+    bool is_heard = false;
+
+    tell(a, ev, &is_heard);
+    if (ev->state && !is_heard)
+        datapath_lose(a->conf.dp, DROP_UNHEARD);
 }

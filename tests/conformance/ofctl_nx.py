@@ -111,6 +111,29 @@ class Nx(OfctlTest):
             until(lambda: self.sw.take("p3"), "the frame does not go on")
         self.assertEqual(self.sw.take("p2")[0].hex(), "0200000000ab" + FRAME[12:])
 
+    def test_pause_unheard(self):
+        """A frame that waits for nobody is counted: with no controller, with one of the first format, but not with one that resumes."""
+        def unheard():
+            return self.sw.call("stats")["drops"]["pause-unheard"]
+        self.ofctl("add-flow", "in_port=11,actions=controller(pause),output:22")
+        before = unheard()
+        self.sw.give("p1", bytes.fromhex(FRAME))
+        until(lambda: unheard() == before + 1, "it is not counted")
+        self.c.do()
+        self.sw.give("p1", bytes.fromhex(FRAME))
+        until(lambda: unheard() == before + 2, "it is not counted")
+        with Monitor(self.sw, "resume", "-P", "nxt_packet_in2"):
+            def is_listening():
+                self.sw.give("p1", bytes.fromhex(FRAME))
+                return self.sw.take("p2")
+            until(is_listening, "the monitor resumes nothing")
+            self.sw.take("p2")
+            before = unheard()
+            self.sw.give("p1", bytes.fromhex(FRAME))
+            self.sw.take_some("p2", 1)
+            self.assertEqual(unheard(), before)
+        self.sw.take("p2")
+
     def test_cut(self):
         self.ofctl("add-flow", "in_port=11,actions=output(port=22,max_len=20),output:33,output(port=in_port,max_len=59)")
         self.sw.give("p1", bytes.fromhex(FRAME))
