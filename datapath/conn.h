@@ -101,8 +101,11 @@ struct conn {
     uint64_t created_ns;
     _Atomic uint32_t counted; /* its serial, as long as it counts as a connection of the table and its zone */
     alignas(64) union {
-        struct conn_tcp tcp;          /* of TCP only */
-        uint32_t host_limit;          /* of a host's entry: as whoever held it last had it (conn_holder.h) */
+        struct conn_tcp tcp; /* of TCP only */
+        struct {
+            uint32_t host_limit; /* of a host's entry: as whoever held it last had it (conn_holder.h) */
+            uint32_t n_making;   /* ... how many of those that hold it are mappings that are not in the table yet */
+        };
         uint32_t sctp_tag[CONN_DIRS]; /* of SCTP: what each side's frames bear (RFC 9260, 8.5); 0: not known */
         struct {
             uint32_t master, master_serial;

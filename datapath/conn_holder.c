@@ -2,7 +2,9 @@
 /* conn_holder.c - see conn_holder.h.
  *
  * Theory.  Two workers may want the same entry at once: both look, and do not find it; the table takes one of the two, and the
- * other worker looks again.  An entry that is held stays as it is, so its tuples are read without its lock. */
+ * other worker looks again.  So it is at a host's limit, too: who wants a mapping while another worker is putting one of that host
+ * into the table waits for it (`n_making`), as it may be the same.  An entry that is held stays as it is, so its tuples are read
+ * without its lock. */
 #include "datapath/conn_holder.h"
 
 #include <errno.h>
@@ -77,8 +79,8 @@ static int make_permission(struct conn_table *t, unsigned worker, const struct c
 }
 
 /* A host's entry that is not there yet, as put(). */
-static int make_host(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint32_t limit,
-                     uint32_t *out)
+static int make_host(struct conn_table *t, unsigned worker, enum conn_hold_for use, const struct conn_tuple *tuple,
+                     uint32_t limit, uint32_t *out)
 {
     struct conn_tuple reply = conn_tuple_inverse(tuple);
     struct conn *c = conn_make_holder(t, worker, tuple);
@@ -86,12 +88,13 @@ static int make_host(struct conn_table *t, unsigned worker, const struct conn_tu
     if (!c)
         return -ENOSPC;
     c->host_limit = limit;
+    c->n_making = use == CONN_HOLD_FOR_MAPPING;
     return put(t, worker, c, &reply, out);
 }
 
 /* Holds a host's entry.  0 and `*out` 0: there is none. */
-static int hold_below(struct conn_table *t, unsigned worker, const struct conn_tuple *tuple, uint32_t limit,
-                      uint32_t *out)
+static int hold_below(struct conn_table *t, unsigned worker, enum conn_hold_for use, const struct conn_tuple *tuple,
+                      uint32_t limit, uint32_t *out)
 {
     uint32_t of_zone = conn_host_limit(t, tuple->zone);
     enum conn_dir dir;
@@ -104,18 +107,20 @@ static int hold_below(struct conn_table *t, unsigned worker, const struct conn_t
     if (limit != CONN_HOST_LIMIT_AS_BEFORE)
         c->host_limit = limit;
     if (c->n_held >= (c->host_limit < of_zone ? c->host_limit : of_zone)) {
-        conn_count_refused(t, worker);
-        err = -EDQUOT;
+        err = use == CONN_HOLD_FOR_MAPPING && c->n_making ? -EAGAIN : -EDQUOT;
+        if (use == CONN_HOLD_FOR_CONNECTION)
+            conn_count_refused(t, worker);
     } else {
         c->n_held++;
+        c->n_making += use == CONN_HOLD_FOR_MAPPING;
         *out = c->index;
     }
     conn_unlock(c);
     return err;
 }
 
-int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t limit,
-                   uint32_t *out)
+int conn_hold_host(struct conn_table *t, unsigned worker, enum conn_hold_for use, const struct conn_tuple *original,
+                   uint32_t limit, uint32_t *out)
 {
     bool is_limited = conn_host_limit(t, original->zone) != UINT32_MAX;
     struct conn_tuple tuple = holder_tuple(original);
@@ -124,17 +129,27 @@ int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tupl
     if (limit == UINT32_MAX && !is_limited)
         return 0;
     for (unsigned i = 0; i < TRIES; i++) {
-        int err = hold_below(t, worker, &tuple, limit, out);
+        int err = hold_below(t, worker, use, &tuple, limit, out);
 
         if (err || *out)
             return err;
         if (limit == CONN_HOST_LIMIT_AS_BEFORE && !is_limited)
             return 0;
-        err = make_host(t, worker, &tuple, limit ? limit : UINT32_MAX, out);
+        err = make_host(t, worker, use, &tuple, limit ? limit : UINT32_MAX, out);
         if (err != -EEXIST)
             return err;
     }
     return -ENOSPC;
+}
+
+void conn_host_made(struct conn_table *t, uint32_t index)
+{
+    struct conn *c = index ? conn_lock_at(t, index, conn_at(t, index)->serial) : NULL;
+
+    if (!c)
+        return;
+    c->n_making--;
+    conn_unlock(c);
 }
 
 int conn_hold_permission(struct conn_table *t, unsigned worker, const struct conn *mapping,

@@ -27,12 +27,18 @@ struct conn *conn_hold(struct conn_table *t, unsigned worker, const struct conn_
 /* Puts an entry of conn_make_holder() into the table, held once.  As conn_insert(). */
 int conn_hold_new(struct conn_table *t, unsigned worker, struct conn *c, const struct conn_tuple *reply);
 
+/* Whose a hold of a host is to be: a connection's, or a mapping's that is going to be put into the table. */
+enum conn_hold_for { CONN_HOLD_FOR_CONNECTION, CONN_HOLD_FOR_MAPPING };
+
 /* Holds who sends the original tuple, if `limit` (of the action; UINT32_MAX: none) or its zone's limits hosts; of two, the lower
  * one counts.  `*out` is its index, or 0.  -EDQUOT: it has as many as it may; -ENOSPC.
+ * For a mapping: -EAGAIN: as many, but some are being put into the table, and one of these may be the same; when it is held,
+ * conn_host_made() says when that has been done, or has failed; and who is refused counts it.
  * CONN_HOST_LIMIT_AS_BEFORE: the limit that it was held with last. */
 enum { CONN_HOST_LIMIT_AS_BEFORE = 0 };
-int conn_hold_host(struct conn_table *t, unsigned worker, const struct conn_tuple *original, uint32_t limit,
-                   uint32_t *out);
+int conn_hold_host(struct conn_table *t, unsigned worker, enum conn_hold_for use, const struct conn_tuple *original,
+                   uint32_t limit, uint32_t *out);
+void conn_host_made(struct conn_table *t, uint32_t index); /* 0: nobody */
 /* Holds the permission of `original`, which goes through a mapping that is held, for its remote address; that takes over the hold
  * of the mapping, also when it fails.  -ENOSPC. */
 int conn_hold_permission(struct conn_table *t, unsigned worker, const struct conn *mapping,

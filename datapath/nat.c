@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <rte_mbuf.h>
+#include <rte_pause.h>
 
 #include "base/bytes.h"
 #include "base/embedded.h"
@@ -32,6 +33,7 @@ enum {
     POOL_TRIES = PORT_POOL_MIN, /* for ports that a pool does not know yet */
     ADDRESSES_TRIED = 8,
     MAPPING_TRIES = 8,
+    MAPPING_WAITS = 4096,  /* for another worker, some tens of cycles each */
     GIVING_LOOKED_AT = 16, /* ports, when none is free */
     PORT_WELL_KNOWN_LAST = 1023
 };
@@ -326,45 +328,72 @@ static int choose(struct conn_table *t, unsigned worker, struct conn *c, const s
 }
 
 /* Holds who begins a connection, as the spec limits hosts. */
-static int hold_host(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
-                     uint32_t *out)
+static int hold_host(struct conn_table *t, unsigned worker, enum conn_hold_for use, const struct conn *c,
+                     const struct nat_spec *spec, uint32_t *out)
 {
-    return conn_hold_host(t, worker, &c->original, spec->host_limit ? spec->host_limit : UINT32_MAX, out);
+    return conn_hold_host(t, worker, use, &c->original, spec->host_limit ? spec->host_limit : UINT32_MAX, out);
 }
 
-/* The mapping of who sends the connection's first frame, held, or made. */
+/* A mapping that is not there yet, held.  -EEXIST: it is there now; -EAGAIN, -EDQUOT: conn_hold_host(). */
+static int make_mapping(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
+                        const struct conn_tuple *tuple, struct conn **out)
+{
+    struct conn *m = *out = conn_make_holder(t, worker, tuple);
+    struct target g;
+    uint32_t host;
+    int err;
+
+    if (!m)
+        return -ENOSPC;
+    m->nat = CT_SNAT;
+    m->helper = spec->filtering;
+    m->prefix_len = c->prefix_len;
+    target_init(&g, tuple, spec);
+    err = hold_host(t, worker, CONN_HOLD_FOR_MAPPING, c, spec, &m->holder);
+    host = err ? 0 : m->holder;
+    if (!err)
+        err = choose(t, worker, m, spec, &g);
+    if (!err) {
+        m->n_held = 1;
+        conn_unlock(m);
+    }
+    conn_host_made(t, host);
+    if (err)
+        conn_drop(t, worker, m);
+    return err;
+}
+
+/* The mapping of who sends the connection's first frame, held, or made.  Who is at the host's limit looks once more, as another
+ * worker may have made it meanwhile, and waits a moment for one that is about to. */
 static int hold_mapping(struct conn_table *t, unsigned worker, const struct conn *c, const struct nat_spec *spec,
                         struct conn **out)
 {
     struct conn_tuple tuple = conn_mapping_tuple(&c->original);
+    unsigned n_tries = 0, n_waits = 0;
     int err = -EEXIST;
 
     if (c->prefix_len) /* another than towards IPv6 */
         tuple.dst = spec->prefix;
-    for (unsigned i = 0; i < MAPPING_TRIES && err == -EEXIST; i++) {
-        struct conn *m = *out = conn_hold(t, worker, &tuple);
-        struct target g;
-
-        if (m)
+    while (n_tries < MAPPING_TRIES && n_waits < MAPPING_WAITS) {
+        *out = conn_hold(t, worker, &tuple);
+        if (*out)
             return 0;
-        m = *out = conn_make_holder(t, worker, &tuple);
-        if (!m)
-            return -ENOSPC;
-        m->nat = CT_SNAT;
-        m->helper = spec->filtering;
-        m->prefix_len = c->prefix_len;
-        target_init(&g, &tuple, spec);
-        err = hold_host(t, worker, c, spec, &m->holder);
-        if (!err)
-            err = choose(t, worker, m, spec, &g);
-        if (!err) {
-            m->n_held = 1;
-            conn_unlock(m);
-            return 0;
+        if (err == -EDQUOT)
+            break;
+        err = make_mapping(t, worker, c, spec, &tuple, out);
+        if (err == -EAGAIN) {
+            n_waits++;
+            rte_pause();
+        } else if (err == -EEXIST) {
+            n_tries++;
+        } else if (err != -EDQUOT) {
+            return err;
         }
-        conn_drop(t, worker, m);
     }
-    return err;
+    if (err == -EEXIST)
+        return err;
+    conn_count_refused(t, worker);
+    return -EDQUOT;
 }
 
 static int begin_mapped(struct conn_table *t, unsigned worker, struct conn *c, const struct nat_spec *spec,
@@ -403,7 +432,7 @@ int nat_begin(struct conn_table *t, unsigned worker, struct conn *c, const struc
     if (c->nat && is_mapped)
         return begin_mapped(t, worker, c, spec, &g);
     if (c->nat != CT_DNAT)
-        err = hold_host(t, worker, c, spec, &c->holder);
+        err = hold_host(t, worker, CONN_HOLD_FOR_CONNECTION, c, spec, &c->holder);
     if (err)
         return err;
     if (c->nat)
@@ -438,7 +467,9 @@ int nat_begin_expected(struct conn_table *t, unsigned worker, struct conn *c, co
     target_init(&g, &c->original, &spec);
     if (!is_value(reply->src, g.reply.src) || reply->src_port != g.reply.src_port)
         c->nat |= CT_DNAT;
-    err = c->nat ? 0 : conn_hold_host(t, worker, &c->original, CONN_HOST_LIMIT_AS_BEFORE, &c->holder);
+    err = c->nat ? 0
+                 : conn_hold_host(t, worker, CONN_HOLD_FOR_CONNECTION, &c->original, CONN_HOST_LIMIT_AS_BEFORE,
+                                  &c->holder);
     if (err)
         return err;
     g.reply = *reply;

@@ -12,13 +12,25 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "datapath/conn_expect.h"
 #include "datapath/conn_holder.h"
 #include "datapath/nat.h"
 
-enum { HOSTS = 4, PORTS = 3, REMOTES = 4, ROUNDS = 40000, MAX = 4000, OUTER = 0xc6336407, THREADS = 3, ZONE = 5 };
+enum {
+    HOSTS = 4,
+    PORTS = 3,
+    REMOTES = 4,
+    ROUNDS = 40000,
+    MAX = 4000,
+    OUTER = 0xc6336407,
+    THREADS = 3,
+    ZONE = 5,
+    RACES = 3000
+};
 #define START UINT64_C(1000000000000)
 
 static struct conn_table *table(unsigned n_workers, uint32_t host_limit)
@@ -255,6 +267,62 @@ static void test_threads(void **state)
     conn_table_free(t);
 }
 
+/* All workers begin connections of the one mapping that the host may have, at once: nobody is refused. */
+struct race {
+    struct conn_table *table;
+    atomic_uint n_come, n_refused; /* of all rounds */
+};
+
+struct racer {
+    pthread_t id;
+    struct race *race;
+    unsigned worker;
+};
+
+static void meet(struct race *r, unsigned n)
+{
+    atomic_fetch_add(&r->n_come, 1);
+    while (atomic_load(&r->n_come) < n)
+        sched_yield();
+}
+
+static void *race(void *arg)
+{
+    struct racer *me = arg;
+    struct race *r = me->race;
+    struct nat_spec spec = spec_of(NAT_FILTERING_ADDRESS);
+
+    for (unsigned i = 0; i < RACES; i++) {
+        struct conn_tuple o = tuple_of(0, i % PORTS, me->worker);
+
+        meet(r, (2 * i + 1) * THREADS);
+        if (begin(r->table, me->worker, o, &spec) < 0)
+            atomic_fetch_add(&r->n_refused, 1);
+        meet(r, (2 * i + 2) * THREADS);
+        (void)end(r->table, me->worker, o);
+    }
+    return NULL;
+}
+
+static void test_last_mapping(void **state)
+{
+    struct race r = { .table = table(THREADS, 1) };
+    struct racer racers[THREADS];
+    struct conn_stats st;
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        racers[i] = (struct racer){ .race = &r, .worker = i };
+        assert_int_equal(pthread_create(&racers[i].id, NULL, race, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(racers[i].id, NULL), 0);
+    assert_int_equal(r.n_refused, 0);
+    conn_table_stats(r.table, &st);
+    assert_int_equal(st.host_limited, 0);
+    assert_int_equal(n_holders(r.table), 0);
+    conn_table_free(r.table);
+}
+
 /* --- what is expected --- */
 
 /* A connection of the host, which is there or made, announces a port; what comes to it is let in once. */
@@ -332,7 +400,8 @@ static void test_expected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_full),
-                                        cmocka_unit_test(test_threads), cmocka_unit_test(test_expected) };
+                                        cmocka_unit_test(test_threads), cmocka_unit_test(test_last_mapping),
+                                        cmocka_unit_test(test_expected) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
