@@ -5,7 +5,8 @@ import struct
 
 from support import wire
 from support.switch import SwitchTest, run, until
-from support.wire import BAD_ACTION, DELETE, GROUP_MOD_FAILED, apply, bucket, flow_mod, group, group_mod, multipart, output, set_field, write
+from support.wire import (BAD_ACTION, DELETE, GROUP_MOD_FAILED, action, apply, bucket, dec_nw_ttl, flow_mod, group, group_mod, multipart, output, pop_mpls, pop_pbb, pop_vlan,
+                          push_mpls, push_pbb, push_vlan, set_field, set_nw_ttl, set_queue, write)
 
 ADD, MODIFY, REMOVE = range(3)
 ALL, SELECT, INDIRECT, FF = range(4)
@@ -160,6 +161,21 @@ class Changes(GroupTest):
         self.assertEqual(data[:2], (0xf, 0xf))
         self.assertTrue(all(n >= 1000 for n in data[2:6]))
         self.assertTrue(all(acts & 1 << 22 and acts & 1 for acts in data[6:]))
+
+    def test_features_name_every_action(self):
+        """What buckets and flows take, group features and table features say: types of 7.2.5, each with a message that has it."""
+        acts = {0: output(22), 11: action(11, bytes(4)), 12: action(12, bytes(4)), 15: action(15, b"\7\0\0\0"), 16: action(16, bytes(4)), 17: push_vlan(),
+                18: pop_vlan(), 19: push_mpls(), 20: pop_mpls(0x800), 21: set_queue(1), 22: group(1), 23: set_nw_ttl(5), 24: dec_nw_ttl(),
+                25: set_field("eth_src", 5), 26: push_pbb(), 27: pop_pbb()}
+        self.c.do(group_mod(ADD, INDIRECT, 1, TO_22))
+        for i, act in acts.items():
+            self.c.do(group_mod(ADD, ALL, 100 + i, bucket(act)))
+        every = sum(1 << i for i in acts)
+        self.assertEqual(set(struct.unpack("!10I", self.c.parts(multipart(wire.MP_GROUP_FEATURES)))[6:]), {every})
+        table = wire.read_table_features(self.c.parts(multipart(wire.MP_TABLE_FEATURES)))[0]
+        for kind in (4, 5, 6, 7):  # write and apply actions, and of the table-miss flow
+            data = table["properties"][kind]
+            self.assertEqual({struct.unpack_from("!H", data, at)[0] for at in range(0, len(data) - 3, 4)}, set(acts), f"property {kind}")
 
 
 class Errors(GroupTest):
