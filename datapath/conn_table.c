@@ -12,8 +12,8 @@
  * connections as readers of a sequence lock do, and throws one out by a mark (`doomed`), which workers obey.
  *
  * Time.  `expiry[i]` is the tick (2^27 ns, 134 ms) at whose end connection i is over; 0: the place is free.  Workers walk through
- * their part of that array once a tick, some steps a round: sixteen in a cache line, so that a million cost 62,500 lines.
- * A frame touches it only when its tick differs.
+ * their part of that array once a tick, and when control has thrown some out, some steps a round: sixteen in a cache line, so that
+ * a million cost 62,500 lines.  A frame touches it only when its tick differs.
  *
  * Entries that are no connections take places, too: those that connections hold (conn_holder.h) are over when nobody holds them,
  * and not by time; those for connections that are expected (conn_expect.h) by time.  Neither counts for a limit.
@@ -72,6 +72,7 @@ struct free_cache {
     uint32_t next_victim; /* to be pushed out, if it still may be; 0: not chosen */
     uint64_t random;
     uint64_t sweep_tick;
+    uint32_t n_doomed; /* of the table, when the walk began */
     _Atomic uint64_t made, removed, expired, pushed_out, no_room, limited, host_limited, tries;
 };
 
@@ -843,10 +844,16 @@ void conn_sweep(struct conn_table *t, unsigned worker, uint64_t now_ns)
 {
     struct free_cache *f = &t->workers[worker];
     uint32_t begin, end, stop, tick = tick_of(now_ns), n = 0;
+    uint32_t n_doomed = atomic_load_explicit(&t->n_doomed, memory_order_relaxed);
 
-    if (f->sweep_tick == tick)
-        return;
+    if (f->sweep_tick == tick) {
+        if (n_doomed == f->n_doomed)
+            return;
+        f->sweep_tick = tick - 1; /* what control has thrown out since does not wait for the next tick */
+    }
     part_of(t, worker, &begin, &end);
+    if (f->sweep == begin)
+        f->n_doomed = n_doomed;
     stop = f->sweep + SWEEP_STEP < end ? f->sweep + SWEEP_STEP : end;
     for (; f->sweep < stop && n < SWEEP_REMOVE; f->sweep++) {
         uint32_t expiry = atomic_load_explicit(&t->expiry[f->sweep], memory_order_relaxed);
@@ -865,13 +872,12 @@ void conn_sweep(struct conn_table *t, unsigned worker, uint64_t now_ns)
 uint64_t conn_sweep_next_ns(const struct conn_table *t, unsigned worker)
 {
     const struct free_cache *f = &t->workers[worker];
-    uint32_t begin, end;
+    uint32_t begin, end, n_doomed = atomic_load_explicit(&t->n_doomed, memory_order_relaxed);
 
-    if (!(atomic_load_explicit(&t->n_conns, memory_order_relaxed) |
-          atomic_load_explicit(&t->n_doomed, memory_order_relaxed)))
+    if (!(atomic_load_explicit(&t->n_conns, memory_order_relaxed) | n_doomed))
         return UINT64_MAX;
     part_of(t, worker, &begin, &end);
-    return f->sweep != begin ? 0 : (f->sweep_tick + 1) << TICK_SHIFT;
+    return f->sweep != begin || n_doomed != f->n_doomed ? 0 : (f->sweep_tick + 1) << TICK_SHIFT;
 }
 
 /* --- for the thread of control --- */

@@ -267,6 +267,39 @@ static void test_threads(void **state)
     conn_table_free(t);
 }
 
+static bool doom_one(void *arg, const struct conn_info *info)
+{
+    conn_doom(arg, info);
+    return true;
+}
+
+/* What control throws out gives back what its host may have in the same tick, also when this one's walk is over. */
+static void test_flush(void **state)
+{
+    enum { LIMIT = 5 };
+    struct nat_spec spec = spec_of(NAT_FILTERING_ADDRESS);
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct conn_table *t = table(1, LIMIT);
+
+        spec.mapping = i ? NAT_MAPPING_ENDPOINT : NAT_MAPPING_CONNECTION;
+        for (unsigned k = 0; k < MAX; k++)
+            conn_sweep(t, 0, START);
+        for (unsigned k = 0; k < LIMIT; k++)
+            assert_true(begin(t, 0, tuple_of(1, k, 0), &spec) > 0);
+        assert_int_equal(begin(t, 0, tuple_of(1, LIMIT, 0), &spec), -EDQUOT);
+        assert_int_not_equal(conn_sweep_next_ns(t, 0), 0);
+        conn_for_each(t, START, doom_one, t);
+        assert_int_equal(conn_sweep_next_ns(t, 0), 0);
+        for (unsigned k = 0; k < MAX && !conn_sweep_next_ns(t, 0); k++)
+            conn_sweep(t, 0, START);
+        assert_int_equal(n_holders(t), 0);
+        for (unsigned k = 0; k < LIMIT; k++)
+            assert_true(begin(t, 0, tuple_of(1, LIMIT + k, 0), &spec) > 0);
+        conn_table_free(t);
+    }
+}
+
 /* All workers begin connections of the one mapping that the host may have, at once: nobody is refused. */
 struct race {
     struct conn_table *table;
@@ -399,9 +432,9 @@ static void test_expected(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_full),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model),   cmocka_unit_test(test_full),
                                         cmocka_unit_test(test_threads), cmocka_unit_test(test_last_mapping),
-                                        cmocka_unit_test(test_expected) };
+                                        cmocka_unit_test(test_flush),   cmocka_unit_test(test_expected) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
