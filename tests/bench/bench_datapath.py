@@ -86,6 +86,23 @@ def nat_rules():
             "table=1,ct_state=+trk+est,ip,actions=output:2"]
 
 
+def gateway_rules():
+    """What the controller has a gateway do: the router's MAC address, an answer's translation, a route (TTL, MAC address), a neighbor,
+    translation on the way out, with registers from table to table, and a port."""
+    return ["table=0,in_port=1,ip,eth_dst=02:00:00:00:00:02,actions=set_field:10->reg0,set_field:1->reg2,goto_table:4",
+            "table=4,priority=2,ip,reg0=10,nw_dst=192.0.2.1,actions=ct(table=5,zone=100,nat)",
+            "table=4,priority=1,ip,actions=goto_table:6", "table=5,ip,ct_state=+trk+est,actions=goto_table:6",
+            "table=6,priority=1032,ip,reg2=1,nw_dst=10.99.0.0/16,"
+            "actions=set_field:20->reg1,set_field:02:00:00:00:00:a0->eth_src,dec_ttl,goto_table:7",
+            "table=6,priority=1000,ip,reg2=1,"
+            "actions=set_field:100->reg1,set_field:02:00:00:00:00:a1->eth_src,dec_ttl,goto_table:7",
+            "table=7,ip,reg1=20,actions=set_field:02:00:00:00:00:b0->eth_dst,goto_table:8",
+            "table=7,ip,reg1=100,actions=set_field:02:00:00:00:00:b1->eth_dst,goto_table:10",
+            "table=10,ip,reg1=100,actions=ct(commit,table=8,zone=100,nat(src=192.0.2.1))",
+            "table=8,reg1=20,eth_dst=02:00:00:00:00:b0,actions=output:2",
+            "table=8,reg1=100,eth_dst=02:00:00:00:00:b1,actions=output:2"]
+
+
 CONNECTIONS = 3000000  # at most, as Open vSwitch has it
 BEGUN = {"memif begun": 2000000, "memif handshakes": 6 * 500000}  # frames of those that are measured
 
@@ -109,6 +126,9 @@ CASES = {
     "nat c1000000": ("memif answered", 1000000, nat_rules()),
     "nat new": ("memif begun", 1, nat_rules()),
     "nat handshakes": ("memif handshakes", 6, nat_rules()),
+    "gateway c1": ("connections", 1, gateway_rules()),
+    "gateway c10000": ("connections", 10000, gateway_rules()),
+    "gateway c100000": ("connections", 100000, gateway_rules()),
     "not nat c100000": ("connections", 100000, ["table=0,ip,actions=goto_table:1", "table=1,ip,actions=output:2"]),
     "tuples f1000": ("memif flows", 1000, tuple_rules(1000)),
     "tuples new": ("memif new", 1, tuple_rules(1000)),
