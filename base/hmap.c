@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 enum { HMAP_FIRST = 8 };
 
 void hmap_init(struct hmap *m)
@@ -42,7 +44,7 @@ static void push(struct hmap_bucket *b, struct hmap_link *link, uint32_t hash, c
 static void grow(struct hmap *m)
 {
     size_t n_old = bucket_count(m), n_new = m->buckets ? n_old * 2 : HMAP_FIRST;
-    struct hmap_bucket *buckets = calloc(n_new, sizeof *buckets);
+    struct hmap_bucket *buckets = pages_calloc(n_new, sizeof *buckets);
 
     if (!buckets)
         return;

@@ -222,7 +222,7 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
     const struct rule_code *code = conf->code;
     size_t match_size = conf->compact ? compact_match_bytes(conf->compact) : compact_match_size(conf->match);
     size_t n_acts = (size_t)code->n_apply + code->n_write;
-    struct rule *r = malloc(sizeof *r + match_size + n_acts * sizeof(struct act));
+    struct rule *r = slab_alloc(&b->dp->rules, sizeof *r + match_size + n_acts * sizeof(struct act));
     int err;
 
     if (!r)
@@ -234,7 +234,7 @@ int rule_new(struct rule **out, struct bridge *b, const struct rule_conf *conf)
     } else {
         err = stat_alloc(b->dp->stats, &r->stat);
         if (err) {
-            free(r);
+            slab_free(&b->dp->rules, r);
             return err;
         }
     }
@@ -276,9 +276,10 @@ void bridge_rule_expect(const struct bridge *b, uint8_t table_id, const struct c
 static void free_rule(void *arg)
 {
     struct rule *r = arg;
+    struct datapath *dp = r->bridge->dp;
 
-    stat_free(r->bridge->dp->stats, r->stat);
-    free(r);
+    stat_free(dp->stats, r->stat);
+    slab_free(&dp->rules, r);
 }
 
 static struct table *table_of(struct bridge *b, uint8_t table_id)

@@ -34,6 +34,7 @@ int datapath_open(struct datapath **out, const struct datapath_conf *conf, struc
     memset(dp, 0, sizeof *dp);
     dp->conf = *conf;
     dp->version = 1;
+    slab_init(&dp->rules);
     err = rcu_new(&dp->rcu, DP_WORKERS_MAX);
     if (!err)
         err = stat_pool_new(&dp->stats, conf->n_workers);
@@ -84,6 +85,7 @@ void datapath_close(struct datapath *dp)
     conn_table_free(atomic_load(&dp->conns));
     events_close(dp->events);
     rcu_free(dp->rcu);
+    slab_fini(&dp->rules);
     builder_free(dp->builder);
     stat_pool_free(dp->stats);
     rte_mempool_free(dp->jobs);

@@ -3,6 +3,7 @@
 #ifndef DATAPATH_DATAPATH_IMPL_H
 #define DATAPATH_DATAPATH_IMPL_H
 
+#include "base/slab.h"
 #include "datapath/datapath.h"
 #include "datapath/worker.h"
 
@@ -19,6 +20,7 @@ struct datapath {
     struct rcu *rcu;
     struct builder *builder;
     struct stat_pool *stats;
+    struct slab_pool rules; /* their memory */
     struct events *events;
     struct rte_mempool *jobs; /* of struct job */
     /* C writes, W reads */

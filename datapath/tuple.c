@@ -25,6 +25,7 @@
 #include "datapath/tuple.h"
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "datapath/rcu.h"
 #include "datapath/rule.h"
 #include "datapath/tuple_order.h"
@@ -222,7 +223,7 @@ const struct rule *tuple_space_next(const struct tuple_space *s, const struct ke
 
 static struct buckets *buckets_new(uint32_t n, uint32_t generation)
 {
-    struct buckets *b = calloc(1, sizeof *b + n * sizeof b->head[0]);
+    struct buckets *b = pages_calloc(1, sizeof *b + n * sizeof b->head[0]);
 
     if (b) {
         b->mask = n - 1;

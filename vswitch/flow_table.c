@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/slab.h"
 
 enum { RUN_MAX = 4096 };           /* timeouts taken in one go */
 enum { SEEN_SLACK_NS = 10000000 }; /* a worker reads the clock once a burst */
@@ -35,7 +36,8 @@ struct flow_table {
     struct flow_table_conf conf;
     struct subtable tables[DP_TABLES];
     struct wheel wheel;
-    uint64_t serial; /* of the next flow */
+    struct slab_pool memory; /* of the flows */
+    uint64_t serial;         /* of the next flow */
     uint32_t mark;
     struct change *changes;
     size_t n_changes, max_changes;
@@ -156,7 +158,7 @@ static void undo(struct flow_table *ft, const struct change *c)
     if (c->new) {
         list_remove(&c->new->node.link);
         hmap_remove(&table_of(ft, c->new)->index, &c->new->by_match);
-        free(c->new);
+        slab_free(&ft->memory, c->new);
     }
 }
 
@@ -270,7 +272,7 @@ void flow_table_commit(struct flow_table *ft)
     for (size_t i = 0; i < ft->n_changes; i++)
         if (ft->changes[i].old) {
             wheel_disarm(&ft->wheel, &ft->changes[i].old->timer);
-            free(ft->changes[i].old);
+            slab_free(&ft->memory, ft->changes[i].old);
         }
     ft->n_changes = 0;
     if (ft->max_changes > RUN_MAX) { /* a large request; do not hold on to its memory */
@@ -404,7 +406,7 @@ static int find_meant(struct flow_table *ft, const struct flow_query *q, struct 
 
 static struct flow *flow_new(struct flow_table *ft, const struct flow_spec *s, uint32_t hash)
 {
-    struct flow *f = malloc(sizeof *f + s->n_instructions);
+    struct flow *f = slab_alloc(&ft->memory, sizeof *f + s->n_instructions);
     uint64_t now = clock_now(ft->conf.clock);
 
     if (!f)
@@ -500,7 +502,7 @@ int flow_add(struct flow_table *ft, const struct flow_spec *spec)
     int err = f ? put(ft, f, old, spec, &m.c) : -ENOMEM;
 
     if (err) {
-        free(f);
+        slab_free(&ft->memory, f);
         return err;
     }
     ft->serial++;
@@ -532,7 +534,7 @@ static int modify_one(struct flow_table *ft, struct flow *old, const struct flow
     int err = put(ft, f, old, &s, old->rule->match);
 
     if (err)
-        free(f);
+        slab_free(&ft->memory, f);
     return err;
 }
 
@@ -689,6 +691,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_conf *conf)
     if (!ft->conf.max_flows)
         ft->conf.max_flows = FLOW_TABLE_MAX_FLOWS;
     ft->serial = 1;
+    slab_init(&ft->memory);
     wheel_init(&ft->wheel, clock_now(conf->clock));
     for (int i = 0; i < DP_TABLES; i++) {
         list_init(&ft->tables[i].flows);
@@ -707,12 +710,13 @@ void flow_table_free(struct flow_table *ft)
         for_each_list_safe (struct flow_node, n, next, &ft->tables[i].flows, link) {
             assert(n->serial); /* a cursor must not outlive its table */
             bridge_rule_remove(ft->conf.bridge, flow_of(n)->rule);
-            free(flow_of(n));
+            slab_free(&ft->memory, flow_of(n));
         }
         hmap_fini(&ft->tables[i].index);
     }
     datapath_commit(ft->conf.dp);
     free(ft->changes);
     free(ft->by_stat);
+    slab_fini(&ft->memory);
     free(ft);
 }
