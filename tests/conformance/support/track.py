@@ -23,6 +23,18 @@ def ipv6_tcp(src, dst, sport, dport, seq, ack, flags, data=b""):
     return ETH + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(h), 6, 64) + src + dst + h
 
 
+def forked(n_forks, left=16384):
+    """How often a frame is sent that has itself copied so often, each copy again, and how many copies are refused: docs/extensions.md."""
+    sent, refused = 1, 0
+    for _ in range(n_forks):
+        if not left:
+            refused += 1
+            continue
+        more = forked(n_forks, left // 4)
+        sent, refused, left = sent + more[0], refused + more[1], left - 1 - left // 4
+    return sent, refused
+
+
 class Seen:
     """A frame that left, taken apart; what does not sum up right is an error."""
 
