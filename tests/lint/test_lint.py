@@ -12,6 +12,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import layers  # noqa: E402
+import pages  # noqa: E402
 import style  # noqa: E402
 import summary  # noqa: E402
 
@@ -57,6 +58,13 @@ SUMMARY = [
     ([], 1, "0 passed, 0 failed, 0 skipped"),
 ]
 
+PAGE = ".Dd January 1, 2026\n.Dt A 1\n.Os\n.Sh NAME\n.Nm a\n.Nd b\n.Sh DESCRIPTION\n"
+PAGES = [
+    (".Po Ql b ,\n.Ql c\n.Pc .\n", None),
+    (".Pq Ql b , Ql c .\n", "quotes within quotes"),
+    (".Ql " + "b," * 60 + "\n", "can't break line"),
+]
+
 
 def run(main, arg):
     out = io.StringIO()
@@ -76,6 +84,16 @@ def check_case(path, text, lint, want):
     return code == (1 if want else 0) and (want or "") in out, out
 
 
+def check_page(text, want):
+    """A case of pages.py; good where there is no formatter."""
+    with tempfile.TemporaryDirectory() as root:
+        docs = pathlib.Path(root) / "docs"
+        docs.mkdir()
+        (docs / "a.1").write_text(PAGE + text, encoding="utf-8")
+        code, out = run(pages.main, root)
+    return code == 77 or (code == (1 if want else 0) and (want or "") in out), out
+
+
 def check_summary(tests, code, want):
     with tempfile.TemporaryDirectory() as root:
         log = pathlib.Path(root) / "build.json"
@@ -91,12 +109,17 @@ def main():
         if not good:
             print(f"{case[0]}: wanted {case[3]!r}, got:\n{out}")
             bad += 1
+    for case in PAGES:
+        good, out = check_page(*case)
+        if not good:
+            print(f"pages: wanted {case[1]!r}, got:\n{out}")
+            bad += 1
     for case in SUMMARY:
         good, out = check_summary(*case)
         if not good:
             print(f"summary: wanted {case[2]!r}, got:\n{out}")
             bad += 1
-    print(f"{len(CASES) + len(SUMMARY)} cases, {bad} bad")
+    print(f"{len(CASES) + len(PAGES) + len(SUMMARY)} cases, {bad} bad")
     return 1 if bad else 0
 
 
