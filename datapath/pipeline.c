@@ -250,13 +250,35 @@ static void group(struct groups *g, const struct burst *f, unsigned n)
     }
 }
 
-enum way { WAY_ALONE, WAY_OUTPUT, WAY_DONE };
+enum way { WAY_ALONE, WAY_FROM_CT, WAY_OUTPUT, WAY_DONE };
+
+/* The frame as the part of `from` before its ct has left it. */
+static void take_up(struct worker *w, struct rte_mbuf *m, uint32_t in_port, const struct program *from)
+{
+    pkt_init(w->pkt, m, in_port);
+    if (from->has_notes) {
+        pkt_parse(w->pkt, 1u << LAYER_META);
+        quick_note(from, &w->pkt->key);
+    }
+}
+
+/* The frame of a program whose beginning has been carried out, but not its ct. */
+static void run_from_ct(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
+                        const struct program *p)
+{
+    take_up(w, m, in_port, p);
+    resume_begin(&w->resume);
+    if (exec_program(w, b, w->pkt, program_words(p) + p->ct_at))
+        run_tables(w, b, w->pkt);
+}
 
 /* A frame whose connection is found goes on alone; `words`: its next program, NULL: not known yet. */
 static void go_on(struct worker *w, const struct bridge *b, struct rte_mbuf *m, uint32_t in_port,
-                  const struct ct_seen *seen, uint8_t table_id, const uint64_t *words)
+                  const struct ct_seen *seen, const uint64_t *words)
 {
-    pkt_init(w->pkt, m, in_port);
+    uint8_t table_id = (uint8_t)w->ct->from->out;
+
+    take_up(w, m, in_port, w->ct->from);
     conn_track_fields(w->pkt, seen);
     resume_begin(&w->resume);
     w->resume.table_id = table_id;
@@ -267,31 +289,33 @@ static void go_on(struct worker *w, const struct bridge *b, struct rte_mbuf *m, 
 static void run_programs(struct worker *w, const struct bridge *b, struct burst *f, unsigned n);
 
 /* Has the frames' connections found, and the frames go on, to their end; but for those that are left to go alone. */
-static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, const uint8_t *which, unsigned n,
-                   uint8_t *way)
+static void run_ct(struct worker *w, const struct bridge *b, struct burst *f, uint8_t *which, unsigned n, uint8_t *way)
 {
     struct program *p = f->program[which[0]];
     struct quick_ct_rest rest;
     uint8_t tracked[PORT_BURST];
-    unsigned n_tracked = 0;
+    unsigned n_tracked = 0, n_fit = quick_sort(f, p, which, n);
 
-    quick_ct_run(w, b, f, p, which, n, &rest);
+    if (p->n_ops)
+        quick_run(w, b, f, p, which, n_fit);
+    quick_ct_run(w, b, f, which, n_fit, n, &rest);
     for (unsigned k = 0; k < n; k++)
         way[which[k]] = WAY_DONE;
     for (unsigned k = 0; k < rest.n_others; k++)
-        way[rest.others[k]] = WAY_ALONE;
+        way[rest.others[k]] = p->n_ops && k >= n - n_fit ? WAY_FROM_CT : WAY_ALONE;
     for (unsigned k = 0; k < n; k++)
         if (way[which[k]] == WAY_DONE)
             tracked[n_tracked++] = which[k];
     if (!n_tracked)
         return;
-    quick_count(w, b, f, p, tracked, n_tracked);
+    if (!p->n_ops)
+        quick_count(w, b, f, p, tracked, n_tracked);
     for (unsigned k = 0; k < rest.n_dropped; k++)
         rte_pktmbuf_free(f->m[rest.dropped[k]]);
     if (w->ct->burst.n)
         run_programs(w, b, &w->ct->burst, w->ct->burst.n);
     for (unsigned k = 0; k < rest.n_alone; k++)
-        go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], (uint8_t)p->out, rest.words[k]);
+        go_on(w, b, rest.frames[k], f->in_port, &w->ct->seen[rest.alone[k]], rest.words[k]);
 }
 
 /* Begins the connections of frames whose tracking left them in `f`. */
@@ -344,7 +368,11 @@ static void run_programs(struct worker *w, const struct bridge *b, struct burst 
         run_group(w, b, f, g.member[i], g.size[i], way);
     for (unsigned i = 0; i < n; i = end) {
         end = i + 1;
-        if (way[i] == WAY_ALONE) {
+        if (way[i] == WAY_ALONE && f == &w->ct->burst) {
+            go_on(w, b, f->m[i], f->in_port, &w->ct->seen[w->ct->at[i]], program_words(f->program[i]));
+        } else if (way[i] == WAY_FROM_CT) {
+            run_from_ct(w, b, f->m[i], f->in_port, f->program[i]);
+        } else if (way[i] == WAY_ALONE) {
             run_alone(w, b, f->m[i], f->in_port, f->program[i] ? program_words(f->program[i]) : NULL);
         } else if (way[i] == WAY_OUTPUT) {
             while (end < n && way[end] == WAY_OUTPUT && f->program[end]->out == f->program[i]->out)

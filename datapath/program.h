@@ -76,7 +76,7 @@ enum op {
 };
 
 enum { CHOICE_WORDS = 2, LEARN_HEAD_WORDS = 4, LEARN_STEP_WORDS = 4 };
-enum { PROGRAM_WORDS_MAX = 16384, PROGRAM_DEPTH_MAX = 32 };
+enum { PROGRAM_WORDS_MAX = 16384, PROGRAM_DEPTH_MAX = 32 }; /* offsets of words fit 16 bits */
 
 #define CLONE_EDITS (UINT64_C(1) << 32)
 
@@ -160,7 +160,8 @@ struct program {
     bool is_queued;          /* there are frames to be counted for the rules */
     uint16_t out;            /* the datapath's port index, or enum drop, or the table */
     uint32_t n_frames;       /* not counted yet, of that bridge */
-    uint32_t ct_at;          /* QUICK_CT, QUICK_COMMIT: which of the program's words is its OP_CT */
+    uint16_t ct_at;          /* QUICK_CT, QUICK_COMMIT: which of the program's words is its OP_CT */
+    bool has_notes;          /* QUICK_CT: it writes registers or metadata before that */
     uint64_t n_bytes;
     const struct bridge *bridge;
     struct lookups lookups;

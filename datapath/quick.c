@@ -6,7 +6,8 @@
  * not known before the frame is seen (does it have a tag, enough TTL, a buffer of its own?) is either asked for each frame,
  * or before the first operation by `quick_sort`, so that a frame is done with wholly here or wholly by exec.c.  Registers
  * and metadata are values of the key alone: a program that sets them for later tables to match has nothing to do here, as
- * one that reads them is not quick.
+ * one that reads them is not quick.  Behind a ct they count again: each is the same for all frames of a program, which says
+ * it (`quick_note`).  Frames may be changed before a ct, too, but for what their tuple is made of.
  *
  * Frames are counted for the program, and handed on to its rules and tables later, however many these are: a queue holds the
  * programs with such frames, and each round of the worker settles the one that has waited longest.  All are settled before the
@@ -52,6 +53,7 @@ struct making {
     unsigned n_tags;          /* pushed so far */
     bool has_popped, has_ttl; /* a tag was, the TTL was set */
     bool has_note;            /* the key alone has changed */
+    bool has_tuple_edit;      /* an address or a port has */
 };
 
 static bool add_count(struct making *k, enum quick op, uint64_t arg)
@@ -85,11 +87,8 @@ static bool add_vlan(struct making *k, unsigned keep, unsigned set)
     return add_edit(k, QUICK_VLAN, (uint64_t)keep << 16 | set);
 }
 
-/* Metadata and registers. */
-static bool is_note(enum field_id id)
+bool quick_is_note(unsigned word)
 {
-    unsigned word = field_place[id].word;
-
     return word == field_place[FIELD_METADATA].word ||
            (word >= field_place[FIELD_REG0].word && word < field_place[FIELD_TUNNEL_ID].word);
 }
@@ -127,6 +126,12 @@ static bool add_set_field(struct making *k, enum field_id id, uint64_t v, uint64
     return false;
 }
 
+static bool is_of_tuple(enum field_id id)
+{
+    return field_place[id].word == field_place[FIELD_IPV4_SRC].word ||
+           field_place[id].word == field_place[FIELD_TCP_SRC].word;
+}
+
 static bool add_push(struct making *k, uint16_t tpid)
 {
     if (!is_vlan_tpid(tpid) || k->n_tags++ == TAGS_MAX)
@@ -155,8 +160,9 @@ static bool add_op(struct making *k, const uint64_t *at)
     case OP_COUNT:
         return !k->has_popped && add_count(k, QUICK_COUNT, arg | (uint64_t)k->p->room << 32);
     case OP_SET_FIELD:
-        if (is_note((enum field_id)arg))
+        if (quick_is_note(field_place[arg].word))
             return k->has_note = true;
+        k->has_tuple_edit |= is_of_tuple((enum field_id)arg);
         return op_payload(*at) == 2 && add_set_field(k, (enum field_id)arg, at[1], at[2]);
     case OP_PUSH_VLAN:
         return add_push(k, (uint16_t)arg);
@@ -176,7 +182,7 @@ static bool add_op(struct making *k, const uint64_t *at)
 static bool is_quick_commit(const struct ct_action *a)
 {
     return !(a->flags & CT_FORCE) && !a->helper && !a->mark_mask && !(a->label_mask.hi | a->label_mask.lo) &&
-           a->nat.mapping != NAT_MAPPING_KNOWN && !a->nat.prefix_len && !a->nat.goes_on;
+           a->nat.mapping != NAT_MAPPING_KNOWN && !a->nat.prefix_len;
 }
 
 /* Tracking, and a table where the frame goes on with nothing; or a commit, and a port. */
@@ -186,13 +192,14 @@ static enum quick_kind make_ct(struct making *k, const uint64_t *at, uint32_t of
     struct ct_action a;
 
     memcpy(&a, at + 1, sizeof a);
-    if (k->p->n_ops || k->has_note || a.zone_src || (a.flags & CT_COMMIT && !is_quick_commit(&a)))
+    if (k->has_tuple_edit || a.zone_src || (a.flags & CT_COMMIT && !is_quick_commit(&a)))
         return QUICK_NONE;
     next += a.flags & CT_COMMIT && op_code(*next) == OP_CT_CLEAR; /* of fields that nothing asks for any more */
-    k->p->ct_at = ofs;
+    k->p->ct_at = (uint16_t)ofs;
+    k->p->has_notes = k->has_note;
     k->p->out = (uint16_t)op_arg(*next);
     if (a.flags & CT_COMMIT && op_code(*next) == OP_OUTPUT)
-        return op_code(next[1]) == OP_END ? QUICK_COMMIT : QUICK_NONE;
+        return op_code(next[1]) == OP_END && !k->p->n_ops && !a.nat.goes_on ? QUICK_COMMIT : QUICK_NONE;
     return op_code(*next) != OP_CONTINUE || op_arg(*next) >> 8 || op_payload(*next) != 1 || next[1] ? QUICK_NONE
                                                                                                     : QUICK_CT;
 }
@@ -224,13 +231,41 @@ uint32_t program_make(struct program *out, const struct program_buf *made)
     *out = (struct program){ .lookups = made->lookups };
     k.p = out;
     k.n_tags = 0;
-    k.has_popped = k.has_ttl = k.has_note = false;
+    k.has_popped = k.has_ttl = k.has_note = k.has_tuple_edit = false;
     out->kind = (uint8_t)make(&k, made->w);
     if (out->kind == QUICK_NONE)
         out->n_counts = out->n_ops = 0;
     memcpy(out->w + out->n_counts, k.edits, out->n_ops * sizeof *made->w);
     memcpy(out->w + out->n_counts + out->n_ops, made->w, made->n * sizeof *made->w);
     return (uint32_t)(sizeof *out / sizeof *made->w) + out->n_counts + out->n_ops + made->n;
+}
+
+/* Of a field as wide as two words `v` and `mask` are the two. */
+static void note_word(struct key *key, unsigned word, uint64_t v, uint64_t mask)
+{
+    key->w[word] = (key->w[word] & ~mask) | (v & mask);
+}
+
+void quick_note(const struct program *p, struct key *key)
+{
+    const uint64_t *words = program_words(p);
+
+    for (const uint64_t *at = words; at < words + p->ct_at; at += 1 + op_payload(*at)) {
+        unsigned word, shift;
+
+        if (op_code(*at) != OP_SET_FIELD)
+            continue;
+        word = field_place[op_arg(*at)].word;
+        shift = field_place[op_arg(*at)].shift;
+        if (!quick_is_note(word))
+            continue;
+        if (op_payload(*at) == 2) {
+            note_word(key, word, at[1] << shift, at[2] << shift);
+        } else {
+            note_word(key, word, at[1], at[3]);
+            note_word(key, word + 1, at[2], at[4]);
+        }
+    }
 }
 
 /* --- running --- */

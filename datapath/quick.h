@@ -7,6 +7,7 @@
 #include "datapath/plain.h"
 
 struct bridge;
+struct key;
 struct worker;
 
 /* Of the `n` frames numbered in `which` keeps those that the program can be carried out on quickly, in order, and puts the
@@ -18,6 +19,10 @@ void quick_run(struct worker *w, const struct bridge *b, struct burst *f, struct
 /* Counts the frames, and nothing else. */
 void quick_count(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
                  unsigned n);
+/* Is the word of a key that of metadata or registers? */
+bool quick_is_note(unsigned word);
+/* Writes into a key the registers and metadata that the program (QUICK_CT) sets before its ct, and nothing else. */
+void quick_note(const struct program *p, struct key *key);
 /* Hands on the counts of up to `n` programs, which have waited longest, to their rules.  Thread: W. */
 void quick_settle(struct worker *w, unsigned n);
 

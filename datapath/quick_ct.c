@@ -179,9 +179,14 @@ static bool is_ct_word(unsigned word)
 /* As key_alone() of pipeline.c makes them. */
 static void make_keys(struct quick_ct *q, const struct entry_mask *m, const struct cache_point *point)
 {
+    struct key notes;
     struct burst *f = &q->burst;
     struct key_columns *k = &f->keys;
 
+    if (q->from->has_notes) {
+        memset(&notes, 0, sizeof notes);
+        quick_note(q->from, &notes);
+    }
     k->n_words = m->n;
     for (unsigned i = 0; i < f->n; i++)
         k->hash[i] = cache_hash_begin(point);
@@ -195,6 +200,9 @@ static void make_keys(struct quick_ct *q, const struct entry_mask *m, const stru
         else if (is_ct_word(word))
             for (unsigned i = 0; i < f->n; i++)
                 out[i] = ct_word(&q->seen[i], word) & mask;
+        else if (q->from->has_notes && quick_is_note(word))
+            for (unsigned i = 0; i < f->n; i++)
+                out[i] = notes.w[word] & mask;
         else
             plain_word(f, word, mask, out);
         for (unsigned i = 0; i < f->n; i++)
@@ -206,7 +214,7 @@ static void make_keys(struct quick_ct *q, const struct entry_mask *m, const stru
 
 /* --- all of it --- */
 
-enum { NOT_ALIKE = UINT8_MAX };
+enum { NOT_ALIKE = UINT8_MAX, TAGGED_LEN = 18 };
 
 /* Frames that have been read, and what their connections are. */
 struct reading {
@@ -280,7 +288,7 @@ static bool read_frame(struct reading *r, const struct conn_table *t, const stru
     const uint8_t *ip = f->p[i] + f->l3_ofs[i];
     unsigned k = r->n;
 
-    if (!f->l3_ofs[i] || !read_packet(&r->packet[k], f->m[i], ip))
+    if (!f->l3_ofs[i] || f->l3_ofs[i] > TAGGED_LEN || !read_packet(&r->packet[k], f->m[i], ip))
         return false;
     r->addresses[k] = addresses_of(ip);
     r->ports[k] = ports_of(ip);
@@ -311,7 +319,8 @@ static enum tracked begin_tracked(struct worker *w, struct conn_table *t, const 
 {
     int err = a->flags & CT_COMMIT ? conn_track_begin(w, t, frame, a, s) : 0;
 
-    if (!err || err == -EEXIST) /* another worker was quicker */
+    if (!err || err == -EEXIST ||
+        a->nat.goes_on) /* another worker was quicker, or the frame goes on without a connection */
         return err ? TRACKED_NOT : TRACKED;
     worker_drop(w, conn_track_drop(err));
     return TRACKED_DROP;
@@ -446,9 +455,10 @@ static void sort_out(struct quick_ct *q, struct quick_ct_rest *rest)
     f->n = n;
 }
 
-void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, struct program *p, const uint8_t *which,
+void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, const uint8_t *which, unsigned n_fit,
                   unsigned n, struct quick_ct_rest *rest)
 {
+    struct program *p = f->program[which[0]];
     const struct entry_mask *m = atomic_load_explicit(&b->entry, memory_order_acquire);
     struct cache_point point = {
         .space = cache_space(m->serial, p->out), .version = w->version, .mask = m, .changes = &b->changes
@@ -459,8 +469,11 @@ void quick_ct_run(struct worker *w, const struct bridge *b, struct burst *f, str
     action_of(&a, p);
     if (!f->is_looked_over)
         plain_look_over(f);
-    rest->n_alone = rest->n_others = rest->n_dropped = 0;
-    track(w, f, &a, which, n, rest);
+    rest->n_alone = rest->n_dropped = 0;
+    rest->n_others = n - n_fit;
+    memcpy(rest->others, which + n_fit, n - n_fit);
+    q->from = p;
+    track(w, f, &a, which, n_fit, rest);
     if (!q->burst.n)
         return;
     make_keys(q, m, &point);
