@@ -280,11 +280,6 @@ size_t port_mem_take(struct port *p, unsigned queue, void *out, size_t size)
     return len;
 }
 
-void port_mem_set_caps(struct port *p, unsigned caps)
-{
-    atomic_store(&port_mem(p)->caps, caps);
-}
-
 void port_mem_set_link(struct port *p, bool is_up)
 {
     atomic_store(&port_mem(p)->is_link_up, is_up);

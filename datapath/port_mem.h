@@ -24,8 +24,6 @@ int port_mem_give_mbuf(struct port *p, unsigned queue, struct rte_mbuf *m);
 struct rte_mbuf *port_mem_take_mbuf(struct port *p, unsigned queue);
 /* The same as bytes: copies up to `size`, and returns the length of the whole frame; 0: none. */
 size_t port_mem_take(struct port *p, unsigned queue, void *out, size_t size);
-/* What the port can do itself (set of enum offload_cap); 0 at first: every frame comes out complete. */
-void port_mem_set_caps(struct port *p, unsigned caps);
 void port_mem_set_link(struct port *p, bool is_up);
 void port_mem_set_gone(struct port *p); /* as if the device had vanished */
 

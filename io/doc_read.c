@@ -276,16 +276,6 @@ int doc_read_u32(const struct doc_node *n, const void *arg, void *out, struct er
     return err;
 }
 
-int doc_read_u64(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
-{
-    uint64_t v;
-    int err = number(n, arg, UINT64_MAX, &v, e);
-
-    if (!err)
-        *(uint64_t *)out = v;
-    return err;
-}
-
 int doc_read_enum(const struct doc_node *n, const void *arg, void *out, struct errbuf *e)
 {
     const char *const *names = arg;

@@ -77,7 +77,6 @@ int doc_read_bool(const struct doc_node *n, const void *arg, void *out, struct e
 int doc_read_u8(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 int doc_read_u16(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 int doc_read_u32(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
-int doc_read_u64(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 /* `arg`: const char *const[], NULL ends; a NULL inside is not possible.  `out`: an enum (int): place in the table. */
 int doc_read_enum(const struct doc_node *n, const void *arg, void *out, struct errbuf *e);
 /* A time such as 300ms, 5s, 2min, 1h; a bare number is seconds.  `arg`: struct doc_range in ns.  `out`: uint64_t, ns. */

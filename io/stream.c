@@ -177,11 +177,6 @@ uint64_t stream_sent_bytes(const struct stream *s)
     return s->n_sent;
 }
 
-bool stream_is_open(const struct stream *s)
-{
-    return s->is_open;
-}
-
 const struct endpoint *stream_peer(const struct stream *s)
 {
     return &s->peer;

@@ -60,7 +60,6 @@ uint64_t stream_sent_bytes(const struct stream *s); /* what the socket has taken
  * held or not, and offers again what is already here. */
 void stream_hold(struct stream *s);
 void stream_resume(struct stream *s);
-bool stream_is_open(const struct stream *s);
 const struct endpoint *stream_peer(const struct stream *s);
 /* Ends the stream from the next turn of the loop, with `closed` called: for a reader that found an error. */
 void stream_fail(struct stream *s, int err, const char *why);

@@ -613,14 +613,6 @@ int net_doc_host_by_address(const struct net_doc *doc, int network, const struct
     return NET_NONE;
 }
 
-int net_doc_router(const struct net_doc *doc, const char *name)
-{
-    for (size_t i = 0; i < doc->n_routers; i++)
-        if (!strcmp(doc->routers[i].name, name))
-            return (int)i;
-    return NET_NONE;
-}
-
 const struct net_leg *net_doc_leg(const struct net_doc *doc, int network)
 {
     const struct net_router *r;

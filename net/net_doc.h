@@ -171,7 +171,6 @@ void net_doc_free(struct net_doc *doc);
 int net_doc_network(const struct net_doc *doc, const char *name);
 int net_doc_switch(const struct net_doc *doc, const char *name);
 int net_doc_host(const struct net_doc *doc, const char *name);
-int net_doc_router(const struct net_doc *doc, const char *name);
 /* The host of the network with that address. */
 int net_doc_host_by_mac(const struct net_doc *doc, int network, net_mac mac);
 int net_doc_host_by_address(const struct net_doc *doc, int network, const struct ip_addr *ip);

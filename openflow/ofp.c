@@ -92,24 +92,6 @@ static int unknown_version(struct dec *d)
     return dec_fail(d, OFPET_BAD_REQUEST, OFPBRC_BAD_VERSION);
 }
 
-int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
-                       size_t n, struct ofp_err *err)
-{
-    struct dec d = dec_init(a, version, err);
-    struct rd r = rd_init(p, n);
-
-    return ofp_version_known(version) ? of13_actions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
-}
-
-int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version,
-                            const uint8_t *p, size_t n, struct ofp_err *err)
-{
-    struct dec d = dec_init(a, version, err);
-    struct rd r = rd_init(p, n);
-
-    return ofp_version_known(version) ? of13_instructions_decode(&d, &r, xs, n_xs) : unknown_version(&d);
-}
-
 int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
                        size_t n, struct ofp_err *err)
 {
@@ -135,13 +117,6 @@ int ofp_match_decode(struct ofp_match *out, struct arena *a, const uint8_t *p, s
     int rc = dec_match(&d, &r, out);
 
     return !rc && r.left ? dec_fail(&d, OFPET_BAD_MATCH, OFPBMC_BAD_LEN) : rc;
-}
-
-void ofp_actions_encode(struct wr *w, uint8_t version, const struct ofp_action *xs, size_t n_xs)
-{
-    if (!ofp_version_known(version))
-        w->bad = true;
-    of13_actions_encode(w, xs, n_xs);
 }
 
 void ofp_instructions_encode(struct wr *w, uint8_t version, const struct ofp_instruction *xs, size_t n_xs)

@@ -57,11 +57,6 @@ int ofp_decode(struct ofp_msg *out, struct arena *a, const uint8_t *p, size_t n,
 void ofp_encode(struct wr *w, const struct ofp_msg *m);
 
 /* Lists that stand alone, as a flow or group table keeps them: exactly `n` bytes, without any header. */
-int ofp_actions_decode(struct ofp_action **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
-                       size_t n, struct ofp_err *err);
-void ofp_actions_encode(struct wr *w, uint8_t version, const struct ofp_action *xs, size_t n_xs);
-int ofp_instructions_decode(struct ofp_instruction **xs, size_t *n_xs, struct arena *a, uint8_t version,
-                            const uint8_t *p, size_t n, struct ofp_err *err);
 void ofp_instructions_encode(struct wr *w, uint8_t version, const struct ofp_instruction *xs, size_t n_xs);
 int ofp_buckets_decode(struct ofp_bucket **xs, size_t *n_xs, struct arena *a, uint8_t version, const uint8_t *p,
                        size_t n, struct ofp_err *err);

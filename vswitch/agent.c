@@ -550,11 +550,6 @@ void agent_free(struct agent *a)
     free(a);
 }
 
-const char *agent_name(const struct agent *a)
-{
-    return a->name;
-}
-
 uint64_t agent_datapath_id(const struct agent *a)
 {
     return a->conf.datapath_id;

@@ -37,7 +37,6 @@ struct agent_conf {
 
 int agent_new(struct agent **out, const struct agent_conf *conf);
 void agent_free(struct agent *a); /* sessions and ports must be gone */
-const char *agent_name(const struct agent *a);
 uint64_t agent_datapath_id(const struct agent *a);
 void agent_set_datapath_id(struct agent *a, uint64_t datapath_id); /* who is connected learns it by connecting anew */
 struct flow_table *agent_flows(struct agent *a);                   /* borrowed */
