@@ -83,16 +83,22 @@ bool eth_text_parse(struct span s, uint64_t *out)
     return true;
 }
 
-bool ipv4_text_parse(struct span s, uint32_t *out)
+static bool address_parse(struct span s, int family, uint8_t *bytes)
 {
-    char text[INET_ADDRSTRLEN];
-    uint8_t bytes[4];
+    char text[INET6_ADDRSTRLEN];
 
     if (s.n >= sizeof text)
         return false;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    if (inet_pton(AF_INET, text, bytes) != 1)
+    return inet_pton(family, text, bytes) == 1;
+}
+
+bool ipv4_text_parse(struct span s, uint32_t *out)
+{
+    uint8_t bytes[4];
+
+    if (!address_parse(s, AF_INET, bytes))
         return false;
     *out = be32_load(bytes);
     return true;
@@ -100,14 +106,9 @@ bool ipv4_text_parse(struct span s, uint32_t *out)
 
 bool ipv6_text_parse(struct span s, struct value *out)
 {
-    char text[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
 
-    if (s.n >= sizeof text)
-        return false;
-    memcpy(text, s.p, s.n);
-    text[s.n] = '\0';
-    if (inet_pton(AF_INET6, text, bytes) != 1)
+    if (!address_parse(s, AF_INET6, bytes))
         return false;
     *out = (struct value){ .hi = be64_load(bytes), .lo = be64_load(bytes + 8) };
     return true;
