@@ -371,15 +371,9 @@ static void emit_with_helpers(struct compiler *c, const struct net_router *r, st
     }
 }
 
-/* Later frames of what began outside, or over the hairpin, and is known by its connection only: as the first. */
-static void emit_begun(struct compiler *c, const struct net_router *r)
+/* What `d` matches is routed to a host inside: over the hairpin, or as forwarded when it came from outside. */
+static void emit_inward(struct compiler *c, const struct net_router *r, struct draft d)
 {
-    unsigned state = CT_TRK | CT_EST | CT_DNAT;
-    struct draft d = draft_new(TABLE_TRANSLATED, 315, FLOW_KIND_UNNAT, 0);
-
-    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
-    match_set_masked(&d.m, FIELD_CT_STATE, value_of(state), value_of(state | CT_RPL));
-    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_NAT));
     draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
     d.spec.goto_table = TABLE_ROUTE;
     draft_emit(c, &d);
@@ -394,6 +388,18 @@ static void emit_begun(struct compiler *c, const struct net_router *r)
         draft_set(&in, FIELD_REG0, value_of(WAY_FORWARDED));
         draft_emit(c, &in);
     }
+}
+
+/* Later frames of what began outside, or over the hairpin, and is known by its connection only: as the first. */
+static void emit_begun(struct compiler *c, const struct net_router *r)
+{
+    unsigned state = CT_TRK | CT_EST | CT_DNAT;
+    struct draft d = draft_new(TABLE_TRANSLATED, 315, FLOW_KIND_UNNAT, 0);
+
+    draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
+    match_set_masked(&d.m, FIELD_CT_STATE, value_of(state), value_of(state | CT_RPL));
+    match_set(&d.m, FIELD_CT_ZONE, compiler_zone(c, r->legs[0].network, ZONE_NAT));
+    emit_inward(c, r, d);
 }
 
 /* What a helper expects from outside, or over the hairpin: there of passive FTP only; what a server begins looks like an answer. */
@@ -542,20 +548,7 @@ static void emit_mapped(struct compiler *c, const struct net_router *r)
 
     draft_match_metadata(&d, router_metadata(c, r), METADATA_ROUTER_MASK);
     match_set_masked(&d.m, FIELD_CT_STATE, value_of(CT_TRK | CT_NEW | CT_DNAT), value_of(CT_TRK | CT_NEW | CT_DNAT));
-    draft_set(&d, FIELD_REG0, value_of(WAY_HAIRPIN));
-    d.spec.goto_table = TABLE_ROUTE;
-    draft_emit(c, &d);
-    for (size_t i = 0; i < r->n_legs; i++) {
-        struct draft in = d;
-
-        if (!r->legs[i].is_outside)
-            continue;
-        in.spec.priority++;
-        in.spec.n_acts = 0;
-        draft_match_metadata(&in, origin_metadata(c, r->legs[i].network), METADATA_ORIGIN_MASK);
-        draft_set(&in, FIELD_REG0, value_of(WAY_FORWARDED));
-        draft_emit(c, &in);
-    }
+    emit_inward(c, r, d);
 }
 
 static void emit_translated(struct compiler *c, const struct net_router *r)
