@@ -32,7 +32,6 @@ struct mem_queue {
 struct port_mem {
     struct port port;
     struct rte_mempool *pool;
-    atomic_uint caps;
     atomic_bool is_link_up, is_admin_up, is_gone;
     uint8_t mac[6];
     uint16_t mtu;
@@ -88,8 +87,8 @@ static void mem_tx(struct port *p, unsigned queue, struct rte_mbuf **frames, uin
     struct port_mem *pm = port_mem(p);
     struct mem_queue *q = &pm->queue[queue];
     struct offload_out out = {
-        .caps = atomic_load_explicit(&pm->caps, memory_order_relaxed), .pool = pm->pool, .emit = mem_emit, .arg = q
-    };
+        .caps = 0, .pool = pm->pool, .emit = mem_emit, .arg = q
+    }; /* every frame comes out complete */
 
     if (!atomic_load_explicit(&pm->is_admin_up, memory_order_relaxed) ||
         atomic_load_explicit(&pm->is_gone, memory_order_relaxed)) {
