@@ -85,23 +85,11 @@ static int begin_as(struct conn_table *t, struct conn_tuple o, const struct nat_
     return begin_by(t, 0, o, spec, s);
 }
 
-/* The port, or as nat_begin(). */
+/* One that is not pushed out. */
 static int begin(struct conn_table *t, unsigned worker, struct conn_tuple o, const struct nat_spec *spec)
 {
-    struct conn *c = conn_make(t, worker, &o, START);
-    int err, port;
-
-    assert_non_null(c);
-    err = nat_begin(t, worker, c, spec);
-    if (err) {
-        conn_drop(t, worker, c);
-        return err;
-    }
-    port = c->reply.dst_port;
-    c->is_answered = c->is_repeated = true; /* is not pushed out */
-    conn_set_timer(t, c, CONN_UDP_FIRST, START);
-    conn_unlock(c);
-    return port;
+    return begin_by(t, worker, o, spec,
+                    (struct state){ .is_answered = true, .is_repeated = true, .timer = CONN_UDP_FIRST });
 }
 
 static void end(struct conn_table *t, struct conn_tuple o)
