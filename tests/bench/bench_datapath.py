@@ -232,7 +232,7 @@ class OvsDpdk:
         run("ovsdb-tool", "create", f"{scope.dir}/conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
         scope.start("ovsdb-server", f"{scope.dir}/conf.db", f"--remote=p{db}", netns=netns, env=env)
         wait_for("ovsdb-server", lambda: os.path.exists(f"{scope.dir}/db.sock"))
-        vsctl = ["ovs-vsctl", "--timeout=20", f"--db={db}"]
+        vsctl = ["ovs-vsctl", "--retry", "--timeout=20", f"--db={db}"]
         run(*vsctl, "--no-wait", "init")
         run(*vsctl, "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
             "other_config:dpdk-lcore-mask=0x1", f"other_config:pmd-cpu-mask={1 << args.cpu:#x}",

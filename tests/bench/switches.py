@@ -58,7 +58,7 @@ class Ovs:
         run("ovsdb-tool", "create", f"{scope.dir}/conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
         scope.start("ovsdb-server", f"{scope.dir}/conf.db", f"--remote=p{db}", netns=scope.tag + "s", env=self.env)
         wait_for("ovsdb-server", lambda: os.path.exists(f"{scope.dir}/db.sock"))
-        run("ovs-vsctl", f"--db={db}", "--no-wait", "init")
+        run("ovs-vsctl", "--retry", "--timeout=20", f"--db={db}", "--no-wait", "init")
         self.pid = scope.start("/usr/lib/openvswitch-switch/ovs-vswitchd" if
                                os.path.exists("/usr/lib/openvswitch-switch/ovs-vswitchd") else "ovs-vswitchd", db,
                                netns=scope.tag + "s", env=self.env).pid

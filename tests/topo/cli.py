@@ -601,7 +601,7 @@ def remote_ovs():
     subprocess.run(["ovsdb-tool", "create", ovs / "conf.db", "/usr/share/openvswitch/vswitch.ovsschema"], check=True, capture_output=True)
     run = {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     daemons = [subprocess.Popen(["ovsdb-server", ovs / "conf.db", f"--remote=punix:{ovs}/db.sock"], **run)]
-    vsctl = ["ovs-vsctl", f"--db=unix:{ovs}/db.sock", "--timeout=20"]
+    vsctl = ["ovs-vsctl", f"--db=unix:{ovs}/db.sock", "--retry", "--timeout=20"]
     try:
         wait_for("ovsdb-server", (ovs / "db.sock").exists)
         subprocess.run([*vsctl, "--no-wait", "init"], check=True, env=env)

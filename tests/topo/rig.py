@@ -225,7 +225,7 @@ class OpenVSwitch:
         self.vsctl("--no-wait", "init")
 
     def vsctl(self, *args):
-        return run("ovs-vsctl", f"--db=unix:{self.dir}/db.sock", "--timeout=20", *args, env=self.env)
+        return run("ovs-vsctl", f"--db=unix:{self.dir}/db.sock", "--retry", "--timeout=20", *args, env=self.env)
 
     def start(self):
         rig, doc = self.rig, self.rig.doc

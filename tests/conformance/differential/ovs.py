@@ -46,7 +46,7 @@ class Ovs:
         self.spawn(DB_SERVER, os.path.join(self.where, "conf.db"), f"--remote=punix:{db}", "--unixctl=" +
                    os.path.join(self.where, "db.ctl"))
         self.wait_for(db)
-        self.run("ovs-vsctl", "--no-wait", f"--db=unix:{db}", "init")
+        self.run("ovs-vsctl", "--retry", "--timeout=30", "--no-wait", f"--db=unix:{db}", "init")
         self.spawn(VSWITCHD, "--enable-dummy=override", "--disable-system", "--disable-system-route",
                    "--unixctl=" + self.ctl, f"unix:{db}")
         args = ["ovs-vsctl", f"--db=unix:{db}", "--timeout=30", "set", "open_vswitch", ".", "other_config:vlan-limit=2", "--",
